@@ -1,0 +1,128 @@
+# V-Stack: one Makefile, no recursion.
+#
+# Each folder has a module.mk that appends its sources to <folder>_SRCS, and programs to PROGRAMS
+# (with <program>_SRCS for the file that holds main). A folder becomes build/$(VARIANT)/lib<folder>.a.
+# `make help` lists the targets.
+
+VARIANT ?= release
+BUILD   ?= build/$(VARIANT)
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+# Include order: a folder may use those to its right only (tests/lint/includes.sh checks it).
+FOLDERS := fs ingest meta node sched common
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+AR ?= ar
+
+# ---- flags -------------------------------------------------------------------------------------
+
+VARIANTS       := release debug asan tsan
+FLAGS_release  := -O2
+FLAGS_debug    := -O0
+FLAGS_asan     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_tsan     := -O1 -fsanitize=thread -fno-omit-frame-pointer
+ifeq ($(filter $(VARIANT),$(VARIANTS)),)
+$(error VARIANT=$(VARIANT) is not known; use one of: $(VARIANTS))
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+PACKAGES := fuse3 libcurl libmicrohttpd libcjson libisal openssl libavformat libavcodec libavutil \
+            libseccomp
+
+# Asked once, when first used: `make deps test` has installed the packages by then.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+
+ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -I. -g -pthread $(WARNINGS) $(FLAGS_$(VARIANT)) $(PKG_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pthread $(FLAGS_$(VARIANT)) -Wl,--as-needed $(LDFLAGS)
+ALL_LIBS    = $(PKG_LIBS) -lrocksdb -lm
+
+# ---- sources -----------------------------------------------------------------------------------
+
+PROGRAMS :=
+$(foreach f,$(FOLDERS),$(eval $f_SRCS :=))
+
+.DEFAULT_GOAL := all
+include $(sort $(wildcard $(addsuffix /module.mk,$(FOLDERS)) bench/module.mk mount-examples/module.mk tests/*/module.mk))
+
+SUPPORT_SRCS  := $(sort $(wildcard tests/support/*.c))
+UNIT_TESTS    := $(sort $(wildcard tests/unit/test_*.c))
+CONTRACTS     := $(sort $(wildcard tests/contract/test_*.c))
+
+# $(call owner,tests/unit/test_codec.c): the folder that holds codec.c or codec.h; leftmost if none.
+owner = $(firstword $(foreach f,$(FOLDERS),$(if $(wildcard $f/$(patsubst test_%.c,%,$(notdir $1)).[ch]),$f)) $(firstword $(FOLDERS)))
+# $(call from,meta): meta and the folders to its right.
+from = $(if $(filter $1,$(firstword $2)),$2,$(call from,$1,$(wordlist 2,$(words $2),$2)))
+# $(call archives,meta): the archives a file of that folder may need, in link order.
+archives = $(foreach f,$(call from,$1,$(FOLDERS)),$(if $(strip $($f_SRCS)),$(BUILD)/lib$f.a))
+objects  = $(patsubst %.c,$(BUILD)/obj/%.o,$1)
+
+# FOLDER=node: only the tests of that folder's files. T=test_codec: only that program.
+FOLDER ?=
+T ?=
+chosen = $(foreach t,$1,$(if $(and $(or $(if $(FOLDER),,y),$(filter $(call owner,$t),$(FOLDER))),$(or $(if $(T),,y),$(filter $(basename $(notdir $t)),$(T)))),$t))
+test_program = $(patsubst %.c,$(BUILD)/%,$1)
+
+UNIT_PROGRAMS     := $(call test_program,$(call chosen,$(UNIT_TESTS)))
+CONTRACT_PROGRAMS := $(call test_program,$(call chosen,$(CONTRACTS)))
+
+# ---- rules -------------------------------------------------------------------------------------
+
+.PHONY: all deps test test-unit test-e2e unit lint install help clean
+.DELETE_ON_ERROR:
+
+all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(call archives,$(firstword $(FOLDERS))) ## build the programs (VARIANT=release|debug|asan|tsan)
+
+# Objects are built again when the command line changes, not whenever a makefile does.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' >$@
+FORCE:
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+define archive_rule
+$(BUILD)/lib$1.a: $(call objects,$($1_SRCS)) $1/module.mk
+	@echo "  AR    $$@"
+	@rm -f $$@ && $(AR) rcsD $$@ $$(filter %.o,$$^)
+endef
+$(foreach f,$(FOLDERS),$(if $(strip $($f_SRCS)),$(eval $(call archive_rule,$f))))
+
+$(BUILD)/libsupport.a: $(call objects,$(SUPPORT_SRCS))
+	@echo "  AR    $@"
+	@rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
+
+define program_rule
+$(BUILD)/$1: $(call objects,$($1_SRCS)) $(call archives,$(firstword $(subst /, ,$(firstword $($1_SRCS)))))
+	@echo "  LD    $$@"
+	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(ALL_LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$p)))
+
+define test_rule
+$(call test_program,$1): $(call objects,$1) $(if $(SUPPORT_SRCS),$(BUILD)/libsupport.a) $(call archives,$(call owner,$1))
+	@mkdir -p $$(@D)
+	@echo "  LD    $$@"
+	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(ALL_LIBS) -lcmocka
+endef
+$(foreach t,$(UNIT_TESTS) $(CONTRACTS),$(eval $(call test_rule,$t)))
+
+unit: $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) ## build and run one test program: make unit T=test_codec
+	$(if $(and $(T)$(FOLDER),$(if $^,,y)),$(error no test program matches T=$(T) FOLDER=$(FOLDER)))
+	@set -e; for t in $^; do echo "== $$t"; $$t; done
+
+test-unit: unit ## unit and contract tests (FOLDER=node: of that folder only)
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+-include $(shell test -d $(BUILD)/obj && find $(BUILD)/obj -name '*.d')

@@ -1,0 +1,2 @@
+# Sources of fs/, sorted. Programs: PROGRAMS += name, name_SRCS = main file (not in fs_SRCS).
+fs_SRCS +=

@@ -1,0 +1,2 @@
+# Sources of meta/, sorted. Programs: PROGRAMS += name, name_SRCS = main file (not in meta_SRCS).
+meta_SRCS +=
