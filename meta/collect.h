@@ -1,0 +1,32 @@
+/* collect: removes what nothing refers to any more.
+ *
+ * Released chunks and segments get a TOMB in their register, then their fragments are deleted on
+ * the stores that are up, then the journal forgets them. A store that was down keeps its fragments
+ * until it is asked about (collect_audit): a fragment goes only if its register says TOMB, or is of
+ * a generation not lower and does not name it, or is absent with its session closed (then a TOMB is
+ * written first). Brake: when more than 1 % of a store's fragments (and more than 1000) would go in
+ * one audit, it removes nothing and says so.
+ *
+ * Driver with one job at a time on `exec`; woken by collect_wake(). */
+#ifndef VS_META_COLLECT_H
+#define VS_META_COLLECT_H
+
+#include "meta/meta_client.h"
+#include "node/store_set.h"
+
+struct collect;
+
+int collect_start(struct collect **ret, struct meta_client *meta, struct store_set *stores,
+                  struct vs_exec *exec);
+/* Something was released; soon. Threads: any. */
+void collect_wake(struct collect *c);
+/* Abort all sessions that are open (a mount that has just started owns none of them), TOMB what
+ * they reserved; forget orphaned inodes. Blocks; call before the first upload of a start. */
+int collect_at_start(struct collect *c);
+/* Ask about every fragment on entry `i` of the set. Runs in the background. */
+void collect_audit(struct collect *c, unsigned i);
+/* Wait until nothing is released and not collected. Tests, clean stops. -ETIMEDOUT */
+int collect_drain(struct collect *c, int64_t timeout_ns);
+void collect_stop(struct collect *c);
+
+#endif

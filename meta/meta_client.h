@@ -1,0 +1,133 @@
+/* meta_client: what a mount, a node and a command may ask the metadata, as a vtable: in process
+ * (meta_local.c), later over HTTP.
+ *
+ * Asynchronous: a request is the caller's memory, stays in place until `done` has run; `done` runs
+ * exactly once, on a thread of the client, never inside meta_submit(). Everything a request points
+ * to is lent until then. Output buffers (vs_buf) belong to the caller, who closes them.
+ *
+ * A change answers only after it is durable and applied. Reads see at least every change that was
+ * answered before the read was submitted.
+ *
+ * Errors: `status` is the errno that the man page of the matching system call names; -VS_EDOWN when
+ * the metadata cannot be reached: never an empty answer instead. */
+#ifndef VS_META_META_CLIENT_H
+#define VS_META_META_CLIENT_H
+
+#include "common/buf.h"
+#include "common/exec.h"
+#include "meta/ns_types.h"
+
+#define META_REGISTER_BATCH_MAX 1024
+#define META_LIST_MAX           1024
+
+struct meta_client;
+
+enum meta_op {
+    META_CHANGE,  /* entry -> answer (status = answer.status) */
+    META_LOOKUP,  /* ino (parent), name -> attr */
+    META_GETATTR, /* ino -> attr */
+    META_READDIR, /* ino, cookie (after), dirents[], dirents_max, with_attr -> dirents_count */
+    META_CONTENT, /* ino -> attr, bytes (inline content, symlink target or manifest head) */
+    META_MEDIA,   /* ino -> attr, bytes (encoded mf_media of the current version); -ENODATA none yet
+                   */
+    META_GETXATTR,   /* ino, name -> bytes; -ENODATA */
+    META_LISTXATTR,  /* ino -> bytes: names, each followed by NUL */
+    META_REG_CREATE, /* regs[]: fresh ids of this incarnation, ACCEPT0; each value decided or error
+                      */
+    META_REG_READ,   /* regs[] -> each value; -ENOENT absent */
+    META_REG_CHANGE, /* regs[]: compare-and-set: expect_generation -> value; -ESTALE, current value
+                      */
+    META_NODES,      /* -> nodes[] (nodes_max), nodes_count */
+    META_STATS,      /* -> stats */
+    META_SCAN,       /* program's own lists, see enum meta_scan */
+};
+
+/* Lists that a starting mount and the collector need; pages of at most META_LIST_MAX. */
+enum meta_scan {
+    META_SCAN_SESSIONS,  /* u64s: OPEN sessions */
+    META_SCAN_ORPHANS,   /* u64s: unlinked inodes not yet forgotten */
+    META_SCAN_RELEASED,  /* ids: released, not yet collected */
+    META_SCAN_MEDIA_DUE, /* u64s: inodes whose media description is due */
+    META_SCAN_REGISTERS, /* ids: all registers, ascending, after scan_after_id */
+};
+
+struct meta_reg {
+    struct vs_id id;
+    const void *value; /* CREATE, CHANGE: encoded value, lent */
+    size_t value_len;
+    uint32_t expect_generation; /* CHANGE */
+    int status;                 /* out, each on its own */
+    struct vs_buf current;      /* out: READ, and CHANGE refused: the value; the caller closes it */
+};
+
+struct meta_stats {
+    uint64_t files, directories, symlinks;
+    uint64_t logical_bytes; /* sizes of files without holes */
+    uint64_t stored_bytes;  /* fragments of linked files, as written */
+    uint64_t chunks;        /* LIVE chunk registers of linked files, as counted at commit */
+    uint64_t applied_slot, first_slot;
+    uint64_t synced_batches; /* of the acceptor, this process */
+    uint64_t released_waiting;
+};
+
+struct meta_req;
+typedef void meta_done_fn(struct meta_req *r);
+
+struct meta_req {
+    enum meta_op op;
+    meta_done_fn *done;
+    int status; /* out */
+
+    const struct ns_entry *entry; /* CHANGE */
+    struct ns_answer answer;      /* CHANGE: out */
+
+    uint64_t ino;
+    const char *name; /* lent, not NUL-terminated */
+    size_t name_len;
+    struct ns_attr attr; /* out */
+    struct vs_buf bytes; /* out; the caller closes it */
+
+    uint64_t cookie; /* READDIR: list entries behind it; 0: from the start */
+    bool with_attr;
+    struct ns_dirent *dirents; /* lent; filled */
+    uint32_t dirents_max, dirents_count;
+
+    struct meta_reg *regs; /* lent */
+    uint32_t reg_count;    /* <= META_REGISTER_BATCH_MAX */
+
+    struct ns_node *nodes; /* lent; filled */
+    uint32_t nodes_max, nodes_count;
+
+    struct meta_stats stats; /* out */
+
+    enum meta_scan scan;
+    uint64_t scan_after;        /* u64 lists: items behind it */
+    struct vs_id scan_after_id; /* id lists: items behind it */
+    uint64_t *scan_u64;         /* lent; room for scan_max */
+    struct vs_id *scan_ids;     /* lent; room for scan_max */
+    uint32_t scan_max, scan_count;
+
+    struct vs_job job; /* private from here */
+    struct vs_list link;
+    void *client;
+};
+
+struct meta_client_ops {
+    void (*submit)(struct meta_client *c, struct meta_req *r);
+    void (*stop)(struct meta_client *c);
+};
+
+struct meta_client {
+    const struct meta_client_ops *ops;
+    uint16_t pid; /* proposer id and incarnation: the owner of fresh ids */
+    uint32_t inc;
+    struct vs_id cluster;
+};
+
+void meta_submit(struct meta_client *c, struct meta_req *r);
+/* Submit and wait: for starts, commands and tests; never on a client's own thread. r->done is
+ * overwritten. Returns r->status. */
+int meta_call(struct meta_client *c, struct meta_req *r);
+void meta_client_stop(struct meta_client *c); /* forgives NULL */
+
+#endif

@@ -1,0 +1,185 @@
+/* Words of the namespace: attributes, answers, and the journal entries that change it.
+ *
+ * The namespace changes only by journal entries, each validated when it is applied and each one
+ * atomic batch. This header is what a mount, a node and a command know of them.
+ *
+ * Pure. Times are seconds and nanoseconds, since years 1960 and 2500 must fit. */
+#ifndef VS_META_NS_TYPES_H
+#define VS_META_NS_TYPES_H
+
+#include "common/ec.h"
+#include "common/id.h"
+#include "common/sha.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NS_INO_ROOT  1u
+#define NS_INO_INBOX 2u
+#define NS_INO_FIRST 16u /* numbers below are the program's own */
+
+#define NS_NAME_BYTES_MAX        255
+#define NS_INLINE_BYTES_MAX      65536 /* larger content lives in chunks */
+#define NS_SYMLINK_BYTES_MAX     4095
+#define NS_XATTR_NAME_BYTES_MAX  255
+#define NS_XATTR_VALUE_BYTES_MAX 65536
+#define NS_LINK_MAX              65000
+#define NS_ENTRY_BYTES_MAX       (4u << 20) /* encoded journal entry */
+#define NS_RELEASED_MAX          65536      /* ids one entry may release */
+
+struct ns_time {
+    int64_t s;   /* since 1970, may be negative */
+    uint32_t ns; /* 0 .. 999999999 */
+};
+
+enum ns_content {
+    NS_CONTENT_NONE = 0,   /* directories, devices; an empty file */
+    NS_CONTENT_INLINE = 1, /* bytes in the metadata (also a symlink's target) */
+    NS_CONTENT_CHUNKS = 2, /* a manifest: meta/manifest.h */
+};
+
+enum ns_flags {
+    NS_F_FLUSHED = 1,   /* inbox: a FLUSH or RELEASE followed the last WRITE: publish it */
+    NS_F_DIR_TIMES = 2, /* directory whose times were set by utimens: publishing keeps them */
+    NS_F_MEDIA_DUE = 4, /* content was committed, its media description is still to be made */
+};
+
+struct ns_attr {
+    uint64_t ino;
+    uint32_t generation;
+    uint32_t mode; /* type and permissions, as st_mode */
+    uint32_t uid, gid;
+    uint32_t nlink;
+    uint32_t rdev;
+    uint64_t size;
+    uint64_t data_bytes;   /* size without holes: st_blocks */
+    uint64_t stored_bytes; /* all fragments together; inline: its size */
+    struct ns_time atime, mtime, ctime, btime;
+    uint64_t version; /* of the content, +1 with each swap; page cache and handles follow it */
+    uint64_t mirror;  /* inbox directory: inode of the published one; else 0 */
+    uint64_t parent;  /* directories: the directory they are in; else 0 */
+    uint32_t flags;   /* enum ns_flags */
+    uint8_t content;  /* enum ns_content */
+};
+
+enum ns_entry_kind {
+    NS_E_NOP = 0,
+    NS_E_CREATE = 1, /* new inode under a name, with content if there is any */
+    NS_E_LINK = 2,
+    NS_E_UNLINK = 3,
+    NS_E_RMDIR = 4,
+    NS_E_RENAME = 5,
+    NS_E_SETATTR = 6,
+    NS_E_SETXATTR = 7,
+    NS_E_REMOVEXATTR = 8,
+    NS_E_SWAP = 9,     /* new content of an inode, base version must be current */
+    NS_E_FORGET = 10,  /* no mount has this unlinked inode open any more */
+    NS_E_PUBLISH = 11, /* an inbox file moves to its place in the tree */
+    NS_E_RESERVE = 12, /* a range of inode numbers for a mount */
+    NS_E_SESSION_OPEN = 13,
+    NS_E_SESSION_EXTEND = 14,
+    NS_E_SESSION_ABORT = 15,
+    NS_E_MEDIA = 16,     /* media description of a committed content version */
+    NS_E_NODE_PUT = 17,  /* register or change a storage node */
+    NS_E_COLLECTED = 18, /* released ids are gone from registers and nodes */
+    NS_E_CLUSTER = 19,   /* first entry of a cluster: its uuid, root and inbox attributes */
+};
+
+/* Which fields of ns_entry.attr a SETATTR (or a CREATE's later touch) sets. */
+enum ns_set {
+    NS_SET_MODE = 1,
+    NS_SET_UID = 2,
+    NS_SET_GID = 4,
+    NS_SET_ATIME = 8,
+    NS_SET_MTIME = 16,
+    NS_SET_FLAGS = 32, /* program only: flags_set / flags_clear */
+};
+
+enum ns_rename_flags { NS_RENAME_NOREPLACE = 1, NS_RENAME_EXCHANGE = 2 };
+
+enum ns_create_flags {
+    NS_CREATE_REPLACE = 1, /* an existing file of that name is unlinked in the same entry */
+};
+
+enum ns_taken { NS_TAKEN_KEEP_BOTH = 0, NS_TAKEN_REPLACE = 1, NS_TAKEN_REFUSE = 2 };
+
+/* What a PUBLISH did. */
+enum ns_published {
+    NS_PUBLISHED_MOVED = 1,
+    NS_PUBLISHED_SAME = 2,     /* same content is there already: the inbox name is dropped */
+    NS_PUBLISHED_NUMBERED = 3, /* name taken: "name (2).ext" */
+    NS_PUBLISHED_REPLACED = 4,
+};
+
+/* New content of an inode, in CREATE and SWAP. */
+struct ns_new_content {
+    uint8_t kind;      /* enum ns_content */
+    const void *bytes; /* INLINE: the content; CHUNKS: encoded manifest head */
+    size_t bytes_len;
+    uint64_t size, data_bytes, stored_bytes;
+    uint64_t session; /* CHUNKS written in it: must be OPEN, becomes COMMITTED; 0: none */
+    bool flushed;     /* sets or clears NS_F_FLUSHED */
+    const struct vs_id *released; /* chunks and segments no longer referenced, or given up */
+    size_t released_count;
+};
+
+struct ns_node {
+    uint32_t node;     /* number, from 1 */
+    struct vs_id uuid; /* of its store */
+    char name[64];     /* "n1" */
+    char domain[64];   /* failure domain */
+    char path[256];    /* embedded: its directory */
+};
+
+/* One change, decoded. Pointers are lent by whoever made it. Which fields count: by kind. */
+struct ns_entry {
+    enum ns_entry_kind kind;
+    struct ns_time now;       /* from the proposer */
+    uint64_t client, request; /* exactly once per (client, request) when client != 0 */
+    uint64_t parent;          /* CREATE LINK UNLINK RMDIR RENAME PUBLISH */
+    const char *name;         /* same; SETXATTR: attribute name; not NUL-terminated */
+    size_t name_len;
+    uint64_t ino;        /* CREATE: from a reserved range; LINK SETATTR ... SWAP MEDIA */
+    uint64_t new_parent; /* RENAME */
+    const char *new_name;
+    size_t new_name_len;
+    uint32_t flags;      /* rename, create flags; setxattr: XATTR_CREATE / XATTR_REPLACE */
+    uint32_t set;        /* enum ns_set */
+    struct ns_attr attr; /* CREATE SETATTR CLUSTER */
+    uint32_t flags_set, flags_clear;
+    struct ns_new_content content; /* CREATE, SWAP */
+    bool keep_times;               /* SWAP: do not touch mtime (attr.mtime was set before) */
+    uint64_t base_version;         /* SWAP, MEDIA: must be the current version, else -ESTALE */
+    const void *value;             /* SETXATTR value; MEDIA encoded description */
+    size_t value_len;
+    uint8_t taken;                 /* PUBLISH: enum ns_taken */
+    uint64_t session;              /* SESSION_EXTEND, SESSION_ABORT */
+    uint64_t count;                /* RESERVE: inode numbers; SESSION_OPEN/EXTEND: ids */
+    struct ns_node node;           /* NODE_PUT */
+    struct vs_id cluster;          /* CLUSTER */
+    const struct vs_id *collected; /* COLLECTED */
+    size_t collected_count;
+};
+
+/* What applying an entry answered. `status` 0 or the errno the man page names, negative. */
+struct ns_answer {
+    int status;
+    struct ns_attr attr;     /* of the inode created or changed (after the change) */
+    struct ns_attr replaced; /* RENAME/CREATE over an existing inode, UNLINK: it; ino 0: none */
+    uint64_t first;          /* RESERVE: first inode; SESSION_OPEN/EXTEND: first id sequence */
+    uint64_t session;        /* SESSION_OPEN */
+    uint8_t published;       /* enum ns_published */
+    uint64_t dir;            /* PUBLISH: where it is now */
+    char name[NS_NAME_BYTES_MAX];
+    uint8_t name_len;
+};
+
+/* One directory entry. `cookie` is its stable position; directories list in cookie order. */
+struct ns_dirent {
+    uint64_t cookie;
+    struct ns_attr attr; /* ino and mode always; the rest when attributes were asked for */
+    uint8_t name_len;
+    char name[NS_NAME_BYTES_MAX];
+};
+
+#endif

@@ -1,0 +1,48 @@
+/* store_set: the stores this process can reach, by node number. Readers, uploads, collection and
+ * status share one set.
+ *
+ * A node keeps its place for the life of the process; `node replace` puts another store into it.
+ * The old store stays until the set is closed, since requests may still be in flight on it.
+ *
+ * Threads: any; get and put of an entry are atomic. */
+#ifndef VS_NODE_STORE_SET_H
+#define VS_NODE_STORE_SET_H
+
+#include "node/chunk_store.h"
+#include <stdatomic.h>
+
+#define STORE_SET_MAX         64
+#define STORE_SET_RETIRED_MAX 64
+
+struct store_set_entry {
+    uint32_t node;                       /* number in the metadata, from 1 */
+    char name[64];                       /* "n1" */
+    char path[256];                      /* directory or URL, for messages; "" when unknown */
+    _Atomic(struct chunk_store *) store; /* NULL: down, could not be opened */
+    char why[256];                       /* why it could not be opened, a sentence; "" */
+};
+
+struct store_set {
+    unsigned count;
+    struct store_set_entry entries[STORE_SET_MAX];
+    struct chunk_store *retired[STORE_SET_RETIRED_MAX]; /* owned; stopped by close */
+    unsigned retired_count;
+};
+
+/* The store of a node, or NULL when the node is unknown or down. */
+struct chunk_store *store_set_get(struct store_set *set, uint32_t node);
+
+/* Health of entry i; a NULL store reports STORE_DOWN with the entry's `why`. */
+void store_set_health(struct store_set *set, unsigned i, struct store_health *ret);
+
+/* Number of entries whose store is up (puts are accepted). */
+unsigned store_set_up_count(struct store_set *set);
+
+/* Put another store into entry i; the old one is retired. -ENOBUFS too many replaced. */
+int store_set_replace(struct store_set *set, unsigned i, struct chunk_store *store,
+                      const char *path);
+
+/* Stop all stores, retired ones too. Forgives a zeroed set and a second call. */
+void store_set_close(struct store_set *set);
+
+#endif
