@@ -71,14 +71,19 @@ CONTRACT_PROGRAMS := $(call test_program,$(call chosen,$(CONTRACTS)))
 
 # ---- rules -------------------------------------------------------------------------------------
 
-.PHONY: all deps test test-unit test-e2e unit lint install help clean
+.PHONY: all deps test test-unit test-e2e unit lint format install help clean
 .DELETE_ON_ERROR:
+
+# These goals install what is missing before anything is compiled; the others only say so.
+INSTALLING := deps test demo lint
+DEPS_FIRST := $(if $(filter $(INSTALLING),$(MAKECMDGOALS)),deps)
 
 all: $(addprefix $(BUILD)/,$(PROGRAMS)) $(call archives,$(firstword $(FOLDERS))) ## build the programs (VARIANT=release|debug|asan|tsan)
 
 # Objects are built again when the command line changes, not whenever a makefile does.
-$(BUILD)/flags: FORCE
+$(BUILD)/flags: FORCE | $(DEPS_FIRST)
 	@mkdir -p $(@D)
+	@pkg-config --exists $(PACKAGES) || { echo "Libraries are missing. Install them with: make deps" >&2; exit 1; }
 	@echo '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS)' >$@
 FORCE:
 
@@ -113,16 +118,48 @@ $(call test_program,$1): $(call objects,$1) $(if $(SUPPORT_SRCS),$(BUILD)/libsup
 endef
 $(foreach t,$(UNIT_TESTS) $(CONTRACTS),$(eval $(call test_rule,$t)))
 
-unit: $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) ## build and run one test program: make unit T=test_codec
+deps: ## install the missing Debian packages (says which; needs root or sudo then)
+	@tests/tools/deps.sh $(DEPS_GROUPS)
+
+# ---- tests -------------------------------------------------------------------------------------
+
+# Mounts under a sanitizer are slow: their limits stretch.
+LIMIT_FACTOR ?= $(if $(filter asan tsan,$(VARIANT)),4,1)
+RUN_TESTS     = LIMIT_FACTOR=$(LIMIT_FACTOR) VARIANT=$(VARIANT) tests/run.sh $(BUILD)
+CASES        := $(sort $(wildcard tests/e2e/cases/*.sh))
+# CASE=kill9: only the cases with that word in their name.
+CASE ?=
+chosen_cases  = $(foreach c,$(CASES),$(if $(findstring $(CASE),$(notdir $c)),$c))
+BUILT_PROGRAMS = $(addprefix $(BUILD)/,$(PROGRAMS))
+
+test: $(BUILT_PROGRAMS) $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) ## everything: deps, build, all tests (UNIT_ONLY=1: no mounts)
+	@$(RUN_TESTS) $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) $(if $(UNIT_ONLY),,$(chosen_cases))
+
+test-unit: $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) ## unit and contract tests (FOLDER=node: of that folder's files)
+	@$(RUN_TESTS) $^
+
+test-e2e: $(BUILT_PROGRAMS) ## the cases on a real mount (CASE=word: those with it in their name)
+	@$(RUN_TESTS) $(chosen_cases)
+
+unit: $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) ## run test programs with their own output: make unit T=test_codec
 	$(if $(and $(T)$(FOLDER),$(if $^,,y)),$(error no test program matches T=$(T) FOLDER=$(FOLDER)))
 	@set -e; for t in $^; do echo "== $$t"; $$t; done
 
-test-unit: unit ## unit and contract tests (FOLDER=node: of that folder only)
+lint: | $(DEPS_FIRST) ## the rules of the house: includes, purity, doors, lengths, format, scripts
+	@tests/lint/run.sh
+
+format: ## clang-format every source file
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+# ---- the rest ----------------------------------------------------------------------------------
+
+install: all ## programs to $(DESTDIR)$(PREFIX)/bin
+	@for p in $(PROGRAMS); do install -D -m 755 $(BUILD)/$$p $(DESTDIR)$(PREFIX)/bin/$$p; done
 
 clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 -include $(shell test -d $(BUILD)/obj && find $(BUILD)/obj -name '*.d')
