@@ -17,7 +17,9 @@ struct vs_rd {
 
 static inline struct vs_rd vs_rd_init(const void *bytes, size_t len)
 {
-    return (struct vs_rd){ (const uint8_t *)bytes, (const uint8_t *)bytes + len, 0 };
+    const uint8_t *first = bytes != NULL ? (const uint8_t *)bytes : (const uint8_t *)"";
+
+    return (struct vs_rd){ first, first + len, 0 };
 }
 uint8_t vs_rd_u8(struct vs_rd *r);
 uint16_t vs_rd_u16(struct vs_rd *r);

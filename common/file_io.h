@@ -65,7 +65,8 @@ struct vs_io_ops {
     int (*unlink)(struct vs_io *io, const char *name);
     int (*rename)(struct vs_io *io, const char *from, const char *to);
     int (*sync_dir)(struct vs_io *io);
-    /* Call fn for each regular file until it returns non-zero, which is then the result. */
+    /* Call fn for each regular file until it returns non-zero, which is then the result. fn may
+     * unlink. Files with names longer than ours are somebody else's and are left out. */
     int (*list)(struct vs_io *io, vs_io_list_fn *fn, void *arg);
     int (*space)(struct vs_io *io, struct vs_io_space *ret);
     void (*free)(struct vs_io *io);
@@ -76,7 +77,8 @@ struct vs_io {
 };
 
 struct vs_file {
-    struct vs_io *io;
+    struct vs_io *io; /* both set by vs_io_open() */
+    unsigned how;
 };
 
 /* Open directory `path` (must exist). -ENOENT, -ENOTDIR, -EACCES, -ENOMEM. */

@@ -1,0 +1,211 @@
+/* Executor with threads.
+ *
+ * Happy path: threads sleep on one condition variable; a submit wakes one of them. Of the sleeping
+ * threads at most one, the timekeeper, sleeps with a deadline (the earliest timer), so that a timer
+ * wakes one thread and not all. A thread that leaves its sleep with a job wakes another one if
+ * there is more to do or to watch. Failure modes: only the start can fail, and then nothing is left
+ * behind. */
+#include "common/assert.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/exec_impl.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define THREAD_NAME_BYTES 16 /* pthread_setname_np(3), NUL included */
+
+struct threads_exec {
+    struct vs_exec exec;
+    pthread_mutex_t lock; /* not held while a job runs */
+    pthread_cond_t wake;  /* CLOCK_MONOTONIC */
+    /* under lock */
+    struct vs_exec_queue queue;
+    unsigned idle;   /* threads asleep */
+    bool timekeeper; /* one of them watches the earliest timer */
+    bool stopping;
+    /* fixed once started */
+    char name[THREAD_NAME_BYTES];
+    unsigned thread_count;
+    pthread_t threads[VS_EXEC_THREADS_MAX];
+};
+
+/* The executor whose thread this is: stopping it from here would wait for itself. */
+static __thread const struct threads_exec *threads_self;
+
+static const struct vs_exec_ops threads_ops;
+
+static struct threads_exec *threads_of(struct vs_exec *e)
+{
+    return vs_container_of(e, struct threads_exec, exec);
+}
+
+static void threads_submit(struct vs_exec *e, struct vs_job *job)
+{
+    struct threads_exec *t = threads_of(e);
+    VS_LOCK_SCOPE(&t->lock);
+
+    vs_exec_queue_add(&t->queue, job);
+    if (t->idle > 0)
+        pthread_cond_signal(&t->wake);
+}
+
+static void threads_after(struct vs_exec *e, struct vs_job *job, int64_t delay_ns)
+{
+    struct threads_exec *t = threads_of(e);
+    int64_t now_ns = vs_now_ns(&vs_clock_system);
+    int64_t due_ns = delay_ns < INT64_MAX - now_ns ? now_ns + delay_ns : INT64_MAX;
+    VS_LOCK_SCOPE(&t->lock);
+
+    if (!vs_exec_queue_add_timer(&t->queue, job, due_ns) || t->idle == 0)
+        return;
+    /* The deadline came nearer. A signal may miss the timekeeper; without one, anybody will do. */
+    if (t->timekeeper)
+        pthread_cond_broadcast(&t->wake);
+    else
+        pthread_cond_signal(&t->wake);
+}
+
+static int threads_cancel_after(struct vs_exec *e, struct vs_job *job)
+{
+    struct threads_exec *t = threads_of(e);
+    VS_LOCK_SCOPE(&t->lock);
+
+    return vs_exec_queue_cancel(job);
+}
+
+/* Under t->lock: sleep until there may be something to do. */
+static void threads_sleep(struct threads_exec *t)
+{
+    int64_t due_ns = vs_exec_queue_next_ns(&t->queue);
+
+    t->idle++;
+    if (due_ns < INT64_MAX && !t->timekeeper) {
+        struct timespec deadline = { due_ns / VS_NS_PER_S, due_ns % VS_NS_PER_S };
+
+        t->timekeeper = true;
+        pthread_cond_timedwait(&t->wake, &t->lock, &deadline);
+        t->timekeeper = false;
+    } else {
+        pthread_cond_wait(&t->wake, &t->lock);
+    }
+    t->idle--;
+}
+
+/* Under t->lock: this thread is about to be busy; is there work or a deadline left for a sleeper?
+ */
+static void threads_hand_over(struct threads_exec *t)
+{
+    bool unwatched = !t->timekeeper && vs_exec_queue_next_ns(&t->queue) < INT64_MAX;
+
+    if (t->idle > 0 && (unwatched || !vs_list_empty(&t->queue.ready)))
+        pthread_cond_signal(&t->wake);
+}
+
+static void *threads_main(void *arg)
+{
+    struct threads_exec *t = arg;
+
+    threads_self = t;
+    pthread_setname_np(pthread_self(), t->name);
+    pthread_mutex_lock(&t->lock);
+    for (;;) {
+        struct vs_job *job;
+
+        vs_exec_queue_ripen(&t->queue, vs_now_ns(&vs_clock_system));
+        job = vs_exec_queue_take(&t->queue);
+        if (job != NULL) {
+            threads_hand_over(t);
+            pthread_mutex_unlock(&t->lock);
+            job->fn(job); /* may free the job */
+            pthread_mutex_lock(&t->lock);
+        } else if (t->stopping) {
+            break;
+        } else {
+            threads_sleep(t);
+        }
+    }
+    pthread_mutex_unlock(&t->lock);
+    return NULL;
+}
+
+static void threads_stop(struct vs_exec *e)
+{
+    struct threads_exec *t = threads_of(e);
+
+    VS_ASSERT(threads_self != t);
+    pthread_mutex_lock(&t->lock);
+    t->stopping = true;
+    pthread_cond_broadcast(&t->wake);
+    pthread_mutex_unlock(&t->lock);
+    for (unsigned i = 0; i < t->thread_count; i++)
+        VS_ASSERT(pthread_join(t->threads[i], NULL) == 0);
+
+    VS_ASSERT(vs_list_empty(&t->queue.ready));
+    vs_exec_queue_drop_timers(&t->queue);
+    pthread_cond_destroy(&t->wake);
+    pthread_mutex_destroy(&t->lock);
+    free(t);
+}
+
+static const struct vs_exec_ops threads_ops = {
+    .submit = threads_submit,
+    .after = threads_after,
+    .cancel_after = threads_cancel_after,
+    .stop = threads_stop,
+};
+
+static void wake_init(pthread_cond_t *wake)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(wake, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+/* Start the threads with all signals blocked: signals are for the program's own threads. */
+static int threads_spawn(struct threads_exec *t, unsigned threads)
+{
+    sigset_t all, before;
+    int r = 0;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (r == 0 && t->thread_count < threads) {
+        r = pthread_create(&t->threads[t->thread_count], NULL, threads_main, t);
+        if (r == 0)
+            t->thread_count++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -r;
+}
+
+int vs_exec_start(struct vs_exec **ret, const char *name, unsigned threads)
+{
+    struct threads_exec *t;
+    int r;
+
+    if (threads < 1 || threads > VS_EXEC_THREADS_MAX)
+        return -EINVAL;
+    t = malloc(sizeof(*t));
+    if (t == NULL)
+        return -ENOMEM;
+    *t = (struct threads_exec){ .exec.ops = &threads_ops };
+    snprintf(t->name, sizeof(t->name), "%s", name);
+    pthread_mutex_init(&t->lock, NULL);
+    wake_init(&t->wake);
+    vs_exec_queue_init(&t->queue);
+
+    r = threads_spawn(t, threads);
+    if (r < 0) {
+        threads_stop(&t->exec);
+        return r;
+    }
+    *ret = &t->exec;
+    return 0;
+}
