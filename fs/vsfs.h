@@ -1,0 +1,78 @@
+/* vsfs: one mount: everything the file-system operations share. Wired by vstackfs_main.c, lent to
+ * all other files of fs/.
+ *
+ * Threads and what runs where:
+ *   FUSE loop threads   decode requests, append written bytes, start reads; never wait for a disk
+ *   ops                 bounded pool: changes of the namespace, flush and commit, which wait
+ *   exec                coding, hashing, timers
+ *   stores, metadata    their own threads; completions reply to the kernel from there
+ *
+ * Lock order: inode->names, inode->lock, then the locks inside inode_table, provisional, inbox,
+ * upload. Never held while calling the kernel back (fuse_reply_*, notify), nor across meta_call()
+ * except inode->names. */
+#ifndef VS_FS_VSFS_H
+#define VS_FS_VSFS_H
+
+#include "common/clock.h"
+#include "common/exec.h"
+#include "fs/chunk_reader.h"
+#include "ingest/cutter.h"
+#include "ingest/upload.h"
+#include "meta/collect.h"
+#include "meta/meta_client.h"
+#include "node/store_set.h"
+
+#define VSFS_OPS_THREADS  16
+#define VSFS_CPU_THREADS  2
+#define VSFS_INOS_RESERVE 4096 /* inode numbers taken from the journal at a time */
+
+struct fuse_session;
+struct inode_table;
+struct provisional;
+struct inbox;
+struct media_worker;
+
+struct vsfs_options {
+    const char *mountpoint;           /* absolute */
+    const char *data_dir;             /* absolute; metadata and, by default, nodes/n1 .. n5 */
+    const char *disks[STORE_SET_MAX]; /* --disk, absolute; each one node */
+    unsigned disk_count;
+    bool foreground;
+    bool allow_other;
+    uint8_t taken;              /* -o taken=keep-both|replace|refuse: enum ns_taken */
+    unsigned alias_s;           /* -o alias=S, default 10 */
+    uint64_t staging_bytes_max; /* -o staging=SIZE; 0: a quarter of what is free at start */
+    uint64_t superblock_bytes;  /* --superblock-size; 0: default */
+    unsigned reserve_percent;   /* --reserve, default 5 */
+    size_t cache_bytes;         /* -o cache=SIZE */
+    size_t write_bytes;         /* -o write-buffer=SIZE, default 256 MiB */
+};
+
+struct vsfs {
+    struct vsfs_options opt;
+    const struct vs_clock *clock;
+    struct meta_client *meta;
+    struct store_set stores;
+    struct vs_exec *exec, *ops;
+    struct chunk_reader *reader;
+    struct cutter *cutter;
+    struct upload_env *uploads;
+    struct collect *collect;
+    struct inode_table *inodes;
+    struct provisional *provisional;
+    struct inbox *inbox;
+    struct media_worker *media;
+    struct fuse_session *se; /* set once mounted */
+    int staging_fd;          /* directory of staging files: DATA/staging */
+    uint64_t staging_used;   /* bytes, atomic */
+    struct vs_id cluster;
+    bool single_device; /* all stores on one file system: survives corruption, not its loss */
+};
+
+/* Time now as the namespace keeps it. */
+struct ns_time vsfs_now(const struct vsfs *fs);
+
+/* One journal change, waited for: on ops threads only. Returns the answer's status. */
+int vsfs_change(struct vsfs *fs, const struct ns_entry *e, struct ns_answer *ret);
+
+#endif

@@ -1,0 +1,69 @@
+/* wfile: the write state of one inode, shared by all its handles: what was written and is not yet
+ * committed.
+ *
+ * A file's bytes are, from bottom to top: its base (the committed content), staged extents (a
+ * sparse file in DATA/staging that holds what was written backwards), and a tail (uploads of
+ * consecutive bytes, streaming to the stores while they arrive). A sequential writer never touches
+ * the staging. Happy path: create, write ... write, flush -> the tail becomes durable, a manifest
+ * is written, one journal entry (CREATE for a provisional file, SWAP for a stored one) makes it
+ * visible. Failure: what cannot be stored makes flush fail with its errno (sticky); the base stays
+ * as it was. A SWAP that finds another base version is -ESTALE.
+ *
+ * Threads: wfile_write, _getattr, _read_start on FUSE threads (never wait); the others wait and run
+ * on ops threads. All take inode->lock themselves; callers hold none. */
+#ifndef VS_FS_WFILE_H
+#define VS_FS_WFILE_H
+
+#include "fs/inode_table.h"
+#include "fs/read_op.h"
+
+/* Give a provisional inode (fields filled by the caller) an empty write state. */
+int wfile_create(struct vsfs *fs, struct inode *i);
+
+/* A handle for writing is opened on a stored inode: load its base if there is no write state yet.
+ * `truncate`: O_TRUNC. Waits. */
+int wfile_open(struct vsfs *fs, struct inode *i, bool truncate);
+
+/* Bytes at an offset. 0: taken. 1: taken, wait for `room->done` before answering the writer.
+ * -EINPROGRESS: this write must wait (it goes to staging, or needs the base): call wfile_write_wait
+ * with the same arguments on an ops thread. Else a negative errno. */
+int wfile_write(struct vsfs *fs, struct inode *i, uint64_t offset, const void *bytes, size_t len,
+                struct upload_room *room);
+int wfile_write_wait(struct vsfs *fs, struct inode *i, uint64_t offset, const void *bytes,
+                     size_t len);
+/* Append at the current end (O_APPEND), atomically with other appends: as wfile_write. */
+uint64_t wfile_size(struct inode *i);
+
+/* Size changes, also without an open handle (truncate(2)). Waits. */
+int wfile_truncate(struct vsfs *fs, struct inode *i, uint64_t size);
+/* fallocate(2): mode 0 and KEEP_SIZE extend with a hole; PUNCH_HOLE and ZERO_RANGE as the man page;
+ * others -EOPNOTSUPP. Waits. */
+int wfile_fallocate(struct vsfs *fs, struct inode *i, int mode, uint64_t offset, uint64_t len);
+
+/* chmod, chown, utimens on a file with write state: recorded for the commit when provisional;
+ * 0: the caller need not ask the metadata; 1: the caller must (stored file), and what was set here
+ * is kept by the next commit (mtime). */
+int wfile_setattr(struct vsfs *fs, struct inode *i, uint32_t set, const struct ns_attr *attr);
+/* Overlay size, times, blocks of the write state on what the metadata says. No-op without one. */
+void wfile_getattr(struct inode *i, struct ns_attr *attr);
+
+/* A read of a file with write state. As read_op_start (fs/read_op.h). */
+void wfile_read_start(struct vsfs *fs, struct inode *i, struct read_op *op);
+/* SEEK_DATA / SEEK_HOLE over all layers; -ENXIO. Waits. */
+int64_t wfile_seek(struct vsfs *fs, struct inode *i, uint64_t offset, bool data);
+
+enum wfile_flush { WFILE_FSYNC, WFILE_FLUSH, WFILE_RELEASE };
+/* Commit what was written since the last commit; nothing written: 0 at once (a provisional file
+ * that nobody has written to is created empty by FSYNC, FLUSH of a handle that wrote, or RELEASE).
+ * Waits until durable. WFILE_FLUSH and WFILE_RELEASE mark an inbox file as complete. After a
+ * WFILE_RELEASE of the last writer the write state is gone. Takes inode->names for the journal
+ * entry only. */
+int wfile_flush(struct vsfs *fs, struct inode *i, enum wfile_flush how);
+
+/* Throw the write state away (unlinked provisional file, last handle closed). Forgives none. */
+void wfile_drop(struct vsfs *fs, struct inode *i);
+
+/* True when something was written (or truncated) and not yet committed. */
+bool wfile_dirty(struct inode *i);
+
+#endif
