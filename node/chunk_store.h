@@ -20,36 +20,11 @@
 #ifndef VS_NODE_CHUNK_STORE_H
 #define VS_NODE_CHUNK_STORE_H
 
-#include "common/ec.h"
 #include "common/exec.h"
-#include "common/id.h"
 #include "common/sha.h"
-#include <stdbool.h>
+#include "node/frag.h"
 
-#define FRAG_BLOCK_BYTES      65536u      /* unit of the CRC table, from the start of the payload */
-#define FRAG_BYTES_MAX        (16u << 20) /* payload of one fragment */
-#define FRAG_BLOCKS_MAX       (FRAG_BYTES_MAX / FRAG_BLOCK_BYTES)
-#define FRAG_NAME_BYTES_MAX   255
 #define CHUNK_STORE_QUEUE_MAX 4096
-
-struct frag_key {
-    struct vs_id chunk;
-    uint8_t fragment;    /* 0 .. k+m-1 */
-    uint32_t generation; /* of the placement it was written for; from 1 */
-};
-
-/* What a record says about itself beside its key: enough to rebuild the namespace from the stores
- * alone. */
-struct frag_note {
-    struct vs_redundancy red;
-    uint32_t chunk_bytes; /* of the whole chunk, unpadded */
-    uint64_t session;     /* upload session that wrote it */
-    uint64_t inode;
-    uint32_t chunk_seq;             /* position of the chunk in its file */
-    uint64_t file_offset;           /* of the chunk's first byte */
-    uint16_t name_bytes;            /* <= FRAG_NAME_BYTES_MAX */
-    char name[FRAG_NAME_BYTES_MAX]; /* file name at the time, a hint; not NUL-terminated */
-};
 
 struct chunk_store;
 struct store_put;
@@ -174,12 +149,12 @@ void chunk_store_list(struct chunk_store *s, struct store_list *l);
 void chunk_store_health(struct chunk_store *s, struct store_health *ret);
 void chunk_store_stop(struct chunk_store *s); /* forgives NULL */
 
-int frag_key_cmp(const struct frag_key *a, const struct frag_key *b);
-
-/* The payload's CRC table: one CRC-32C per block; the number of blocks. */
-unsigned frag_crc_table(const void *payload, size_t bytes, uint32_t crc[FRAG_BLOCKS_MAX]);
-/* CRC-32C over the little-endian table: what the register keeps of a fragment. */
-uint32_t frag_table_crc(const uint32_t crc[], unsigned blocks);
+/* For implementations: what of a request can be refused before anything is read. 0 or -EINVAL. */
+int store_put_check(const struct store_put *p);
+int store_get_check(const struct store_get *g);
+/* For implementations: the bytes to read once the payload's length is known (0 beyond its end);
+ * -EINVAL when the range ends inside a block. */
+int64_t store_get_bytes(const struct store_get *g, uint32_t payload_bytes);
 
 /* Check a finished get on the reader's side: the table against `table_crc` of the register, the
  * length against `payload_bytes` (what the chunk's length says), each received block against the

@@ -1,2 +1,3 @@
-# Sources of node/, sorted. Programs: PROGRAMS += name, name_SRCS = main file (not in node_SRCS).
-node_SRCS +=
+node_SRCS += node/chunk_store.c
+node_SRCS += node/frag.c
+node_SRCS += node/store_mem.c
