@@ -19,14 +19,14 @@
 struct kv;
 struct kv_batch; /* puts and deletes, in order; opaque */
 
-/* Called for each pair; non-zero ends the scan and is its result. */
+/* Called for each pair; non-zero ends the scan and is its result. It may read, not write. */
 typedef int kv_scan_fn(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
                        size_t value_len);
 
 struct kv_ops {
     /* Value into `ret` (replaced). -ENOENT. */
     int (*get)(struct kv *kv, const void *key, size_t key_len, struct vs_buf *ret);
-    /* Pairs with from <= key < to, ascending. */
+    /* Pairs with from <= key < to, ascending; to_len 0: to the end. Of one moment. */
     int (*scan)(struct kv *kv, const void *from, size_t from_len, const void *to, size_t to_len,
                 kv_scan_fn *fn, void *arg);
     int (*write)(struct kv *kv, struct kv_batch *b, bool sync);
@@ -53,7 +53,7 @@ int kv_write(struct kv *kv, struct kv_batch *b, bool sync);
 int kv_flush(struct kv *kv);
 void kv_close(struct kv *kv); /* forgives NULL */
 
-/* A batch is sticky on -ENOMEM: kv_write then fails. */
+/* A batch is sticky on -ENOMEM (and -EMSGSIZE, a value over its limit): kv_write then fails. */
 int kv_batch_new(struct kv_batch **ret);
 void kv_batch_put(struct kv_batch *b, const void *key, size_t key_len, const void *value,
                   size_t value_len);
@@ -61,7 +61,8 @@ void kv_batch_del(struct kv_batch *b, const void *key, size_t key_len);
 void kv_batch_clear(struct kv_batch *b);
 size_t kv_batch_count(const struct kv_batch *b);
 void kv_batch_free(struct kv_batch *b);
-/* Newest operation on a key in the batch: 1 put (value lent), -ENOENT deleted, 0 not in it. */
+/* Newest operation on a key in the batch: 1 put (value lent until the batch is changed), -ENOENT
+ * deleted, 0 not in it. */
 int kv_batch_find(const struct kv_batch *b, const void *key, size_t key_len, const uint8_t **value,
                   size_t *value_len);
 /* Operations in order, for implementations of write. del: value NULL. */

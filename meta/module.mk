@@ -1,2 +1,5 @@
 # Sources of meta/, sorted. Programs: PROGRAMS += name, name_SRCS = main file (not in meta_SRCS).
 meta_SRCS +=
+meta_SRCS += meta/kv.c
+meta_SRCS += meta/kv_mem.c
+meta_SRCS += meta/kv_rocks.c
