@@ -6,7 +6,8 @@
  * fragment whose store is down, does not have it, or whose bytes do not match their checksums is
  * replaced by any others; fewer than k left: -VS_ELOST, logged with the path.
  *
- * Threads: any. `done` runs exactly once, on another thread or a store's, never inside the call. */
+ * Threads: any. `done` runs exactly once, on another thread or a store's, never inside the call,
+ * unless the start returned 1: then the bytes were in the cache and `done` will not run. */
 #ifndef VS_FS_CHUNK_READER_H
 #define VS_FS_CHUNK_READER_H
 
@@ -41,7 +42,9 @@ int chunk_reader_new(struct chunk_reader **ret, struct store_set *stores, struct
                      struct vs_exec *exec, size_t cache_bytes);
 void chunk_reader_free(struct chunk_reader *cr); /* nothing in flight any more; forgives NULL */
 
-void chunk_read_start(struct chunk_reader *cr, struct chunk_read *r);
+/* 1: answered at once, outputs are filled. 0: `done` will run. */
+__attribute__((warn_unused_result)) int chunk_read_start(struct chunk_reader *cr,
+                                                         struct chunk_read *r);
 /* Give the answer's memory back. Forgives a failed read and a second call. */
 void chunk_read_put(struct chunk_read *r);
 /* Load into the cache what will be wanted soon; no answer. Dropped when the cache is busy. */

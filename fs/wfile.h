@@ -47,8 +47,8 @@ int wfile_setattr(struct vsfs *fs, struct inode *i, uint32_t set, const struct n
 /* Overlay size, times, blocks of the write state on what the metadata says. No-op without one. */
 void wfile_getattr(struct inode *i, struct ns_attr *attr);
 
-/* A read of a file with write state. As read_op_start (fs/read_op.h). */
-void wfile_read_start(struct vsfs *fs, struct inode *i, struct read_op *op);
+/* A read of a file with write state: 1 or 0 as read_op_start (fs/read_op.h). */
+READ_OP_MUST_CHECK int wfile_read_start(struct vsfs *fs, struct inode *i, struct read_op *op);
 /* SEEK_DATA / SEEK_HOLE over all layers; -ENXIO. Waits. */
 int64_t wfile_seek(struct vsfs *fs, struct inode *i, uint64_t offset, bool data);
 
