@@ -147,7 +147,8 @@ struct ns_entry {
     uint32_t set;        /* enum ns_set */
     struct ns_attr attr; /* CREATE SETATTR CLUSTER */
     uint32_t flags_set, flags_clear;
-    struct ns_new_content content; /* CREATE, SWAP */
+    struct ns_new_content content; /* CREATE, SWAP; SESSION_ABORT: only `released`, what was given
+                                      up with the session: aborted and released in one step */
     bool keep_times;               /* SWAP: do not touch mtime (attr.mtime was set before) */
     uint64_t base_version;         /* SWAP, MEDIA: must be the current version, else -ESTALE */
     const void *value;             /* SETXATTR value; MEDIA encoded description */
