@@ -22,6 +22,7 @@
 #define MF_STREAMS_MAX     64
 #define MF_RANGES_MAX      1024
 #define MF_TEXT_BYTES_MAX  32
+#define MF_MEDIA_BYTES_MAX ((4u << 20) - 4096) /* encoded; travels in a journal entry */
 
 enum mf_cut {                 /* why the chunk ends where it does */
               MF_CUT_END = 0, /* end of the file, a flush, or a hole follows: not an interior cut */
@@ -31,7 +32,7 @@ enum mf_cut {                 /* why the chunk ends where it does */
 };
 
 struct mf_chunk {
-    struct vs_id id; /* all zero: a hole, nothing is stored */
+    struct vs_id id; /* of type VS_ID_CHUNK. All zero: a hole, nothing is stored, crc 0, red zero */
     uint64_t offset; /* in the file */
     uint64_t bytes;
     uint32_t crc;             /* CRC-32C of the chunk's bytes */
@@ -48,6 +49,7 @@ struct mf_segment_ref {
 struct mf_head {
     uint64_t size;        /* of the file */
     uint64_t chunk_count; /* holes included */
+    uint64_t hole_count;  /* of them holes */
     bool has_sha;         /* sha256 of the whole file: known when it was written in one pass */
     uint8_t sha256[VS_SHA256_BYTES];
     uint8_t root[VS_SHA256_BYTES]; /* mf_root_add() over all chunks: always there */
@@ -84,23 +86,33 @@ struct mf_media {
     uint32_t chunk_start_count; /* 0 or chunk_count */
 };
 
-/* Root hash: SHA-256 over (offset u64, bytes u64, crc u32, id) of all chunks in order. */
+/* Root hash: SHA-256 over (offset u64, bytes u64, crc u32, id) of all chunks in order,
+ * little-endian; a hole's crc counts as 0. */
 void mf_root_add(struct vs_sha *root, const struct mf_chunk *chunk);
 
+/* Appended to `ret`. Segments must be of type VS_ID_SEGMENT, begin at 0, ascend and hold
+ * chunk_count chunks together; a file of size 0 has none. -EINVAL, -ENOMEM. */
 int mf_head_encode(const struct mf_head *head, struct vs_buf *ret);
+/* -VS_ECORRUPT, -VS_ENEWER, -ENOMEM. `ret` is written on success only. */
 int mf_head_decode(const void *bytes, size_t len, struct mf_head *ret);
 void mf_head_close(struct mf_head *head);
 /* Index of the segment that holds file offset `offset`, or -ENOENT at or beyond the end. */
 int mf_head_find(const struct mf_head *head, uint64_t offset);
 
-/* Chunks must be consecutive and 1 .. MF_SEGMENT_CHUNKS. */
+/* Appended to `ret`: the value of the segment's register as it is (it begins with the state byte
+ * PLACE_SEGMENT of meta/place_value.h). Chunks must be consecutive and 1 .. MF_SEGMENT_CHUNKS.
+ * -EINVAL, -ENOMEM. */
 int mf_segment_encode(const struct mf_chunk *chunks, uint32_t count, struct vs_buf *ret);
-/* chunks: room for MF_SEGMENT_CHUNKS. The number of chunks or a negative code. */
+/* Of a register's value. chunks: room for MF_SEGMENT_CHUNKS. The number of chunks, or -ENOENT: the
+ * register says TOMB; -VS_ECORRUPT, -VS_ENEWER. */
 int mf_segment_decode(const void *bytes, size_t len, struct mf_chunk *chunks);
 /* Index of the chunk that holds `offset`, or -ENOENT. */
 int mf_segment_find(const struct mf_chunk *chunks, uint32_t count, uint64_t offset);
 
+/* Appended to `ret`. -EINVAL; -EMSGSIZE beyond MF_MEDIA_BYTES_MAX (leave out the time map);
+ * -ENOMEM. */
 int mf_media_encode(const struct mf_media *media, struct vs_buf *ret);
+/* -VS_ECORRUPT, -VS_ENEWER, -ENOMEM. `ret` is written on success only. */
 int mf_media_decode(const void *bytes, size_t len, struct mf_media *ret);
 void mf_media_close(struct mf_media *media);
 

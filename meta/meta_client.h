@@ -44,11 +44,13 @@ enum meta_op {
 
 /* Lists that a starting mount and the collector need; pages of at most META_LIST_MAX. */
 enum meta_scan {
-    META_SCAN_SESSIONS,  /* u64s: OPEN sessions */
-    META_SCAN_ORPHANS,   /* u64s: unlinked inodes not yet forgotten */
-    META_SCAN_RELEASED,  /* ids: released, not yet collected */
-    META_SCAN_MEDIA_DUE, /* u64s: inodes whose media description is due */
-    META_SCAN_REGISTERS, /* ids: all registers, ascending, after scan_after_id */
+    META_SCAN_SESSIONS,       /* u64s: OPEN sessions */
+    META_SCAN_ORPHANS,        /* u64s: unlinked inodes not yet forgotten */
+    META_SCAN_RELEASED,       /* ids: released, not yet collected: exactly these registers go */
+    META_SCAN_MEDIA_DUE,      /* u64s: inodes whose media description is due */
+    META_SCAN_REGISTERS,      /* ids: all registers, ascending, after scan_after_id */
+    META_SCAN_RELEASED_WHOLE, /* ids of segments: released with every chunk they name (a removed
+                                 file): the chunks go first, then the segment */
 };
 
 struct meta_reg {

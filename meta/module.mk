@@ -3,3 +3,7 @@ meta_SRCS +=
 meta_SRCS += meta/kv.c
 meta_SRCS += meta/kv_mem.c
 meta_SRCS += meta/kv_rocks.c
+meta_SRCS += meta/manifest.c
+meta_SRCS += meta/manifest_media.c
+meta_SRCS += meta/ns_schema.c
+meta_SRCS += meta/place_value.c

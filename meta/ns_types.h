@@ -23,9 +23,14 @@
 #define NS_SYMLINK_BYTES_MAX     4095
 #define NS_XATTR_NAME_BYTES_MAX  255
 #define NS_XATTR_VALUE_BYTES_MAX 65536
+#define NS_XATTR_LIST_BYTES_MAX  65536      /* names of one inode, a NUL behind each */
+#define NS_XATTR_TOTAL_BYTES_MAX (1u << 20) /* values of one inode together */
 #define NS_LINK_MAX              65000
 #define NS_ENTRY_BYTES_MAX       (4u << 20) /* encoded journal entry */
 #define NS_RELEASED_MAX          65536      /* ids one entry may release */
+#define NS_RESERVE_MAX           65536      /* inode numbers, or ids, one entry may reserve */
+#define NS_SESSION_RANGES_MAX    16384      /* separate ranges of ids of one session */
+#define NS_COOKIE_FIRST          16u        /* directory cookies below are the mount's own */
 
 struct ns_time {
     int64_t s;   /* since 1970, may be negative */
@@ -51,7 +56,7 @@ struct ns_attr {
     uint32_t uid, gid;
     uint32_t nlink;
     uint32_t rdev;
-    uint64_t size;
+    uint64_t size;         /* directories: names in it, "." and ".." not counted */
     uint64_t data_bytes;   /* size without holes: st_blocks */
     uint64_t stored_bytes; /* all fragments together; inline: its size */
     struct ns_time atime, mtime, ctime, btime;
@@ -145,7 +150,7 @@ struct ns_entry {
     size_t new_name_len;
     uint32_t flags;      /* rename, create flags; setxattr: XATTR_CREATE / XATTR_REPLACE */
     uint32_t set;        /* enum ns_set */
-    struct ns_attr attr; /* CREATE SETATTR CLUSTER */
+    struct ns_attr attr; /* CREATE: mode, uid, gid, rdev, times named by `set`; SETATTR CLUSTER */
     uint32_t flags_set, flags_clear;
     struct ns_new_content content; /* CREATE, SWAP; SESSION_ABORT: only `released`, what was given
                                       up with the session: aborted and released in one step */
@@ -156,6 +161,8 @@ struct ns_entry {
     uint8_t taken;                 /* PUBLISH: enum ns_taken */
     uint64_t session;              /* SESSION_EXTEND, SESSION_ABORT */
     uint64_t count;                /* RESERVE: inode numbers; SESSION_OPEN/EXTEND: ids */
+    uint16_t pid;                  /* SESSION_OPEN: owner of the ids; set by the meta client */
+    uint32_t inc;                  /* same */
     struct ns_node node;           /* NODE_PUT */
     struct vs_id cluster;          /* CLUSTER */
     const struct vs_id *collected; /* COLLECTED */
@@ -170,7 +177,8 @@ struct ns_answer {
     uint64_t first;          /* RESERVE: first inode; SESSION_OPEN/EXTEND: first id sequence */
     uint64_t session;        /* SESSION_OPEN */
     uint8_t published;       /* enum ns_published */
-    uint64_t dir;            /* PUBLISH: where it is now */
+    uint64_t dir;            /* PUBLISH: where it is now, with `name`; CREATE and RENAME of an inbox
+                                directory: where its counterpart is now; 0: it has none */
     char name[NS_NAME_BYTES_MAX];
     uint8_t name_len;
 };
@@ -178,7 +186,8 @@ struct ns_answer {
 /* One directory entry. `cookie` is its stable position; directories list in cookie order. */
 struct ns_dirent {
     uint64_t cookie;
-    struct ns_attr attr; /* ino and mode always; the rest when attributes were asked for */
+    struct ns_attr
+        attr; /* ino and the type in mode always; the rest when attributes were asked for */
     uint8_t name_len;
     char name[NS_NAME_BYTES_MAX];
 };

@@ -32,6 +32,7 @@ struct place_value {
     struct place_frag frag[VS_EC_N_MAX]; /* k+m of them */
 };
 
+/* Appended to `ret`. A TOMB is written without redundancy and fragments. -EINVAL, -ENOMEM. */
 int place_value_encode(const struct place_value *v, struct vs_buf *ret);
 /* -VS_ECORRUPT, -VS_ENEWER; also when the value is a segment's. */
 int place_value_decode(const void *bytes, size_t len, struct place_value *ret);
