@@ -6,12 +6,15 @@
 
 #include "common/ec.h"
 #include "common/id.h"
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define FRAG_BLOCK_BYTES    65536u      /* unit of the CRC table, from the start of the payload */
 #define FRAG_BYTES_MAX      (16u << 20) /* payload of one fragment */
 #define FRAG_BLOCKS_MAX     (FRAG_BYTES_MAX / FRAG_BLOCK_BYTES)
 #define FRAG_NAME_BYTES_MAX 255
+#define FRAG_SHA256_BYTES   32
 
 struct frag_key {
     struct vs_id chunk;
