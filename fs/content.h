@@ -31,6 +31,7 @@ struct content_load {
     struct ns_attr attr;     /* out: at the same moment */
     struct content *content; /* out: a reference for the caller */
     struct meta_req req;     /* private from here */
+    struct meta_client *meta;
 };
 void content_load(struct meta_client *meta, struct content_load *l);
 

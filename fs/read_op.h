@@ -55,6 +55,7 @@ struct read_op {
     _Atomic int failed;
     uint8_t *mem; /* memory pieces at their place in the answer; NULL when there are none */
     bool retried;
+    uint32_t want; /* bytes as asked, before the end of the file cut them */
     struct content_load load;
     struct content_find find;
 };

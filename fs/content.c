@@ -1,0 +1,199 @@
+/* content: loading a version of a file, and finding its chunks. See the header. */
+#include "fs/content.h"
+#include "common/assert.h"
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "meta/place_value.h"
+#include <stdatomic.h>
+#include <string.h>
+
+struct content_segment {
+    uint32_t count;
+    struct mf_chunk chunks[];
+};
+
+struct content_segments {
+    _Atomic(struct content_segment *) at[1]; /* one per head.segments; loaded once, never changed */
+};
+
+struct content *content_ref(struct content *c)
+{
+    atomic_fetch_add(&c->refs, 1);
+    return c;
+}
+
+void content_put(struct content *c)
+{
+    if (c == NULL || atomic_fetch_sub(&c->refs, 1) > 1)
+        return;
+    if (c->segments != NULL)
+        for (uint32_t i = 0; i < c->head.segment_count; i++)
+            free(atomic_load(&c->segments->at[i]));
+    free(c->segments);
+    mf_head_close(&c->head);
+    vs_buf_close(&c->bytes);
+    free(c);
+}
+
+/* Make a content of what the metadata answered; takes the bytes of `req`. */
+static int content_new(struct content **ret, struct meta_client *meta, struct meta_req *req)
+{
+    struct content *c = calloc(1, sizeof(*c));
+    int r = 0;
+
+    if (c == NULL)
+        return -ENOMEM;
+    atomic_store(&c->refs, 1);
+    c->meta = meta;
+    c->ino = req->attr.ino;
+    c->version = req->attr.version;
+    c->size = req->attr.size;
+    c->kind = req->attr.content;
+    c->bytes = req->bytes;
+    req->bytes = (struct vs_buf){ 0 };
+
+    if (c->kind == NS_CONTENT_INLINE) {
+        c->inline_bytes = c->bytes.data;
+        if (c->bytes.len != c->size)
+            r = -VS_ECORRUPT;
+    } else if (c->kind == NS_CONTENT_CHUNKS) {
+        r = mf_head_decode(c->bytes.data, c->bytes.len, &c->head);
+        if (r == 0 && c->head.size != c->size)
+            r = -VS_ECORRUPT;
+        if (r == 0) {
+            c->segments = calloc(c->head.segment_count + 1, sizeof(c->segments->at[0]));
+            if (c->segments == NULL)
+                r = -ENOMEM;
+        }
+    } else if (c->size > 0) {
+        r = -VS_ECORRUPT;
+    }
+    if (r < 0) {
+        content_put(c);
+        return r;
+    }
+    *ret = c;
+    return 0;
+}
+
+static void content_loaded(struct meta_req *req)
+{
+    struct content_load *l = vs_container_of(req, struct content_load, req);
+
+    l->status = req->status;
+    if (l->status == 0) {
+        l->attr = req->attr;
+        l->status = content_new(&l->content, l->meta, req);
+    }
+    vs_buf_close(&req->bytes);
+    l->done(l);
+}
+
+void content_load(struct meta_client *meta, struct content_load *l)
+{
+    l->content = NULL;
+    l->meta = meta;
+    l->req = (struct meta_req){ .op = META_CONTENT, .done = content_loaded, .ino = l->ino };
+    meta_submit(meta, &l->req);
+}
+
+/* ---- finding a chunk ---- */
+
+static struct content_segment *content_segment_decode(const struct mf_segment_ref *ref,
+                                                      const struct meta_reg *reg, int *ret_status)
+{
+    struct mf_chunk *chunks = malloc(MF_SEGMENT_CHUNKS * sizeof(*chunks));
+    struct content_segment *seg = NULL;
+    int n;
+
+    if (chunks == NULL) {
+        *ret_status = -ENOMEM;
+        return NULL;
+    }
+    n = reg->status;
+    if (n == -ENOENT || (n >= 0 && reg->current.len > 0 && reg->current.data[0] == PLACE_TOMB))
+        n = -ESTALE; /* released: a newer version took its place */
+    if (n == 0)
+        n = mf_segment_decode(reg->current.data, reg->current.len, chunks);
+    if (n >= 0 && ((uint32_t)n != ref->count || chunks[0].offset != ref->offset))
+        n = -VS_ECORRUPT;
+    if (n >= 0) {
+        seg = malloc(sizeof(*seg) + (size_t)n * sizeof(*chunks));
+        if (seg == NULL)
+            n = -ENOMEM;
+    }
+    if (seg != NULL) {
+        seg->count = (uint32_t)n;
+        memcpy(seg->chunks, chunks, (size_t)n * sizeof(*chunks));
+    }
+    free(chunks);
+    *ret_status = n < 0 ? n : 0;
+    return seg;
+}
+
+static int content_find_in(struct content_find *f, const struct content_segment *seg)
+{
+    int i = mf_segment_find(seg->chunks, seg->count, f->offset);
+
+    if (i < 0)
+        return -VS_ECORRUPT; /* the head promised it here */
+    f->chunk = seg->chunks[i];
+    f->next = (struct mf_chunk){ .bytes = 0 };
+    if ((uint32_t)i + 1 < seg->count)
+        f->next = seg->chunks[i + 1];
+    return 0;
+}
+
+static struct content_segment *content_segment_keep(struct content *c, int index,
+                                                    struct content_segment *seg)
+{
+    struct content_segment *none = NULL;
+
+    if (atomic_compare_exchange_strong(&c->segments->at[index], &none, seg))
+        return seg;
+    free(seg); /* somebody else was faster */
+    return none;
+}
+
+static void content_segment_read(struct meta_req *req)
+{
+    struct content_find *f = vs_container_of(req, struct content_find, req);
+    struct content *c = f->content;
+    int index = mf_head_find(&c->head, f->offset);
+    struct content_segment *seg = NULL;
+
+    VS_ASSERT(index >= 0);
+    f->status = req->status;
+    if (f->status == 0)
+        seg = content_segment_decode(&c->head.segments[index], &f->reg, &f->status);
+    vs_buf_close(&f->reg.current);
+    if (seg != NULL)
+        f->status = content_find_in(f, content_segment_keep(c, index, seg));
+    f->done(f);
+}
+
+int content_find(struct content *c, struct content_find *f)
+{
+    int index = mf_head_find(&c->head, f->offset);
+    struct content_segment *seg;
+
+    f->content = c;
+    if (index < 0) {
+        f->status = index;
+        return 1;
+    }
+    seg = atomic_load(&c->segments->at[index]);
+    if (seg != NULL) {
+        f->status = content_find_in(f, seg);
+        return 1;
+    }
+    f->reg = (struct meta_reg){ .id = c->head.segments[index].id };
+    f->req = (struct meta_req){
+        .op = META_REG_READ,
+        .done = content_segment_read,
+        .regs = &f->reg,
+        .reg_count = 1,
+    };
+    meta_submit(c->meta, &f->req);
+    return 0;
+}
