@@ -1,5 +1,7 @@
 # Sources of meta/, sorted. Programs: PROGRAMS += name, name_SRCS = main file (not in meta_SRCS).
 meta_SRCS +=
+meta_SRCS += meta/acceptor_codec.c
+meta_SRCS += meta/acceptor_store.c
 meta_SRCS += meta/kv.c
 meta_SRCS += meta/kv_mem.c
 meta_SRCS += meta/kv_rocks.c
@@ -7,3 +9,5 @@ meta_SRCS += meta/manifest.c
 meta_SRCS += meta/manifest_media.c
 meta_SRCS += meta/ns_schema.c
 meta_SRCS += meta/place_value.c
+meta_SRCS += meta/px.c
+meta_SRCS += meta/synced_count.c

@@ -1,0 +1,154 @@
+/* px: the acceptor rules of docs/CHUNKPAXOS.md section 3, and the proposer for one acceptor.
+ *
+ * Happy path: a fresh id takes round 0 at once; everything later is phase 1 and phase 2 of a higher
+ * round. Failure: a refusal changes nothing, and the register says what was in the way. */
+#include "meta/px.h"
+#include "common/assert.h"
+#include "common/err.h"
+#include <string.h>
+
+int px_ballot_cmp(const struct px_ballot *a, const struct px_ballot *b)
+{
+    if (a->round != b->round)
+        return a->round < b->round ? -1 : 1;
+    if (a->pid != b->pid)
+        return a->pid < b->pid ? -1 : 1;
+    if (a->inc != b->inc)
+        return a->inc < b->inc ? -1 : 1;
+    return 0;
+}
+
+bool px_ballot_is_none(const struct px_ballot *b)
+{
+    return b->round == 0 && b->pid == 0 && b->inc == 0;
+}
+
+static bool px_same_value(const struct px_accepted *a, const struct px_accepted *b)
+{
+    return a->value_len == b->value_len &&
+           (a->value_len == 0 || memcmp(a->value, b->value, a->value_len) == 0);
+}
+
+/* Invariant I3: promised never falls, accepted <= promised. */
+static enum px_verdict px_take(struct px_reg *reg, const struct px_ballot *b,
+                               const struct px_accepted *a)
+{
+    if (px_ballot_cmp(b, &reg->promised) > 0)
+        reg->promised = *b;
+    VS_ASSERT(px_ballot_cmp(b, &reg->ballot) > 0);
+    reg->ballot = *b;
+    reg->accepted = *a;
+    return PX_STORE;
+}
+
+enum px_verdict px_accept0(struct px_reg *reg, const struct vs_id *id, const struct px_ballot *b,
+                           const struct px_accepted *a)
+{
+    if (b->round != 0 || b->pid == 0 || b->pid != vs_id_pid(id) || b->inc != vs_id_inc(id))
+        return PX_NACK;
+    if (px_ballot_is_none(&reg->promised) && px_ballot_is_none(&reg->ballot))
+        return px_take(reg, b, a);
+    if (px_ballot_cmp(b, &reg->ballot) == 0 && px_same_value(a, &reg->accepted))
+        return PX_OK;
+    return PX_NACK;
+}
+
+enum px_verdict px_prepare(struct px_reg *reg, const struct px_ballot *b)
+{
+    if (b->round == 0 || b->pid == 0 || px_ballot_cmp(b, &reg->promised) <= 0)
+        return PX_NACK;
+    reg->promised = *b;
+    return PX_STORE;
+}
+
+enum px_verdict px_accept(struct px_reg *reg, const struct px_ballot *b, bool create,
+                          const struct px_accepted *a)
+{
+    if (b->round == 0 || b->pid == 0 || px_ballot_cmp(b, &reg->promised) < 0)
+        return PX_NACK;
+    if (px_ballot_cmp(b, &reg->ballot) == 0)
+        return px_same_value(a, &reg->accepted) ? PX_OK : PX_NACK;
+    if (px_ballot_cmp(b, &reg->ballot) < 0)
+        return PX_NACK;
+    if (create && !px_ballot_is_none(&reg->ballot))
+        return PX_NACK;
+    return px_take(reg, b, a);
+}
+
+/* What follows `cur` (absent: version 0) when `op` gives it a new value. */
+static struct px_accepted px_next(const struct px_accepted *cur, struct px_op op, const void *value,
+                                  size_t value_len)
+{
+    struct px_accepted next = { .version = cur->version + 1,
+                                .value = value,
+                                .value_len = value_len };
+
+    memcpy(&next.last_op[1], &cur->last_op[0], (PX_OPS_KEPT - 1) * sizeof(cur->last_op[0]));
+    next.last_op[0] = (struct px_op_done){ .op = op, .version = next.version };
+    return next;
+}
+
+static struct px_op px_solo_op(struct px_solo *p)
+{
+    return (struct px_op){ .pid = p->pid, .inc = p->inc, .seq = ++p->op_seq };
+}
+
+/* Both phases at once: with one acceptor nothing can come between them. */
+static void px_solo_write(struct px_solo *p, struct px_reg *reg, const void *value,
+                          size_t value_len)
+{
+    struct px_ballot b = { .round = reg->promised.round + 1, .pid = p->pid, .inc = p->inc };
+    struct px_accepted next = px_next(&reg->accepted, px_solo_op(p), value, value_len);
+    bool absent = px_ballot_is_none(&reg->ballot);
+    enum px_verdict promise = px_prepare(reg, &b);
+    enum px_verdict accept = px_accept(reg, &b, absent, &next);
+
+    VS_ASSERT(promise == PX_STORE && accept == PX_STORE);
+}
+
+int px_solo_create(struct px_solo *p, const struct vs_id *id, struct px_reg *reg, const void *value,
+                   size_t value_len, bool *ret_store)
+{
+    struct px_ballot b = { .round = 0, .pid = p->pid, .inc = p->inc };
+    struct px_accepted a;
+
+    *ret_store = false;
+    if (vs_id_pid(id) != p->pid || vs_id_inc(id) != p->inc)
+        return -ESTALE;
+    a = px_next(&(struct px_accepted){ 0 }, px_solo_op(p), value, value_len);
+    switch (px_accept0(reg, id, &b, &a)) {
+    case PX_STORE:
+        *ret_store = true;
+        return 0;
+    case PX_OK:
+        return 0;
+    case PX_NACK:
+        break;
+    }
+    /* f(x) = x if present, else v. What the one acceptor has accepted is decided. */
+    if (!px_ballot_is_none(&reg->ballot))
+        return px_same_value(&reg->accepted, &a) ? 0 : -VS_EEXISTS_OTHER;
+    px_solo_write(p, reg, value, value_len);
+    *ret_store = true;
+    return 0;
+}
+
+int px_solo_change(struct px_solo *p, struct px_reg *reg, px_change_fn *fn, void *arg,
+                   bool *ret_store)
+{
+    bool absent = px_ballot_is_none(&reg->ballot);
+    const uint8_t *value = NULL;
+    size_t value_len = 0;
+    int r;
+
+    *ret_store = false;
+    r = fn(arg, absent ? NULL : reg->accepted.value, absent ? 0 : reg->accepted.value_len, &value,
+           &value_len);
+    if (r < 0)
+        return r; /* not written back: all promises of the quorum, one, carry the same ballot */
+    if (r > 0)
+        return 0;
+    px_solo_write(p, reg, value, value_len);
+    *ret_store = true;
+    return 0;
+}
