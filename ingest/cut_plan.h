@@ -14,7 +14,8 @@
 #define CUT_TARGET_BYTES  (4u << 20)
 #define CUT_MAX_BYTES     (8u << 20)
 #define CUT_TARGET_MS     10000u
-#define CUT_KEYFRAMES_MAX 65536 /* known and not yet passed */
+#define CUT_KEYFRAMES_MAX 65536            /* known and not yet passed */
+#define CUT_NO_KEYFRAME   (UINT64_MAX - 1) /* offset of a report that only moves `parsed` on */
 
 struct cut_keyframe {
     uint64_t offset;
@@ -39,7 +40,8 @@ struct cut {
 
 int cut_plan_init(struct cut_plan *p, uint64_t offset, bool expects_keyframes);
 void cut_plan_close(struct cut_plan *p);
-/* Report of the live cutter; offset UINT64_MAX: no more will come. */
+/* Report of the live cutter; offset UINT64_MAX: no more will come; CUT_NO_KEYFRAME: only `parsed`
+ * moved on. Nonsense (offsets that do not ascend) is dropped. */
 void cut_plan_keyframe(struct cut_plan *p, uint64_t offset, uint32_t time_ms, uint64_t parsed);
 /* The next cut with bytes up to `end` in memory: 1 and *ret, or 0: more bytes or reports are
  * needed. `must`: the owner cannot hold more (memory, lag): decide with what is known. `final`: the

@@ -26,8 +26,9 @@ void cutter_stop(struct cutter *c); /* ends children; forgives NULL */
 struct cutter_live;
 /* A keyframe of the video stream begins at or after `offset` (cut at or below it), shown at
  * time_ms. Ascending offsets. `parsed`: everything below it has been looked at, so no further
- * keyframe will be reported below. Called with offset UINT64_MAX once when no more will come (end,
- * failure, kill). */
+ * keyframe will be reported below. Progress without a keyframe is reported too, about every MiB,
+ * with offset UINT64_MAX - 1 (CUT_NO_KEYFRAME): cuts wait for it. Called with offset UINT64_MAX
+ * once when no more will come (end, failure, kill). */
 typedef void cutter_keyframe_fn(void *arg, uint64_t offset, uint32_t time_ms, uint64_t parsed);
 
 /* head: the first bytes of the file (>= 4 KiB or the whole file). -ENOTSUP: no video that can be
@@ -35,7 +36,8 @@ typedef void cutter_keyframe_fn(void *arg, uint64_t offset, uint32_t time_ms, ui
 int cutter_live_open(struct cutter_live **ret, struct cutter *c, const void *head, size_t head_len,
                      const char *name, size_t name_len, cutter_keyframe_fn *fn, void *arg);
 /* Bytes at the stream's end, copied or queued; never blocks. -EAGAIN: the child lags more than
- * CUTTER_LIVE_LAG_BYTES_MAX behind: give up on it. -EPIPE: it is gone. */
+ * CUTTER_LIVE_LAG_BYTES_MAX behind and nothing was taken: try again soon, or give up on it. -EPIPE:
+ * it is gone. */
 int cutter_live_feed(struct cutter_live *l, const void *bytes, size_t len);
 /* No more bytes. */
 void cutter_live_end(struct cutter_live *l);
