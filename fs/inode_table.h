@@ -17,6 +17,15 @@
 #include <uthash.h>
 
 struct wfile;
+struct file_xattrs;
+
+/* Numbers of aliases: above all inodes of the metadata, below those of `.vstack` (fs/control.h). */
+#define INODE_ALIAS_FIRST (UINT64_C(1) << 62)
+
+static inline bool inode_is_alias(uint64_t ino)
+{
+    return ino >= INODE_ALIAS_FIRST && ino < INODE_ALIAS_FIRST << 1;
+}
 
 struct inode {
     uint64_t ino;      /* fixed */
@@ -25,13 +34,15 @@ struct inode {
         names;            /* serialises changes of this file's names with its commit; ops threads */
     pthread_mutex_t lock; /* the fields below */
     struct wfile *wfile;  /* write state, or NULL: content is what the metadata says */
-    struct content *content; /* last version opened here, or NULL; a reference */
-    uint64_t cached_version; /* version whose pages the kernel may hold; 0: none */
-    unsigned opens;          /* open handles, all kinds */
-    unsigned writers;        /* open handles that may write */
-    bool provisional;        /* no metadata yet; `attr`, `parent`, `name` are the truth */
-    bool unlinked;           /* last name is gone; FORGET is due when opens falls to 0 */
-    struct ns_attr attr;     /* provisional only (wfile owns size and times while it exists) */
+    struct content *content;    /* last version opened here, or NULL; a reference */
+    uint64_t cached_version;    /* version whose pages the kernel may hold; 0: none */
+    unsigned opens;             /* open handles, all kinds */
+    unsigned writers;           /* open handles that may write */
+    bool provisional;           /* no metadata yet; `attr`, `parent`, `name` are the truth */
+    bool unlinked;              /* last name is gone; FORGET is due when opens falls to 0 */
+    bool no_capability;         /* known to have no security.capability: asked before each write */
+    struct file_xattrs *xattrs; /* provisional: set before the first commit, or NULL */
+    struct ns_attr attr;        /* provisional only (wfile owns size and times while it exists) */
     uint64_t parent; /* provisional: its name; also of files opened for writing: last known */
     char name[NS_NAME_BYTES_MAX];
     uint8_t name_len;

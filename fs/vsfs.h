@@ -31,6 +31,7 @@ struct inode_table;
 struct provisional;
 struct inbox;
 struct media_worker;
+struct notify;
 
 struct vsfs_options {
     const char *mountpoint;           /* absolute */
@@ -62,6 +63,7 @@ struct vsfs {
     struct provisional *provisional;
     struct inbox *inbox;
     struct media_worker *media;
+    struct notify *notify;   /* NULL until mounted */
     struct fuse_session *se; /* set once mounted */
     int staging_fd;          /* directory of staging files: DATA/staging */
     uint64_t staging_used;   /* bytes, atomic */

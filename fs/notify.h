@@ -1,0 +1,34 @@
+/* notify: tells the kernel to forget what it has cached of a name or an inode.
+ *
+ * Such a message waits inside the kernel for the lock of the directory, which a request in flight
+ * may hold: so one thread of its own sends them, holding no lock, and nobody waits for it. Happy
+ * path: queued, sent within a moment. Failure: the queue is full, or memory is out: the message is
+ * dropped and logged once; the kernel then goes by its time-outs.
+ *
+ * Threads: any. Every function forgives NULL and does nothing then (no mount: tests). */
+#ifndef VS_FS_NOTIFY_H
+#define VS_FS_NOTIFY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NOTIFY_QUEUE_MAX 65536
+
+struct notify;
+struct fuse_session;
+
+/* What is sent goes through this; fs/fuse_ops.c gives the kernel's. */
+struct notify_ops {
+    void (*inode)(void *ctx, uint64_t ino, int64_t offset); /* offset < 0: attributes only */
+    void (*entry)(void *ctx, uint64_t parent, const char *name, size_t len);
+};
+
+int notify_start(struct notify **ret, const struct notify_ops *ops, void *ctx);
+/* Sends what is queued. Call while the session is still open. */
+void notify_stop(struct notify *n);
+
+void notify_attr(struct notify *n, uint64_t ino);  /* attributes changed */
+void notify_pages(struct notify *n, uint64_t ino); /* attributes and content changed */
+void notify_entry(struct notify *n, uint64_t parent, const char *name, size_t len);
+
+#endif
