@@ -1,0 +1,211 @@
+/* file_info: see the header. */
+#include "fs/file_info.h"
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "common/hex.h"
+#include "fs/inode_table.h"
+#include "fs/wfile.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool node_up(struct vsfs *fs, uint32_t node)
+{
+    for (unsigned i = 0; i < fs->stores.count; i++) {
+        struct store_health h;
+
+        if (fs->stores.entries[i].node != node)
+            continue;
+        store_set_health(&fs->stores, i, &h);
+        return h.state != STORE_DOWN;
+    }
+    return false;
+}
+
+static void file_info_judge(struct vsfs *fs, struct file_info *i, const struct place_value *v)
+{
+    unsigned there = 0, total = (unsigned)v->red.k + v->red.m;
+
+    for (unsigned f = 0; f < total; f++)
+        there += node_up(fs, v->frag[f].node);
+    if (v->state != PLACE_LIVE || there < v->red.k)
+        i->lost++;
+    else if (there < total || (v->red.m < 2 && fs->stores.count >= 5))
+        i->degraded++;
+}
+
+static int file_info_places(struct vsfs *fs, struct file_info *i)
+{
+    VS_AUTO_FREE struct meta_reg *regs = calloc(META_REGISTER_BATCH_MAX, sizeof(*regs));
+    int r = 0;
+
+    i->places = calloc(i->chunk_count + 1, sizeof(*i->places));
+    if (regs == NULL || i->places == NULL)
+        return -ENOMEM;
+    for (size_t from = 0; r == 0 && from < i->chunk_count; from += META_REGISTER_BATCH_MAX) {
+        struct meta_req req = { .op = META_REG_READ, .regs = regs };
+        size_t left = i->chunk_count - from;
+
+        req.reg_count = left < META_REGISTER_BATCH_MAX ? (uint32_t)left : META_REGISTER_BATCH_MAX;
+        for (uint32_t n = 0; n < req.reg_count; n++)
+            regs[n] = (struct meta_reg){ .id = i->chunks[from + n].id };
+        r = meta_call(fs->meta, &req);
+        for (uint32_t n = 0; n < req.reg_count; n++) {
+            struct place_value *v = &i->places[from + n];
+
+            if (vs_id_is_zero(&regs[n].id) || r < 0)
+                continue;
+            if (regs[n].status < 0 ||
+                place_value_decode(regs[n].current.data, regs[n].current.len, v) < 0)
+                v->state = PLACE_TOMB;
+            file_info_judge(fs, i, v);
+            vs_buf_close(&regs[n].current);
+        }
+    }
+    return r;
+}
+
+static void file_info_stored_as(struct file_info *i)
+{
+    char text[24];
+
+    i->stored_as[0] = '\0';
+    for (size_t n = 0; n < i->chunk_count; n++) {
+        if (vs_id_is_zero(&i->chunks[n].id))
+            continue;
+        vs_redundancy_to_text(&i->chunks[n].red, text);
+        if (i->stored_as[0] == '\0')
+            snprintf(i->stored_as, sizeof(i->stored_as), "%s", text);
+        else if (strcmp(i->stored_as, text) != 0)
+            snprintf(i->stored_as, sizeof(i->stored_as), "mixed");
+    }
+    if (i->stored_as[0] == '\0')
+        snprintf(i->stored_as, sizeof(i->stored_as), "metadata");
+}
+
+static int file_info_media(struct vsfs *fs, struct file_info *i)
+{
+    struct meta_req req = { .op = META_MEDIA, .ino = i->attr.ino };
+    int r = meta_call(fs->meta, &req);
+
+    if (r == 0)
+        i->media_there = mf_media_decode(req.bytes.data, req.bytes.len, &i->media) == 0;
+    vs_buf_close(&req.bytes);
+    return r == -ENODATA ? 0 : r;
+}
+
+static bool file_is_uploading(struct vsfs *fs, uint64_t ino, struct ns_attr *provisional)
+{
+    struct inode *in = inode_find(fs->inodes, ino);
+    bool uploading;
+
+    if (in == NULL)
+        return false;
+    uploading = wfile_dirty(in);
+    {
+        VS_LOCK_SCOPE(&in->lock);
+        if (in->provisional) {
+            *provisional = in->attr;
+            provisional->ino = ino;
+            uploading = true;
+        }
+    }
+    inode_put(fs->inodes, in);
+    return uploading;
+}
+
+int file_info_load(struct vsfs *fs, uint64_t ino, unsigned want, struct file_info *ret)
+{
+    struct content *c = NULL;
+    int r;
+
+    *ret = (struct file_info){ .uploading = false };
+    ret->uploading = file_is_uploading(fs, ino, &ret->attr);
+    if (ret->attr.ino != 0) { /* not committed yet: all there is */
+        snprintf(ret->stored_as, sizeof(ret->stored_as), "metadata");
+        return 0;
+    }
+    r = content_load_wait(fs->meta, ino, &c, &ret->attr);
+    if (r == 0 && !S_ISREG(ret->attr.mode))
+        r = S_ISDIR(ret->attr.mode) ? -EISDIR : -ENODATA;
+    if (r == 0 && c->kind == NS_CONTENT_CHUNKS) {
+        ret->head = c->head; /* lent until the content goes: copied below */
+        ret->head.segments = NULL;
+        ret->head.segment_count = 0;
+        ret->head_there = true;
+        if (want != 0)
+            r = content_chunks_wait(c, &ret->chunks, &ret->chunk_count);
+    }
+    content_put(c);
+    if (r == 0 && (want & FILE_INFO_PLACES) != 0)
+        r = file_info_places(fs, ret);
+    if (r == 0) {
+        file_info_stored_as(ret);
+        r = file_info_media(fs, ret);
+    }
+    if (r < 0)
+        file_info_close(ret);
+    return r;
+}
+
+void file_info_close(struct file_info *i)
+{
+    mf_media_close(&i->media);
+    free(i->chunks);
+    free(i->places);
+    i->chunks = NULL;
+    i->places = NULL;
+    i->chunk_count = 0;
+}
+
+const char *file_info_state(const struct file_info *i)
+{
+    if (i->uploading)
+        return "uploading";
+    return i->lost > 0 ? "lost" : i->degraded > 0 ? "degraded" : "stored";
+}
+
+static struct vs_json *file_info_cuts(const struct file_info *i)
+{
+    struct vs_json *cuts = vs_json_object();
+
+    vs_json_set_u64(cuts, "interior", i->head.cuts_interior);
+    vs_json_set_u64(cuts, "at_keyframe", i->head.cuts_at_keyframe);
+    vs_json_set_u64(cuts, "by_size", i->head.cuts_by_size);
+    return cuts;
+}
+
+struct vs_json *file_info_json(struct vsfs *fs, const struct file_info *i)
+{
+    struct vs_json *j = vs_json_object();
+    char sha[2 * VS_SHA256_BYTES + 1];
+
+    (void)fs;
+    vs_json_set_u64(j, "inode", i->attr.ino);
+    vs_json_set_u64(j, "size", i->attr.size);
+    vs_json_set_text(j, "state", file_info_state(i));
+    vs_json_set_u64(j, "chunks", i->head.chunk_count);
+    vs_json_set_u64(j, "chunks_degraded", i->degraded);
+    vs_json_set_u64(j, "chunks_lost", i->lost);
+    vs_json_set(j, "cuts", file_info_cuts(i));
+    if (i->media_there) {
+        vs_json_set_text(j, "container", i->media.container);
+        vs_json_set_u64(j, "duration_ms", i->media.duration_ms);
+        vs_json_set_u64(j, "bitrate_bps", i->media.bitrate_bps);
+        vs_json_set_u64(j, "probe_ranges", i->media.probe_pack_count);
+        vs_json_set_u64(j, "index_ranges", i->media.index_range_count);
+        vs_json_set_u64(j, "streams", i->media.stream_count);
+        vs_json_set_bool(j, "time_map", i->media.chunk_start_count > 0);
+    } else {
+        vs_json_set_null(j, "container");
+    }
+    if (i->head_there && i->head.has_sha) {
+        vs_hex(i->head.sha256, VS_SHA256_BYTES, sha);
+        vs_json_set_text(j, "sha256", sha);
+    } else {
+        vs_json_set_null(j, "sha256");
+    }
+    vs_json_set_text(j, "stored_as", i->stored_as);
+    vs_json_set_u64(j, "stored_bytes", i->attr.stored_bytes);
+    return j;
+}
