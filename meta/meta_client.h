@@ -32,11 +32,13 @@ enum meta_op {
                    */
     META_GETXATTR,   /* ino, name -> bytes; -ENODATA */
     META_LISTXATTR,  /* ino -> bytes: names, each followed by NUL */
-    META_REG_CREATE, /* regs[]: fresh ids of this incarnation, ACCEPT0; each value decided or error
-                      */
-    META_REG_READ,   /* regs[] -> each value; -ENOENT absent */
+    META_REG_CREATE, /* regs[]: fresh ids of this incarnation, ACCEPT0; each value decided or error:
+                        -ESTALE the id is of another owner; -VS_EEXISTS_OTHER another value (a TOMB)
+                        is there and stays. status: the first register's that failed */
+    META_REG_READ,   /* regs[] -> each value; -ENOENT absent. status is not about them */
     META_REG_CHANGE, /* regs[]: compare-and-set: expect_generation -> value; -ESTALE, current value
-                      */
+                        (empty: absent); 0 also when that very value is there already; nothing
+                        follows a TOMB. status is not about them */
     META_NODES,      /* -> nodes[] (nodes_max), nodes_count */
     META_STATS,      /* -> stats */
     META_SCAN,       /* program's own lists, see enum meta_scan */
@@ -57,7 +59,7 @@ struct meta_reg {
     struct vs_id id;
     const void *value; /* CREATE, CHANGE: encoded value, lent */
     size_t value_len;
-    uint32_t expect_generation; /* CHANGE */
+    uint32_t expect_generation; /* CHANGE: of the current value; 0 absent; a segment's is 1 */
     int status;                 /* out, each on its own */
     struct vs_buf current;      /* out: READ, and CHANGE refused: the value; the caller closes it */
 };
@@ -112,6 +114,7 @@ struct meta_req {
     struct vs_job job; /* private from here */
     struct vs_list link;
     void *client;
+    void *waiter; /* meta_call */
 };
 
 struct meta_client_ops {
@@ -130,6 +133,7 @@ void meta_submit(struct meta_client *c, struct meta_req *r);
 /* Submit and wait: for starts, commands and tests; never on a client's own thread. r->done is
  * overwritten. Returns r->status. */
 int meta_call(struct meta_client *c, struct meta_req *r);
-void meta_client_stop(struct meta_client *c); /* forgives NULL */
+/* Finishes what is in flight; nothing may be submitted once this has begun. Forgives NULL. */
+void meta_client_stop(struct meta_client *c);
 
 #endif

@@ -1,0 +1,34 @@
+/* reg_batch: carries out the register requests of meta_client.h on an acceptor store: what a value
+ * may follow, put between the protocol (px) and its durable state (acceptor_store).
+ *
+ * The results stand in the store's batch; they hold, and may be told, once it is committed.
+ * Threads: the store's one writer. */
+#ifndef VS_META_REG_BATCH_H
+#define VS_META_REG_BATCH_H
+
+#include "meta/acceptor_store.h"
+#include "meta/meta_client.h"
+#include "meta/px.h"
+
+struct reg_batch {
+    struct acceptor_store *store; /* lent */
+    struct px_solo solo;
+    struct vs_buf storage; /* register being worked on */
+};
+
+void reg_batch_init(struct reg_batch *rb, struct acceptor_store *store);
+void reg_batch_close(struct reg_batch *rb);
+
+/* META_REG_CREATE, META_REG_CHANGE: fills regs[].status, regs[].current and r->status as
+ * meta_client.h says. */
+void reg_batch_run(struct reg_batch *rb, struct meta_req *r);
+
+/* META_REG_READ, of what is durable. Threads: any. */
+void reg_batch_read(struct acceptor_store *store, struct meta_req *r);
+
+/* Generation of a register's value: a placement's own; a segment counts as 1; absent (NULL) 0.
+ * *ret_tomb: it is a TOMB. -VS_ECORRUPT, -VS_ENEWER. */
+int reg_value_generation(const uint8_t *value, size_t len, uint32_t *ret_generation,
+                         bool *ret_tomb);
+
+#endif
