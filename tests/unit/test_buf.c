@@ -8,9 +8,15 @@
 
 #include <cmocka.h>
 
-/* A huge allocation is to fail, not to end the process, also under the address sanitizer. */
+/* A huge allocation is to fail, not to end the process, also under the sanitizers. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
 {
     return "allocator_may_return_null=1";
 }
