@@ -2,6 +2,7 @@
 #include "fs/census.h"
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "fs/waiter.h"
 #include "meta/place_value.h"
 #include <string.h>
 
@@ -18,35 +19,25 @@ struct census_store {
 
 struct list_wait {
     struct store_list list;
-    pthread_mutex_t lock;
-    pthread_cond_t cond;
-    bool done;
+    struct waiter waiter;
 };
 
 static void census_listed(struct store_list *l)
 {
-    struct list_wait *w = vs_container_of(l, struct list_wait, list);
-
-    VS_LOCK_SCOPE(&w->lock);
-    w->done = true;
-    pthread_cond_signal(&w->cond);
+    waiter_wake(&vs_container_of(l, struct list_wait, list)->waiter);
 }
 
 static int census_page(struct census_store *s)
 {
     struct list_wait w = {
         .list = { .keys = s->keys, .keys_max = CENSUS_PAGE, .done = census_listed },
-        .lock = PTHREAD_MUTEX_INITIALIZER,
-        .cond = PTHREAD_COND_INITIALIZER
+        .waiter = WAITER_INIT,
     };
 
     if (s->count > 0)
         w.list.after = s->keys[s->count - 1];
     chunk_store_list(s->store, &w.list);
-    pthread_mutex_lock(&w.lock);
-    while (!w.done)
-        pthread_cond_wait(&w.cond, &w.lock);
-    pthread_mutex_unlock(&w.lock);
+    waiter_wait(&w.waiter);
     if (w.list.status < 0)
         return w.list.status;
     s->at = 0;

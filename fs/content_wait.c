@@ -4,32 +4,8 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "fs/content.h"
+#include "fs/waiter.h"
 #include <string.h>
-
-struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t cond;
-    bool done;
-};
-
-#define WAITER_INIT                                                                                \
-    {                                                                                              \
-        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false                                 \
-    }
-
-static void waiter_wake(struct waiter *w)
-{
-    VS_LOCK_SCOPE(&w->lock);
-    w->done = true;
-    pthread_cond_signal(&w->cond); /* under the lock: the waiter's stack lives until we let go */
-}
-
-static void waiter_wait(struct waiter *w)
-{
-    VS_LOCK_SCOPE(&w->lock);
-    while (!w->done)
-        pthread_cond_wait(&w->cond, &w->lock);
-}
 
 struct load_wait {
     struct content_load load;

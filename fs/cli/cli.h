@@ -1,0 +1,55 @@
+/* cli: the commands of vstackfs beside mounting: one file each, and a table of them.
+ *
+ * A word without '/' as the first argument is a command; everything else mounts. A command returns
+ * its exit code: 0 only on success; what went wrong is one sentence on stderr. Commands talk to the
+ * mount through its own files (xattrs, .vstack/), so they need no socket and no rights but those.
+ */
+#ifndef VS_FS_CLI_CLI_H
+#define VS_FS_CLI_CLI_H
+
+#include "common/json.h"
+#include <stdbool.h>
+
+#define CLI_PATH_BYTES 4096
+
+/* argv[0] is the command's own word. */
+typedef int cli_fn(int argc, char **argv);
+
+struct cli_command {
+    const char *name;
+    cli_fn *fn;
+    const char *usage; /* one line */
+};
+
+extern const struct cli_command cli_commands[]; /* ends with name NULL */
+
+/* The command of this word, or NULL. */
+const struct cli_command *cli_find(const char *word);
+
+cli_fn cli_help, cli_info, cli_inbox, cli_node, cli_status, cli_umount, cli_wait;
+
+/* ---- what commands share ---- */
+
+struct cli_args {
+    bool json, force;
+    const char *mount; /* --mount MNT, or NULL */
+    const char *rest[8];
+    int rest_count;
+};
+
+/* Flags anywhere, up to 8 other arguments. False: said on stderr. */
+bool cli_parse(struct cli_args *a, int argc, char **argv);
+
+/* The mount to talk to: --mount, or the only one there is. False: said on stderr, with a list. */
+bool cli_mount(const struct cli_args *a, char path[CLI_PATH_BYTES]);
+
+/* The whole text of MNT/.vstack/NAME; the caller frees. NULL: said on stderr. */
+char *cli_read_control(const char *mount, const char *name);
+
+/* Send a command and judge its answer: exit code. */
+int cli_command_send(const char *mount, const struct vs_json *command);
+
+/* "vstackfs: ..." on stderr; returns 1. */
+int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

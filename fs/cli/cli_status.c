@@ -1,0 +1,62 @@
+/* vstackfs status [--json] [--mount MNT]: the state of a mount. */
+#include "common/cleanup.h"
+#include "fs/cli/cli.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char *text_or(const struct vs_json *j, const char *key)
+{
+    const char *text = vs_json_get_text(j, key);
+
+    return text != NULL ? text : "-";
+}
+
+static unsigned long long number(const struct vs_json *j, const char *key)
+{
+    uint64_t v = 0;
+
+    vs_json_get_u64(j, key, &v);
+    return v;
+}
+
+static void status_print(const struct vs_json *j)
+{
+    const struct vs_json *nodes = vs_json_get(j, "nodes");
+
+    printf("%s: %s: %s\n", text_or(j, "mountpoint"), text_or(j, "state"), text_or(j, "advice"));
+    printf("  files %llu, bytes %llu, on disk %llu\n", number(j, "files"),
+           number(j, "logical_bytes"), number(j, "fragment_bytes"));
+    printf("  chunks %llu, degraded %llu, lost %llu; new files are stored as %s\n",
+           number(j, "chunks"), number(j, "chunks_degraded"), number(j, "chunks_lost"),
+           text_or(j, "new_files_stored_as"));
+    for (size_t i = 0; nodes != NULL && i < vs_json_count(nodes); i++) {
+        const struct vs_json *n = vs_json_at(nodes, i);
+        const char *why = vs_json_get_text(n, "why");
+
+        printf("  %-6s %-8s %s%s%s\n", text_or(n, "id"), text_or(n, "state"), text_or(n, "path"),
+               why != NULL ? "  " : "", why != NULL ? why : "");
+    }
+}
+
+int cli_status(int argc, char **argv)
+{
+    VS_AUTO_FREE char *text = NULL;
+    char mount[CLI_PATH_BYTES];
+    struct vs_json *j = NULL;
+    struct cli_args a;
+
+    if (!cli_parse(&a, argc, argv) || !cli_mount(&a, mount))
+        return 1;
+    text = cli_read_control(mount, "status");
+    if (text == NULL)
+        return 1;
+    if (a.json) {
+        fputs(text, stdout);
+        return 0;
+    }
+    if (vs_json_parse(text, strlen(text), &j) < 0)
+        return cli_fail("%s: no answer that makes sense", mount);
+    status_print(j);
+    vs_json_free(j);
+    return 0;
+}

@@ -1,0 +1,129 @@
+/* status: see the header. */
+#include "fs/status.h"
+#include "common/err.h"
+#include "fs/census.h"
+#include <stdio.h>
+
+static const char *status_node_state(enum store_state s)
+{
+    switch (s) {
+    case STORE_UP:
+        return "up";
+    case STORE_READONLY:
+        return "readonly";
+    case STORE_DOWN:
+        return "down";
+    }
+    return "down";
+}
+
+static struct vs_json *status_node(struct vsfs *fs, unsigned i, const struct store_health *h)
+{
+    struct vs_json *j = vs_json_object();
+    const struct store_set_entry *e = &fs->stores.entries[i];
+
+    vs_json_set_text(j, "id", e->name);
+    vs_json_set_text(j, "state", status_node_state(h->state));
+    vs_json_set_text(j, "path", e->path);
+    if (h->why[0] != '\0')
+        vs_json_set_text(j, "why", h->why);
+    vs_json_set_u64(j, "fragments", h->fragments);
+    vs_json_set_u64(j, "fragment_bytes", h->payload_bytes);
+    vs_json_set_u64(j, "free_bytes", h->free_bytes);
+    vs_json_set_u64(j, "total_bytes", h->total_bytes);
+    vs_json_set_u64(j, "corrupt_records", h->corrupt_records);
+    return j;
+}
+
+static const char *status_form(unsigned up)
+{
+    switch (up) {
+    case 0:
+        return "none: uploads fail";
+    case 1:
+        return "none: uploads fail until a second store is up";
+    case 2:
+        return "replicate:2";
+    case 3:
+        return "replicate:3";
+    case 4:
+        return "rs:2+2";
+    default:
+        return "rs:3+2";
+    }
+}
+
+/* The sentence a person reads first. */
+static void status_advice(struct vs_json *j, struct vsfs *fs, const struct census *c, unsigned up)
+{
+    unsigned count = fs->stores.count;
+    char text[256];
+
+    if (c->lost > 0)
+        snprintf(text, sizeof(text),
+                 "%llu chunks cannot be read: bring the missing stores back (see nodes)",
+                 (unsigned long long)c->lost);
+    else if (up < count)
+        snprintf(
+            text, sizeof(text),
+            "%u of %u stores are down: every film still plays; bring the disk back or `vstackfs "
+            "node replace ID DIR`",
+            count - up, count);
+    else if (c->degraded > 0)
+        snprintf(text, sizeof(text), "%llu chunks have less redundancy than they should",
+                 (unsigned long long)c->degraded);
+    else if (fs->single_device && count > 1)
+        snprintf(
+            text, sizeof(text),
+            "all stores are on one file system: this survives corruption, not the loss of that "
+            "disk");
+    else
+        snprintf(text, sizeof(text), "all is well");
+    vs_json_set_text(j, "advice", text);
+}
+
+struct vs_json *status_json(struct vsfs *fs, int *ret_status)
+{
+    struct meta_req req = { .op = META_STATS };
+    struct vs_json *j, *nodes;
+    struct census c;
+    uint64_t fragment_bytes = 0;
+    unsigned up = 0;
+    int r = meta_call(fs->meta, &req);
+
+    if (r == 0)
+        r = census_take(fs, &c);
+    *ret_status = r;
+    if (r < 0)
+        return NULL;
+    j = vs_json_object();
+    nodes = vs_json_array();
+    for (unsigned i = 0; i < fs->stores.count; i++) {
+        struct store_health h;
+
+        store_set_health(&fs->stores, i, &h);
+        up += h.state == STORE_UP;
+        fragment_bytes += h.payload_bytes;
+        vs_json_add(nodes, status_node(fs, i, &h));
+    }
+    vs_json_set_text(j, "state",
+                     c.lost > 0                                ? "lost"
+                     : c.degraded > 0 || up < fs->stores.count ? "degraded"
+                                                               : "ok");
+    status_advice(j, fs, &c, up);
+    vs_json_set_text(j, "mountpoint", fs->opt.mountpoint);
+    vs_json_set_text(j, "data", fs->opt.data_dir);
+    vs_json_set_u64(j, "files", req.stats.files);
+    vs_json_set_u64(j, "directories", req.stats.directories);
+    vs_json_set_u64(j, "chunks", c.chunks);
+    vs_json_set_u64(j, "chunks_degraded", c.degraded);
+    vs_json_set_u64(j, "chunks_lost", c.lost);
+    vs_json_set_u64(j, "logical_bytes", req.stats.logical_bytes);
+    vs_json_set_u64(j, "fragment_bytes", fragment_bytes);
+    vs_json_set_text(j, "new_files_stored_as", status_form(up));
+    vs_json_set_bool(j, "one_file_system", fs->single_device);
+    vs_json_set_u64(j, "synced_batches", req.stats.synced_batches);
+    vs_json_set_u64(j, "waiting_to_be_collected", req.stats.released_waiting);
+    vs_json_set(j, "nodes", nodes);
+    return j;
+}
