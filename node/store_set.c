@@ -1,0 +1,75 @@
+/* store_set: see the header.
+ *
+ * Happy path: a lookup walks a few entries and loads one atomic pointer. Failure: an entry without
+ * a store is down, and says why. */
+#include "node/store_set.h"
+
+#include "common/assert.h"
+#include "common/err.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct chunk_store *store_set_get(struct store_set *set, uint32_t node)
+{
+    for (unsigned i = 0; i < set->count; i++)
+        if (set->entries[i].node == node)
+            return atomic_load(&set->entries[i].store);
+    return NULL;
+}
+
+void store_set_health(struct store_set *set, unsigned i, struct store_health *ret)
+{
+    struct store_set_entry *entry = &set->entries[i];
+    struct chunk_store *store;
+
+    VS_ASSERT(i < set->count);
+    store = atomic_load(&entry->store);
+    if (store != NULL) {
+        chunk_store_health(store, ret);
+        return;
+    }
+    *ret = (struct store_health){ .state = STORE_DOWN };
+    snprintf(ret->why, sizeof(ret->why), "%s",
+             entry->why[0] != '\0' ? entry->why : "the store is not open");
+}
+
+unsigned store_set_up_count(struct store_set *set)
+{
+    unsigned up = 0;
+
+    for (unsigned i = 0; i < set->count; i++) {
+        struct store_health health;
+
+        store_set_health(set, i, &health);
+        up += health.state == STORE_UP;
+    }
+    return up;
+}
+
+int store_set_replace(struct store_set *set, unsigned i, struct chunk_store *store,
+                      const char *path)
+{
+    struct store_set_entry *entry = &set->entries[i];
+    struct chunk_store *old;
+
+    VS_ASSERT(i < set->count && store != NULL);
+    if (set->retired_count == STORE_SET_RETIRED_MAX)
+        return -ENOBUFS;
+    old = atomic_exchange(&entry->store, store);
+    if (old != NULL)
+        set->retired[set->retired_count++] = old;
+    snprintf(entry->path, sizeof(entry->path), "%s", path);
+    return 0;
+}
+
+void store_set_close(struct store_set *set)
+{
+    for (unsigned i = 0; i < set->count; i++)
+        chunk_store_stop(atomic_exchange(&set->entries[i].store, NULL));
+    for (unsigned i = 0; i < set->retired_count; i++)
+        chunk_store_stop(set->retired[i]);
+    memset(set->retired, 0, sizeof(set->retired));
+    set->retired_count = 0;
+    set->count = 0;
+}

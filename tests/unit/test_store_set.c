@@ -1,0 +1,127 @@
+/* The stores a process can reach, by node number. */
+#include "common/err.h"
+#include "node/store_mem.h"
+#include "node/store_set.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct vs_exec *exec;
+    struct store_set set;
+    struct chunk_store *stores[3];
+};
+
+/* Nodes 11, 12 and 13; the last one could not be opened. */
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_int_equal(vs_exec_start(&f->exec, "stores", 1), 0);
+    f->set.count = 3;
+    for (unsigned i = 0; i < 3; i++) {
+        f->set.entries[i].node = 11 + i;
+        if (i == 2)
+            continue;
+        assert_int_equal(store_mem_new(&f->stores[i], f->exec), 0);
+        atomic_store(&f->set.entries[i].store, f->stores[i]);
+    }
+    snprintf(f->set.entries[2].why, sizeof(f->set.entries[2].why), "its directory is empty");
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    store_set_close(&f->set);
+    store_set_close(&f->set);
+    vs_exec_stop(f->exec);
+    free(f);
+    return 0;
+}
+
+static void a_store_is_found_by_its_node_number(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_ptr_equal(store_set_get(&f->set, 11), f->stores[0]);
+    assert_ptr_equal(store_set_get(&f->set, 12), f->stores[1]);
+    assert_null(store_set_get(&f->set, 13));
+    assert_null(store_set_get(&f->set, 14));
+    assert_null(store_set_get(&f->set, 0));
+}
+
+static void a_store_that_could_not_be_opened_is_down_and_says_why(void **state)
+{
+    struct fixture *f = *state;
+    struct store_health health;
+
+    store_set_health(&f->set, 0, &health);
+    assert_int_equal(health.state, STORE_UP);
+    store_set_health(&f->set, 2, &health);
+    assert_int_equal(health.state, STORE_DOWN);
+    assert_string_equal(health.why, "its directory is empty");
+}
+
+static void only_stores_that_take_puts_count_as_up(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(store_set_up_count(&f->set), 2);
+    store_mem_set_down(f->stores[1], true);
+    assert_int_equal(store_set_up_count(&f->set), 1);
+}
+
+static void a_replaced_store_serves_and_the_old_one_stays_until_close(void **state)
+{
+    struct fixture *f = *state;
+    struct chunk_store *other;
+    struct store_health health;
+
+    assert_int_equal(store_mem_new(&other, f->exec), 0);
+    assert_int_equal(store_set_replace(&f->set, 0, other, "/new/place"), 0);
+    assert_ptr_equal(store_set_get(&f->set, 11), other);
+    assert_string_equal(f->set.entries[0].path, "/new/place");
+    assert_int_equal(f->set.retired_count, 1);
+    chunk_store_health(f->set.retired[0], &health); /* still alive */
+    assert_int_equal(store_mem_new(&other, f->exec), 0);
+    assert_int_equal(store_set_replace(&f->set, 2, other, "/found"), 0);
+    assert_int_equal(f->set.retired_count, 1);
+    store_set_health(&f->set, 2, &health);
+    assert_int_equal(health.state, STORE_UP);
+}
+
+static void too_many_replacements_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct chunk_store *other;
+
+    for (unsigned i = 0; i < STORE_SET_RETIRED_MAX; i++) {
+        assert_int_equal(store_mem_new(&other, f->exec), 0);
+        assert_int_equal(store_set_replace(&f->set, 0, other, "/new"), 0);
+    }
+    assert_int_equal(store_mem_new(&other, f->exec), 0);
+    assert_int_equal(store_set_replace(&f->set, 0, other, "/new"), -ENOBUFS);
+    chunk_store_stop(other);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_store_is_found_by_its_node_number),
+        TEST(a_store_that_could_not_be_opened_is_down_and_says_why),
+        TEST(only_stores_that_take_puts_count_as_up),
+        TEST(a_replaced_store_serves_and_the_old_one_stays_until_close),
+        TEST(too_many_replacements_are_refused),
+    };
+
+    return cmocka_run_group_tests_name("store_set", tests, NULL, NULL);
+}
