@@ -2,7 +2,8 @@
  * return codes and use debug at most. Control characters in arguments are escaped, so a file name
  * cannot forge a line. Lines go to stderr, or to the file set by vs_log_to_fd().
  *
- * Threads: any. A line is written with one write(2). */
+ * Threads: any. A line is written with one write(2); programs ignore SIGPIPE, so that a log that
+ * nobody reads is lost and not the program. */
 #ifndef VS_COMMON_LOG_H
 #define VS_COMMON_LOG_H
 
