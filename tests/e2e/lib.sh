@@ -307,10 +307,10 @@ as_nobody() {
 fingerprint() {
     (
         cd "$1"
-        # sizes of directories belong to the file system
-        find . -mindepth 1 \( -name inbox -prune -o -true \) \
-            \( -type d -printf '%p\t%y\t%m\t%U:%G\t%T@\n' -o -printf '%p\t%y\t%m\t%U:%G\t%s\t%T@\t%l\n' \) | sort
-        find . -name inbox -prune -o -type f -print0 | sort -z | xargs -0 -r sha256sum --
+        # sizes of directories belong to the file system, the inbox to the mount
+        find . -mindepth 1 -path ./inbox -prune -o -type d -printf '%p\t%y\t%m\t%U:%G\t%T@\n' \
+            -o -printf '%p\t%y\t%m\t%U:%G\t%s\t%T@\t%l\n' | sort
+        find . -path ./inbox -prune -o -type f -print0 | sort -z | xargs -0 -r sha256sum --
     )
 }
 

@@ -96,7 +96,8 @@ def main():
     try:
         CALLS[sys.argv[1]](*sys.argv[2:])
     except OSError as e:
-        print(errno.errorcode.get(e.errno, str(e.errno)))
+        # one number, two names
+        print("EOPNOTSUPP" if e.errno == errno.EOPNOTSUPP else errno.errorcode.get(e.errno, str(e.errno)))
         return
     print("OK")
 

@@ -4,8 +4,10 @@
 # limit: 240
 . "$(dirname "$0")/../lib.sh"
 
-source=$(make_video mkv)
 mux() { # mux OPTION... OUTPUT: the same bytes every time
+    local source
+    source=$(make_video mkv)
+    [[ ${!#} != *.avi ]] || source=$(make_video avi)
     ffmpeg -nostdin -v error -y -fflags +bitexact -i "$source" -map_metadata -1 -c copy -fflags +bitexact "$@"
 }
 vs_mount

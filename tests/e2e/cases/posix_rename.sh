@@ -30,7 +30,7 @@ expect_errno ENOTDIR rename full b
 expect_errno ENOENT rename nothing else
 expect_errno ENOENT rename b nowhere/b
 expect_errno ENOTDIR rename b b/c
-expect_errno EBUSY rename "$MNT" other
+expect_errno EXDEV rename "$MNT" other
 call rename b b
 same "$WORK/a" b
 
