@@ -372,6 +372,11 @@ int data_dir_open(struct data_dir *d, struct vsfs *fs, char why[DATA_DIR_WHY_BYT
     return r;
 }
 
+void data_dir_close_stores(struct vsfs *fs)
+{
+    store_set_close(&fs->stores);
+}
+
 void data_dir_close(struct data_dir *d, struct vsfs *fs)
 {
     store_set_close(&fs->stores);

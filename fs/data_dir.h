@@ -30,6 +30,9 @@ struct data_dir {
  * fs->single_device. On failure `why` is a sentence for the user and all is closed again. */
 int data_dir_open(struct data_dir *d, struct vsfs *fs, char why[DATA_DIR_WHY_BYTES]);
 
+/* Stop the stores: whatever is in flight on them has ended when it returns. */
+void data_dir_close_stores(struct vsfs *fs);
+
 /* Close what open opened, in the right order, and give the lock back. Forgives half-open. */
 void data_dir_close(struct data_dir *d, struct vsfs *fs);
 

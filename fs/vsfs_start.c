@@ -1,0 +1,99 @@
+/* vsfs_start: see the header. */
+#include "fs/vsfs_start.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "fs/inbox.h"
+#include "fs/inode_table.h"
+#include "fs/media_worker.h"
+#include "fs/provisional.h"
+#include "fs/staging.h"
+#include <stdio.h>
+#include <sys/statvfs.h>
+
+#define VSFS_STOP_COLLECT_NS (5 * VS_NS_PER_S)
+
+/* A quarter of what is free where the staging is. */
+static void vsfs_staging_limit(struct vsfs *fs)
+{
+    struct statvfs st;
+
+    if (fs->opt.staging_bytes_max == 0 && fstatvfs(fs->staging_fd, &st) == 0)
+        fs->opt.staging_bytes_max = (uint64_t)st.f_bavail * st.f_frsize / 4;
+}
+
+static int vsfs_start_paths(struct vsfs *fs)
+{
+    struct upload_env_config up = { .stores = &fs->stores,
+                                    .meta = fs->meta,
+                                    .budget_bytes = fs->opt.write_bytes,
+                                    .clock = fs->clock };
+    int r = vs_exec_start(&fs->exec, "cpu", VSFS_CPU_THREADS);
+
+    if (r == 0)
+        r = vs_exec_start(&fs->ops, "ops", VSFS_OPS_THREADS);
+    if (r == 0)
+        r = chunk_reader_new(&fs->reader, &fs->stores, fs->meta, fs->exec, fs->opt.cache_bytes);
+    if (r == 0 && cutter_start(&fs->cutter, "/proc/self/exe") < 0)
+        vs_warn("cutter: cannot start -> films are cut by size");
+    up.exec = fs->exec;
+    up.cutter = fs->cutter;
+    if (r == 0)
+        r = upload_env_new(&fs->uploads, &up);
+    return r;
+}
+
+static int vsfs_start_names(struct vsfs *fs)
+{
+    int r = inode_table_new(&fs->inodes, fs);
+
+    if (r == 0)
+        r = provisional_new(&fs->provisional, fs->inodes);
+    if (r == 0)
+        r = inbox_start(&fs->inbox, fs);
+    if (r == 0)
+        r = media_worker_start(&fs->media, fs);
+    return r;
+}
+
+int vsfs_start(struct vsfs *fs, struct data_dir *d, char why[DATA_DIR_WHY_BYTES])
+{
+    int r = data_dir_open(d, fs, why);
+
+    if (r < 0)
+        return r;
+    staging_clean(fs);
+    vsfs_staging_limit(fs);
+    r = vsfs_start_paths(fs);
+    if (r == 0)
+        r = collect_start(&fs->collect, fs->meta, &fs->stores, fs->ops);
+    if (r == 0)
+        r = collect_at_start(fs->collect);
+    if (r == 0)
+        r = vsfs_start_names(fs);
+    if (r < 0) {
+        snprintf(why, DATA_DIR_WHY_BYTES, "cannot start: %s", vs_err_text(r));
+        vsfs_stop(fs, d);
+        return r;
+    }
+    for (unsigned i = 0; i < fs->stores.count; i++)
+        collect_audit(fs->collect, i);
+    return 0;
+}
+
+void vsfs_stop(struct vsfs *fs, struct data_dir *d)
+{
+    media_worker_stop(fs->media);
+    inbox_stop(fs->inbox);
+    if (fs->collect != NULL)
+        collect_drain(fs->collect, VSFS_STOP_COLLECT_NS);
+    collect_stop(fs->collect);
+    vs_exec_stop(fs->ops);
+    provisional_free(fs->provisional);
+    inode_table_free(fs->inodes);
+    upload_env_free(fs->uploads);
+    cutter_stop(fs->cutter);
+    data_dir_close_stores(fs);
+    vs_exec_stop(fs->exec);
+    chunk_reader_free(fs->reader);
+    data_dir_close(d, fs);
+}
