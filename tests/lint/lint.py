@@ -33,10 +33,10 @@ PURE_SYSTEM = {
     "stdlib.h", "string.h", "strings.h", "sys/types.h", "sys/stat.h", "uthash.h",
 }
 PURE_CALLS = re.compile(
-    r"(?<![\w.>])(f?printf|puts|putchar|perror|fopen|fread|fwrite|popen|getenv|stat|lstat|fstat|mkdir|chmod)"
-    r"\s*\(")
-# cleanup.h is macros; what they name is not called unless used. isa-l and OpenSSL are arithmetic here.
-PURE_MAY_INCLUDE = {"common/cleanup.h"}
+    r"(?<![\w.>])(f?printf|puts|putchar|perror|fopen|fread|fwrite|popen|getenv|stat|lstat|fstat|mkdir|chmod|"
+    r"vs_now_ns|vs_real_ns|vs_log|vs_error|vs_warn|vs_info|vs_debug|vs_exec_\w+)\s*\(")
+# Words only; what they name may not be called. isa-l and OpenSSL are arithmetic here.
+PURE_MAY_INCLUDE = {"common/cleanup.h", "common/clock.h"}
 PURE_LIBRARIES = {"isa-l", "openssl"}
 
 BANNED = {
