@@ -14,12 +14,6 @@ static void key_bytes(struct ns_key *k, const void *bytes, size_t len)
     k->len += len;
 }
 
-static void key_u64(struct ns_key *k, uint64_t n)
-{
-    n = htobe64(n);
-    key_bytes(k, &n, sizeof(n));
-}
-
 struct ns_key ns_key(enum ns_table table)
 {
     struct ns_key k = { .len = 1 };
@@ -28,20 +22,21 @@ struct ns_key ns_key(enum ns_table table)
     return k;
 }
 
+struct ns_key ns_key_add_u64(struct ns_key key, uint64_t n)
+{
+    n = htobe64(n);
+    key_bytes(&key, &n, sizeof(n));
+    return key;
+}
+
 struct ns_key ns_key_u64(enum ns_table table, uint64_t n)
 {
-    struct ns_key k = ns_key(table);
-
-    key_u64(&k, n);
-    return k;
+    return ns_key_add_u64(ns_key(table), n);
 }
 
 struct ns_key ns_key_u64x2(enum ns_table table, uint64_t n, uint64_t m)
 {
-    struct ns_key k = ns_key_u64(table, n);
-
-    key_u64(&k, m);
-    return k;
+    return ns_key_add_u64(ns_key_u64(table, n), m);
 }
 
 struct ns_key ns_key_named(enum ns_table table, uint64_t n, const char *name, size_t len)
@@ -60,7 +55,7 @@ struct ns_key ns_key_id(enum ns_table table, const struct vs_id *id)
     return k;
 }
 
-struct ns_key ns_key_aborted(uint8_t type, uint16_t pid, uint32_t inc, uint64_t seq)
+struct ns_key ns_key_aborted(uint8_t type, uint16_t pid, uint32_t inc)
 {
     struct ns_key k = ns_key(NS_T_ABORTED_IDS);
 
@@ -69,7 +64,6 @@ struct ns_key ns_key_aborted(uint8_t type, uint16_t pid, uint32_t inc, uint64_t 
     key_bytes(&k, &pid, sizeof(pid));
     inc = htobe32(inc);
     key_bytes(&k, &inc, sizeof(inc));
-    key_u64(&k, seq);
     return k;
 }
 

@@ -67,19 +67,17 @@ struct ns_key {
     uint8_t b[NS_KEY_BYTES_MAX];
 };
 
-/* Keys without a tail: STATE. */
 struct ns_key ns_key(enum ns_table table);
-/* COOKIE and NAME prefixes, INODE CONTENT MEDIA ORPHAN MEDIA_DUE XATTR prefix, NUMBERS SESSION
- * SESSION_IDS prefix, NODE, RETRY. */
+/* The same key with a number behind it: one for most tables, two for COOKIE and SESSION_IDS. */
+struct ns_key ns_key_add_u64(struct ns_key key, uint64_t n);
 struct ns_key ns_key_u64(enum ns_table table, uint64_t n);
-/* COOKIE, SESSION_IDS. */
 struct ns_key ns_key_u64x2(enum ns_table table, uint64_t n, uint64_t m);
 /* NAME, XATTR. len <= 255. */
 struct ns_key ns_key_named(enum ns_table table, uint64_t n, const char *name, size_t len);
 /* RELEASED, RELEASED_WHOLE. */
 struct ns_key ns_key_id(enum ns_table table, const struct vs_id *id);
-/* ABORTED_IDS; `seq` is the last one of the range. */
-struct ns_key ns_key_aborted(uint8_t type, uint16_t pid, uint32_t inc, uint64_t seq);
+/* ABORTED_IDS without its last number. */
+struct ns_key ns_key_aborted(uint8_t type, uint16_t pid, uint32_t inc);
 
 /* First key behind all that begin with `prefix`: the end of a scan. */
 struct ns_key ns_key_end(const struct ns_key *prefix);

@@ -1,0 +1,83 @@
+/* ns_record: values of the namespace/ store (meta/ns_schema.h has the keys). Each begins with a
+ * format byte and is refused when newer. Encoders append; decoders are total: any bytes give a
+ * valid record or -VS_ECORRUPT, -VS_ENEWER. Pure. docs/FORMAT.md has every byte. */
+#ifndef VS_META_NS_RECORD_H
+#define VS_META_NS_RECORD_H
+
+#include "common/buf.h"
+#include "meta/ns_types.h"
+
+/* STATE: one record, written with every entry. */
+struct ns_state {
+    struct vs_id cluster; /* zero: no CLUSTER entry yet */
+    uint64_t slot;        /* highest applied */
+    uint64_t next_ino, next_cookie, next_session, next_seq;
+    uint64_t files;       /* linked inodes that are neither directory nor symlink */
+    uint64_t directories; /* root and inbox too */
+    uint64_t symlinks;
+    uint64_t logical_bytes, stored_bytes, chunks; /* of linked inodes */
+    uint64_t released;                            /* ids that wait for the collector */
+};
+
+/* INODE: what the world sees, and what only applying needs. */
+struct ns_inode {
+    struct ns_attr attr;
+    uint64_t cookie;           /* directories: of their entry in attr.parent; else 0 */
+    uint64_t chunks;           /* data chunks of the content */
+    uint32_t xattr_list_bytes; /* names, a NUL behind each */
+    uint32_t xattr_bytes;      /* values */
+};
+
+/* NAME */
+struct ns_link {
+    uint64_t ino, cookie;
+};
+
+/* COOKIE */
+struct ns_item {
+    uint64_t ino;
+    uint32_t type; /* S_IFMT bits */
+    uint8_t name_len;
+    char name[NS_NAME_BYTES_MAX];
+};
+
+/* SESSION: there only while it is OPEN. */
+struct ns_session {
+    uint16_t pid;
+    uint32_t inc;
+    struct ns_time opened, extended;
+    uint64_t last_first, last_count; /* its newest range of ids */
+    uint32_t range_count;
+};
+
+/* RETRY */
+struct ns_retry {
+    uint64_t request;
+    struct ns_answer answer;
+};
+
+int ns_state_encode(const struct ns_state *s, struct vs_buf *ret);
+int ns_state_decode(const void *bytes, size_t len, struct ns_state *ret);
+int ns_inode_encode(const struct ns_inode *i, struct vs_buf *ret);
+int ns_inode_decode(const void *bytes, size_t len, struct ns_inode *ret);
+int ns_link_encode(const struct ns_link *l, struct vs_buf *ret);
+int ns_link_decode(const void *bytes, size_t len, struct ns_link *ret);
+int ns_item_encode(const struct ns_item *i, struct vs_buf *ret);
+int ns_item_decode(const void *bytes, size_t len, struct ns_item *ret);
+int ns_session_encode(const struct ns_session *s, struct vs_buf *ret);
+int ns_session_decode(const void *bytes, size_t len, struct ns_session *ret);
+int ns_node_encode(const struct ns_node *n, struct vs_buf *ret);
+int ns_node_decode(const void *bytes, size_t len, struct ns_node *ret);
+int ns_retry_encode(const struct ns_retry *r, struct vs_buf *ret);
+int ns_retry_decode(const void *bytes, size_t len, struct ns_retry *ret);
+
+/* SESSION_IDS, NUMBERS, ABORTED_IDS: one number. */
+int ns_u64_encode(uint64_t n, struct vs_buf *ret);
+int ns_u64_decode(const void *bytes, size_t len, uint64_t *ret);
+
+/* CONTENT and MEDIA: bytes with the content version behind them, so that a reader of attributes and
+ * content can tell whether both are of the same moment. The bytes' length, or -VS_ECORRUPT. */
+int ns_stamp_encode(const void *bytes, size_t len, uint64_t version, struct vs_buf *ret);
+int64_t ns_stamp_decode(const void *bytes, size_t len, uint64_t *ret_version);
+
+#endif
