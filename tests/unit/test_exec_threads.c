@@ -1,0 +1,256 @@
+/* Threads: how many, what they are called, and that time really passes for delayed jobs. */
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/exec.h"
+#include "common/rand.h"
+#include "tests/support/aborts.h"
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TIMERS 300
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+
+/* under lock */
+static unsigned arrived;
+static bool signals_blocked;
+static char thread_name[16];
+
+/* Wait until `count` jobs are inside at the same time. */
+static void meet(struct vs_job *job)
+{
+    sigset_t mask;
+
+    (void)job;
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    VS_LOCK_SCOPE(&lock);
+    signals_blocked = sigismember(&mask, SIGTERM) == 1;
+    pthread_getname_np(pthread_self(), thread_name, sizeof(thread_name));
+    arrived++;
+    pthread_cond_broadcast(&changed);
+    while (arrived < 8)
+        pthread_cond_wait(&changed, &lock);
+}
+
+static void threads_run_at_the_same_time_with_their_name_and_without_signals(void **state)
+{
+    struct vs_job jobs[8];
+    struct vs_exec *e;
+
+    (void)state;
+    arrived = 0;
+    assert_int_equal(vs_exec_start(&e, "a name of twenty-one", 8), 0);
+    for (unsigned i = 0; i < 8; i++) {
+        jobs[i] = (struct vs_job){ .fn = meet };
+        vs_exec_submit(e, &jobs[i]);
+    }
+    vs_exec_stop(e); /* would wait for ever for fewer threads */
+    assert_int_equal(arrived, 8);
+    assert_string_equal(thread_name, "a name of twent");
+    assert_true(signals_blocked);
+}
+
+struct timer {
+    struct vs_job job;
+    int64_t due_ns;
+    unsigned ran; /* under lock */
+    bool early;
+};
+
+static unsigned timers_ran; /* under lock */
+
+static void timer_fn(struct vs_job *job)
+{
+    struct timer *t = vs_container_of(job, struct timer, job);
+    VS_LOCK_SCOPE(&lock);
+
+    t->early = vs_now_ns(&vs_clock_system) < t->due_ns;
+    t->ran++;
+    timers_ran++;
+    pthread_cond_broadcast(&changed);
+}
+
+static void timers_of(unsigned threads)
+{
+    static struct timer timers[TIMERS];
+    struct vs_rand rand;
+    struct vs_exec *e;
+
+    vs_rand_init(&rand, threads);
+    timers_ran = 0;
+    memset(timers, 0, sizeof(timers));
+    assert_int_equal(vs_exec_start(&e, "timers", threads), 0);
+    for (unsigned i = 0; i < TIMERS; i++) {
+        int64_t delay_ns = (int64_t)vs_rand_below(&rand, 50 * VS_NS_PER_MS);
+
+        timers[i].job.fn = timer_fn;
+        timers[i].due_ns = vs_now_ns(&vs_clock_system) + delay_ns;
+        vs_exec_after(e, &timers[i].job, delay_ns);
+    }
+    pthread_mutex_lock(&lock);
+    while (timers_ran < TIMERS)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+    vs_exec_stop(e);
+    for (unsigned i = 0; i < TIMERS; i++) {
+        assert_int_equal(timers[i].ran, 1);
+        assert_false(timers[i].early);
+    }
+}
+
+static void every_timer_runs_once_and_not_early(void **state)
+{
+    (void)state;
+    timers_of(1);
+    timers_of(2);
+    timers_of(8);
+}
+
+/* The timekeeper sleeps for an hour when a nearer deadline comes; somebody must notice. */
+static void a_nearer_deadline_wakes_the_timekeeper(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= 4; threads++) {
+        struct timer late = { .job.fn = timer_fn }, soon = { .job.fn = timer_fn };
+        struct vs_exec *e;
+
+        timers_ran = 0;
+        assert_int_equal(vs_exec_start(&e, "timekeeper", threads), 0);
+        vs_exec_after(e, &late.job, 3600 * VS_NS_PER_S);
+        vs_exec_after(e, &soon.job, VS_NS_PER_MS);
+        pthread_mutex_lock(&lock);
+        while (timers_ran < 1)
+            pthread_cond_wait(&changed, &lock);
+        pthread_mutex_unlock(&lock);
+        assert_int_equal(soon.ran, 1);
+        assert_int_equal(vs_exec_cancel_after(e, &late.job), 1);
+        vs_exec_stop(e);
+        assert_int_equal(late.ran, 0);
+    }
+}
+
+static bool gate_open; /* under lock */
+
+static void wait_at_gate(struct vs_job *job)
+{
+    (void)job;
+    VS_LOCK_SCOPE(&lock);
+    while (!gate_open)
+        pthread_cond_wait(&changed, &lock);
+}
+
+/* The thread that watched the clock goes to work; another sleeper must watch in its place. */
+static void a_busy_timekeeper_is_replaced(void **state)
+{
+    struct timer soon = { .job.fn = timer_fn };
+    struct vs_job busy[3];
+    struct vs_exec *e;
+
+    (void)state;
+    timers_ran = 0;
+    gate_open = false;
+    assert_int_equal(vs_exec_start(&e, "replaced", 4), 0);
+    vs_exec_after(e, &soon.job, 20 * VS_NS_PER_MS);
+    for (unsigned i = 0; i < 3; i++) { /* three of four threads, whichever they are */
+        busy[i] = (struct vs_job){ .fn = wait_at_gate };
+        vs_exec_submit(e, &busy[i]);
+    }
+    pthread_mutex_lock(&lock);
+    while (timers_ran < 1)
+        pthread_cond_wait(&changed, &lock);
+    gate_open = true;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+    vs_exec_stop(e);
+    assert_int_equal(soon.ran, 1);
+}
+
+/* Cancel while the timers fire: each one either runs once or was taken back, never both or none. */
+static void a_timer_that_races_its_cancel_runs_or_is_taken_back(void **state)
+{
+    static struct timer timers[TIMERS];
+    unsigned taken_back = 0;
+    struct vs_exec *e;
+
+    (void)state;
+    timers_ran = 0;
+    memset(timers, 0, sizeof(timers));
+    assert_int_equal(vs_exec_start(&e, "race", 3), 0);
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < TIMERS; i++) {
+            timers[i] = (struct timer){ .job.fn = timer_fn };
+            vs_exec_after(e, &timers[i].job, (int64_t)i * 1000);
+        }
+        for (unsigned i = 0; i < TIMERS; i++)
+            taken_back += (unsigned)vs_exec_cancel_after(e, &timers[i].job);
+        pthread_mutex_lock(&lock);
+        while (timers_ran + taken_back < (round + 1) * TIMERS)
+            pthread_cond_wait(&changed, &lock);
+        pthread_mutex_unlock(&lock);
+    }
+    vs_exec_stop(e);
+    assert_int_equal(timers_ran + taken_back, 20 * TIMERS);
+    assert_true(taken_back > 0);
+}
+
+static void the_number_of_threads_has_limits(void **state)
+{
+    struct vs_exec *e;
+
+    (void)state;
+    assert_int_equal(vs_exec_start(&e, "none", 0), -EINVAL);
+    assert_int_equal(vs_exec_start(&e, "many", VS_EXEC_THREADS_MAX + 1), -EINVAL);
+    assert_int_equal(vs_exec_start(&e, "max", VS_EXEC_THREADS_MAX), 0);
+    vs_exec_stop(e);
+    vs_exec_stop(NULL);
+}
+
+struct suicide {
+    struct vs_job job;
+    struct vs_exec *e;
+};
+
+static void stop_from_within(struct vs_job *job)
+{
+    vs_exec_stop(vs_container_of(job, struct suicide, job)->e);
+}
+
+static void start_and_stop_from_within(void *arg)
+{
+    struct suicide s = { .job.fn = stop_from_within };
+
+    (void)arg;
+    if (vs_exec_start(&s.e, "suicide", 2) == 0) {
+        vs_exec_submit(s.e, &s.job);
+        for (;;)
+            pause();
+    }
+}
+
+static void a_job_cannot_stop_its_own_executor(void **state)
+{
+    (void)state;
+    assert_true(test_aborts(start_and_stop_from_within, NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_job_cannot_stop_its_own_executor), /* first: it forks */
+        cmocka_unit_test(threads_run_at_the_same_time_with_their_name_and_without_signals),
+        cmocka_unit_test(every_timer_runs_once_and_not_early),
+        cmocka_unit_test(a_nearer_deadline_wakes_the_timekeeper),
+        cmocka_unit_test(a_busy_timekeeper_is_replaced),
+        cmocka_unit_test(a_timer_that_races_its_cancel_runs_or_is_taken_back),
+        cmocka_unit_test(the_number_of_threads_has_limits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
