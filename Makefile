@@ -12,6 +12,11 @@ DESTDIR ?=
 # Include order: a folder may use those to its right only (tests/lint/includes.sh checks it).
 FOLDERS := fs ingest meta node sched common
 
+# As many jobs as there are processors, unless -j says otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 ifeq ($(origin CC),default)
 CC := gcc
 endif

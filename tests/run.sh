@@ -11,6 +11,11 @@
 # LIMIT_FACTOR (multiplies the limits; sanitizers are slow), LOG_LINES (of a failure, default 150).
 set -uo pipefail
 
+# ThreadSanitizer needs its shadow where address randomisation of new kernels may put something else.
+if [ "${VARIANT:-}" = tsan ] && [ -z "${VS_NO_RANDOM:-}" ] && setarch -R true 2>/dev/null; then
+    VS_NO_RANDOM=1 exec setarch -R "$0" "$@"
+fi
+
 BUILD=$(realpath -m "${1:?usage: tests/run.sh BUILD [PROGRAM|CASE.sh]...}")
 shift
 JOBS=${JOBS:-2}

@@ -351,7 +351,7 @@ encode_video() {
     3gp) audio=(-c:a aac -ar 44100) ;;
     webm)
         video=(-c:v libvpx -deadline realtime -cpu-used 8)
-        audio=(-c:a libvorbis) picture=640x360
+        audio=(-c:a libvorbis) picture=640x360 seconds=50
         ;;
     avi) audio=(-c:a libmp3lame) ;;
     ts) format=(-f mpegts) ;;

@@ -25,8 +25,9 @@ for c in mkv mp4 mp4last mp4frag webm ts avi mpg; do
         equal "frames of $name at $at s" "$(frames "$MNT/$name" $at)" "$(frames "$film" $at)"
     done
     # xattr and info know what it is
-    at_least "duration of $name, ms" "$(vs_info "$MNT/$name" .duration_ms)" 29000
-    at_most "duration of $name, ms" "$(vs_info "$MNT/$name" .duration_ms)" 31500
+    ms=$(ffprobe -v error -show_entries format=duration -of csv=p=0 "$film" | awk '{ printf "%d", $1 * 1000 }')
+    at_least "duration of $name, ms" "$(vs_info "$MNT/$name" .duration_ms)" $((ms - 300))
+    at_most "duration of $name, ms" "$(vs_info "$MNT/$name" .duration_ms)" $((ms + 300))
 done
 
 if command -v mpv >/dev/null; then
