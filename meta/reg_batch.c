@@ -95,8 +95,8 @@ static int reg_change_value(void *arg, const uint8_t *cur, size_t cur_len, const
         return 1;
     if (tomb || generation != reg->expect_generation)
         return -ESTALE;
-    if (!new_tomb && new_generation <= generation)
-        return -EINVAL;
+    if (!new_tomb && (cur == NULL || new_generation <= generation))
+        return -EINVAL; /* only its owner makes a register live, with CREATE */
     *ret_new = reg->value;
     *ret_new_len = reg->value_len;
     return 0;
