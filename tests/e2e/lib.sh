@@ -107,9 +107,12 @@ on_exit() {
         head -n 100 "$report"
         rc=1
     done
-    if [ $rc -ne 0 ] && [ $rc -ne 77 ] && [ -s "$CASE_DIR/vstackfs.err" ]; then
-        echo "---- what vstackfs said (last 40 lines)"
-        tail -n 40 "$CASE_DIR/vstackfs.err"
+    if [ $rc -ne 0 ] && [ $rc -ne 77 ]; then
+        for report in "$CASE_DIR/vstackfs.err" "$DATA/vstackfs.log"; do
+            [ -s "$report" ] || continue
+            echo "---- the end of $report"
+            tail -n 40 "$report"
+        done
     fi
     [ -n "${KEEP:-}" ] || rm -rf --one-file-system "$CASE_DIR"
     [ ! -d "$MNT" ] || rmdir "$MNT"
