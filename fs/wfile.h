@@ -1,13 +1,13 @@
 /* wfile: the write state of one inode, shared by all its handles: what was written and is not yet
  * committed.
  *
- * A file's bytes are, from bottom to top: its base (the committed content), staged extents (a
- * sparse file in DATA/staging that holds what was written backwards), and a tail (uploads of
- * consecutive bytes, streaming to the stores while they arrive). A sequential writer never touches
- * the staging. Happy path: create, write ... write, flush -> the tail becomes durable, a manifest
- * is written, one journal entry (CREATE for a provisional file, SWAP for a stored one) makes it
- * visible. Failure: what cannot be stored makes flush fail with its errno (sticky); the base stays
- * as it was. A SWAP that finds another base version is -ESTALE.
+ * A file's bytes are, from bottom to top: its base (the committed content), a tail (an upload of
+ * the bytes behind the base, streaming to the stores while they arrive), and staged extents (a
+ * sparse file in DATA/staging that holds what was written backwards). A sequential writer never
+ * touches the staging. Happy path: create, write ... write, flush -> the tail becomes durable, a
+ * manifest is written, one journal entry (CREATE for a provisional file, SWAP for a stored one)
+ * makes it visible. Failure: what cannot be stored makes flush fail with its errno (sticky); the
+ * base stays as it was. A SWAP that finds another base version is -ESTALE.
  *
  * Threads: wfile_write, _getattr, _read_start on FUSE threads (never wait); the others wait and run
  * on ops threads. All take inode->lock themselves; callers hold none. */
@@ -17,11 +17,12 @@
 #include "fs/inode_table.h"
 #include "fs/read_op.h"
 
-/* Give a provisional inode (fields filled by the caller) an empty write state. */
+/* Give a provisional inode (fields filled by the caller) an empty write state, with the creator as
+ * its one handle: paired with WFILE_RELEASE, as every wfile_open() is. */
 int wfile_create(struct vsfs *fs, struct inode *i);
 
-/* A handle for writing is opened on a stored inode: load its base if there is no write state yet.
- * `truncate`: O_TRUNC. Waits. */
+/* One more handle for writing: load the base if there is no write state yet. `truncate`: O_TRUNC;
+ * what is committed stays until the next commit. On error no handle is counted. Waits. */
 int wfile_open(struct vsfs *fs, struct inode *i, bool truncate);
 
 /* Bytes at an offset. 0: taken. 1: taken, wait for `room->done` before answering the writer.
@@ -31,10 +32,11 @@ int wfile_write(struct vsfs *fs, struct inode *i, uint64_t offset, const void *b
                 struct upload_room *room);
 int wfile_write_wait(struct vsfs *fs, struct inode *i, uint64_t offset, const void *bytes,
                      size_t len);
-/* Append at the current end (O_APPEND), atomically with other appends: as wfile_write. */
+/* The current end, also of what is not committed. */
 uint64_t wfile_size(struct inode *i);
 
-/* Size changes, also without an open handle (truncate(2)). Waits. */
+/* Size changes; without a handle open for writing (truncate(2)) they are committed at once. Waits.
+ */
 int wfile_truncate(struct vsfs *fs, struct inode *i, uint64_t size);
 /* fallocate(2): mode 0 and KEEP_SIZE extend with a hole; PUNCH_HOLE and ZERO_RANGE as the man page;
  * others -EOPNOTSUPP. Waits. */
@@ -54,13 +56,20 @@ int64_t wfile_seek(struct vsfs *fs, struct inode *i, uint64_t offset, bool data)
 
 enum wfile_flush { WFILE_FSYNC, WFILE_FLUSH, WFILE_RELEASE };
 /* Commit what was written since the last commit; nothing written: 0 at once (a provisional file
- * that nobody has written to is created empty by FSYNC, FLUSH of a handle that wrote, or RELEASE).
- * Waits until durable. WFILE_FLUSH and WFILE_RELEASE mark an inbox file as complete. After a
- * WFILE_RELEASE of the last writer the write state is gone. Takes inode->names for the journal
- * entry only. */
+ * that nobody has written to is created empty by FSYNC or RELEASE). Waits until durable.
+ * WFILE_FLUSH and WFILE_RELEASE mark an inbox file as complete. Takes inode->names for the journal
+ * entry only; a CREATE drops the provisional name.
+ *
+ * RELEASE gives one handle back; of several writers only the last one's commits. Behind it the
+ * write state is gone, unless the inode is unlinked: then it stays for those who still read, until
+ * wfile_drop(). When it fails for a file that was never committed, that file is no more: its
+ * provisional name is dropped and the inode is unlinked.
+ *
+ * Unlinked inodes are not committed (0). An error is sticky: it is the answer of every later write
+ * and flush of this state, and the last committed version stays what it was. */
 int wfile_flush(struct vsfs *fs, struct inode *i, enum wfile_flush how);
 
-/* Throw the write state away (unlinked provisional file, last handle closed). Forgives none. */
+/* Throw the write state away (unlinked file, last handle closed). Forgives an inode without one. */
 void wfile_drop(struct vsfs *fs, struct inode *i);
 
 /* True when something was written (or truncated) and not yet committed. */
