@@ -188,7 +188,8 @@ void sb_super_encode(const struct sb_super *s, uint8_t block[SB_BLOCK_BYTES])
     vs_wr_u64(&w, s->sb);
     vs_wr_u64(&w, s->salt);
     vs_wr_u64(&w, s->created_ns);
-    vs_wr_u64(&w, s->first_seq);
+    vs_wr_u64(&w, s->run_seq);
+    vs_wr_u64(&w, s->prev_sb);
     vs_wr_u64(&w, s->prev_seq);
     VS_ASSERT(w.err == 0);
     sb_block_end(block, 0);
@@ -211,7 +212,8 @@ int sb_super_decode(const uint8_t block[SB_BLOCK_BYTES], struct sb_super *ret)
     s.sb = vs_rd_u64(&r);
     s.salt = vs_rd_u64(&r);
     s.created_ns = vs_rd_u64(&r);
-    s.first_seq = vs_rd_u64(&r);
+    s.run_seq = vs_rd_u64(&r);
+    s.prev_sb = vs_rd_u64(&r);
     s.prev_seq = vs_rd_u64(&r);
     if (sb_block_close(&r) < 0 || block_bytes != SB_BLOCK_BYTES || s.sb == 0 || s.sb > SB_ID_MAX)
         return -VS_ECORRUPT;

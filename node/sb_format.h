@@ -28,11 +28,11 @@
 #define SB_SEAL_ENTRY_BYTES    56u
 #define SB_SEAL_ENTRIES_MAX    262144u
 #define SB_CKPT_NAME_BYTES     26 /* "idx-0123456789abcdef.ckpt" and NUL */
-#define SB_CKPT_FILE_BYTES     56u
+#define SB_CKPT_FILE_BYTES     72u
 #define SB_CKPT_ENTRY_BYTES    48u
 #define SB_CKPT_DEAD_BYTES     24u
 #define SB_CKPT_FILES_MAX      (1u << 20)
-#define SB_CKPT_ENTRIES_MAX    (UINT64_C(1) << 32)
+#define SB_CKPT_ENTRIES_MAX    (UINT64_C(1) << 30)
 #define SB_CKPT_DEAD_MAX       (1u << 20)
 #define SB_CKPT_CRC_UNIT_BYTES 65536u
 
@@ -50,8 +50,10 @@ struct sb_super {
     uint64_t sb;   /* id; also in the file's name */
     uint64_t salt; /* seeds the checksums of the record headers in this file */
     uint64_t created_ns;
-    uint64_t first_seq; /* records here have at least this sequence number */
-    uint64_t prev_seq;  /* the last one in the files before; tells a lost tail there */
+    uint64_t run_seq;  /* first sequence number of its run: files of one run share it, and what
+                          headers of a run say about durability holds for that run only */
+    uint64_t prev_sb;  /* the file that took records before this one, 0: none */
+    uint64_t prev_seq; /* last sequence number before this file: tells a lost tail in prev_sb */
 };
 void sb_super_encode(const struct sb_super *s, uint8_t block[SB_BLOCK_BYTES]);
 int sb_super_decode(const uint8_t block[SB_BLOCK_BYTES], struct sb_super *ret);
@@ -139,23 +141,24 @@ enum sb_state {
 };
 #define SB_CKPT_CLEAN 1u /* flag: written by a clean stop, every file ends at its scanned_to */
 
-/* Checkpoint: one header block, files, entries in key order, dead ranges, then one crc32c per 64
- * KiB of all before it, then the sha256 of all before that. */
+/* Checkpoint: one header block, files, dead ranges, entries in key order; then one crc32c per 64
+ * KiB of all before it, the number of entries u64, and the sha256 of all before that. */
 struct sb_ckpt_head {
     uint16_t flags;
     uint64_t number; /* also in the file's name; counts up */
     struct vs_id cluster, node;
     uint64_t created_ns;
-    uint64_t synced_seq; /* every record up to it was durable */
-    uint64_t next_seq, next_sb;
+    uint64_t synced_seq; /* every record of the run up to it was durable */
+    uint64_t run_seq, next_seq, next_sb;
     uint32_t file_count, dead_count;
-    uint64_t entry_count;
 };
 struct sb_ckpt_file {
     uint64_t sb, salt;
-    uint64_t scanned_to; /* records before it are in the entries */
-    uint64_t first_seq, prev_seq, last_seq;
-    uint8_t state; /* enum sb_state */
+    uint64_t scanned_to;                 /* records before it are in the entries */
+    uint64_t run_seq, prev_sb, prev_seq; /* as in its header */
+    uint64_t last_seq;
+    uint32_t state; /* enum sb_state */
+    uint32_t records;
 };
 #define SB_ENTRY_BAD 1u /* flag: known to be damaged */
 struct sb_ckpt_entry {
@@ -168,8 +171,10 @@ struct sb_ckpt_entry {
 struct sb_ckpt_dead {
     uint64_t sb, offset, bytes;
 };
-uint64_t sb_ckpt_body_bytes(const struct sb_ckpt_head *h); /* header included */
-uint64_t sb_ckpt_total_bytes(const struct sb_ckpt_head *h);
+#define SB_CKPT_TAIL_BYTES (8 + FRAG_SHA256_BYTES) /* number of entries, sha256 */
+/* What the checksums per 64 KiB cover, the header included; and the whole file. */
+uint64_t sb_ckpt_body_bytes(const struct sb_ckpt_head *h, uint64_t entry_count);
+uint64_t sb_ckpt_total_bytes(const struct sb_ckpt_head *h, uint64_t entry_count);
 void sb_ckpt_encode_head(const struct sb_ckpt_head *h, uint8_t block[SB_BLOCK_BYTES]);
 int sb_ckpt_decode_head(const uint8_t block[SB_BLOCK_BYTES], struct sb_ckpt_head *ret);
 void sb_ckpt_put_file(struct vs_wr *w, const struct sb_ckpt_file *f);

@@ -1,8 +1,8 @@
 /* Checkpoint files: encode and decode.
  *
- * Happy path: a header block says how many files, entries and dead ranges follow; each has a fixed
- * size, so that the length of the whole file follows from the header.
- * Failure modes: counts beyond the limits are refused before anybody allocates by them. */
+ * Happy path: a header block says how many files and dead ranges follow, the end of the file how
+ * many entries; each has a fixed size, so that the length of the whole file follows. Failure modes:
+ * counts beyond the limits are refused before anybody allocates by them. */
 #include "node/sb_format.h"
 
 #include "common/assert.h"
@@ -27,18 +27,18 @@ uint64_t sb_ckpt_name_parse(const char *name)
     return sb_name_number(name, "idx-", ".ckpt");
 }
 
-uint64_t sb_ckpt_body_bytes(const struct sb_ckpt_head *h)
+uint64_t sb_ckpt_body_bytes(const struct sb_ckpt_head *h, uint64_t entry_count)
 {
     return SB_BLOCK_BYTES + (uint64_t)h->file_count * SB_CKPT_FILE_BYTES +
-           h->entry_count * SB_CKPT_ENTRY_BYTES + (uint64_t)h->dead_count * SB_CKPT_DEAD_BYTES;
+           (uint64_t)h->dead_count * SB_CKPT_DEAD_BYTES + entry_count * SB_CKPT_ENTRY_BYTES;
 }
 
-uint64_t sb_ckpt_total_bytes(const struct sb_ckpt_head *h)
+uint64_t sb_ckpt_total_bytes(const struct sb_ckpt_head *h, uint64_t entry_count)
 {
-    uint64_t body = sb_ckpt_body_bytes(h);
+    uint64_t body = sb_ckpt_body_bytes(h, entry_count);
     uint64_t units = (body + SB_CKPT_CRC_UNIT_BYTES - 1) / SB_CKPT_CRC_UNIT_BYTES;
 
-    return body + units * CRC_BYTES + FRAG_SHA256_BYTES;
+    return body + units * CRC_BYTES + SB_CKPT_TAIL_BYTES;
 }
 
 void sb_ckpt_encode_head(const struct sb_ckpt_head *h, uint8_t block[SB_BLOCK_BYTES])
@@ -46,8 +46,7 @@ void sb_ckpt_encode_head(const struct sb_ckpt_head *h, uint8_t block[SB_BLOCK_BY
     struct vs_buf b;
     struct vs_wr w;
 
-    VS_ASSERT(h->file_count <= SB_CKPT_FILES_MAX && h->entry_count <= SB_CKPT_ENTRIES_MAX &&
-              h->dead_count <= SB_CKPT_DEAD_MAX);
+    VS_ASSERT(h->file_count <= SB_CKPT_FILES_MAX && h->dead_count <= SB_CKPT_DEAD_MAX);
     sb_block_begin(&b, block, ckpt_magic, h->flags);
     w = vs_wr_init(&b, SB_BLOCK_BYTES);
     vs_wr_u32(&w, h->file_count);
@@ -56,9 +55,9 @@ void sb_ckpt_encode_head(const struct sb_ckpt_head *h, uint8_t block[SB_BLOCK_BY
     vs_wr_bytes(&w, h->node.b, VS_ID_BYTES);
     vs_wr_u64(&w, h->created_ns);
     vs_wr_u64(&w, h->synced_seq);
+    vs_wr_u64(&w, h->run_seq);
     vs_wr_u64(&w, h->next_seq);
     vs_wr_u64(&w, h->next_sb);
-    vs_wr_u64(&w, h->entry_count);
     vs_wr_u32(&w, h->dead_count);
     VS_ASSERT(w.err == 0);
     sb_block_end(block, 0);
@@ -79,13 +78,13 @@ int sb_ckpt_decode_head(const uint8_t block[SB_BLOCK_BYTES], struct sb_ckpt_head
     vs_rd_bytes(&r, h.node.b, VS_ID_BYTES);
     h.created_ns = vs_rd_u64(&r);
     h.synced_seq = vs_rd_u64(&r);
+    h.run_seq = vs_rd_u64(&r);
     h.next_seq = vs_rd_u64(&r);
     h.next_sb = vs_rd_u64(&r);
-    h.entry_count = vs_rd_u64(&r);
     h.dead_count = vs_rd_u32(&r);
     if (sb_block_close(&r) < 0 || (h.flags & ~SB_CKPT_CLEAN) != 0 ||
-        h.file_count > SB_CKPT_FILES_MAX || h.entry_count > SB_CKPT_ENTRIES_MAX ||
-        h.dead_count > SB_CKPT_DEAD_MAX || h.next_sb == 0 || h.next_seq == 0)
+        h.file_count > SB_CKPT_FILES_MAX || h.dead_count > SB_CKPT_DEAD_MAX || h.next_sb == 0 ||
+        h.next_seq == 0)
         return -VS_ECORRUPT;
     *ret = h;
     return 0;
@@ -96,29 +95,31 @@ void sb_ckpt_put_file(struct vs_wr *w, const struct sb_ckpt_file *f)
     vs_wr_u64(w, f->sb);
     vs_wr_u64(w, f->salt);
     vs_wr_u64(w, f->scanned_to);
-    vs_wr_u64(w, f->first_seq);
+    vs_wr_u64(w, f->run_seq);
+    vs_wr_u64(w, f->prev_sb);
     vs_wr_u64(w, f->prev_seq);
     vs_wr_u64(w, f->last_seq);
-    vs_wr_u64(w, f->state);
+    vs_wr_u32(w, f->state);
+    vs_wr_u32(w, f->records);
 }
 
 int sb_ckpt_get_file(struct vs_rd *r, struct sb_ckpt_file *ret)
 {
     struct sb_ckpt_file f;
-    uint64_t state;
 
     f.sb = vs_rd_u64(r);
     f.salt = vs_rd_u64(r);
     f.scanned_to = vs_rd_u64(r);
-    f.first_seq = vs_rd_u64(r);
+    f.run_seq = vs_rd_u64(r);
+    f.prev_sb = vs_rd_u64(r);
     f.prev_seq = vs_rd_u64(r);
     f.last_seq = vs_rd_u64(r);
-    state = vs_rd_u64(r);
+    f.state = vs_rd_u32(r);
+    f.records = vs_rd_u32(r);
     if (r->err < 0 || f.sb == 0 || f.sb > SB_ID_MAX || f.scanned_to % SB_BLOCK_BYTES != 0 ||
-        f.scanned_to / SB_BLOCK_BYTES > UINT32_MAX || state < SB_STATE_OPEN ||
-        state > SB_STATE_DOOMED)
+        f.scanned_to / SB_BLOCK_BYTES > UINT32_MAX || f.state < SB_STATE_OPEN ||
+        f.state > SB_STATE_DOOMED)
         return -VS_ECORRUPT;
-    f.state = (uint8_t)state;
     *ret = f;
     return 0;
 }
