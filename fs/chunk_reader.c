@@ -17,6 +17,7 @@ struct chunk_reader {
     struct chunk_cache cache;   /* of chunk_bytes.entry, a reference each */
     struct shared_fetch *by_id; /* whole chunks on their way */
     unsigned in_flight, prefetches;
+    pthread_cond_t idle; /* in_flight fell to 0 */
     uint64_t hits, misses;
 };
 
@@ -37,6 +38,7 @@ int chunk_reader_new(struct chunk_reader **ret, struct store_set *stores, struct
     if (cr == NULL)
         return -ENOMEM;
     pthread_mutex_init(&cr->lock, NULL);
+    pthread_cond_init(&cr->idle, NULL);
     place_cache_init(&cr->places);
     chunk_mem_init(&cr->mem);
     chunk_cache_init(&cr->cache, cache_bytes > 0 ? cache_bytes : CHUNK_READER_CACHE_BYTES_DEFAULT);
@@ -65,11 +67,15 @@ void chunk_reader_free(struct chunk_reader *cr)
 
     if (cr == NULL)
         return;
-    VS_ASSERT(cr->in_flight == 0);
+    pthread_mutex_lock(&cr->lock);
+    while (cr->in_flight > 0) /* answers are out, their fetches are being put away */
+        pthread_cond_wait(&cr->idle, &cr->lock);
+    pthread_mutex_unlock(&cr->lock);
     chunk_cache_clear(&cr->cache, &evicted);
     chunk_reader_drop(&evicted);
     chunk_mem_close(&cr->mem);
     place_cache_close(&cr->places);
+    pthread_cond_destroy(&cr->idle);
     pthread_mutex_destroy(&cr->lock);
     free(cr);
 }
@@ -115,7 +121,8 @@ static void shared_fetch_done(struct chunk_fetch *f)
     free(sf);
 
     VS_LOCK_SCOPE(&cr->lock);
-    cr->in_flight--;
+    if (--cr->in_flight == 0)
+        pthread_cond_broadcast(&cr->idle);
 }
 
 /* A fetch that is not started yet; under cr->lock. NULL: out of memory. */

@@ -40,7 +40,8 @@ struct chunk_read {
 
 int chunk_reader_new(struct chunk_reader **ret, struct store_set *stores, struct meta_client *meta,
                      struct vs_exec *exec, size_t cache_bytes);
-void chunk_reader_free(struct chunk_reader *cr); /* nothing in flight any more; forgives NULL */
+/* Waits for what is in flight; nobody starts a read any more. Forgives NULL. */
+void chunk_reader_free(struct chunk_reader *cr);
 
 /* 1: answered at once, outputs are filled. 0: `done` will run. */
 __attribute__((warn_unused_result)) int chunk_read_start(struct chunk_reader *cr,
