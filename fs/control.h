@@ -31,7 +31,8 @@ bool control_has_name(uint64_t parent, const char *name, size_t len);
 int control_lookup(struct vsfs *fs, uint64_t parent, const char *name, size_t len,
                    struct ns_attr *ret);
 int control_getattr(struct vsfs *fs, uint64_t ino, struct ns_attr *ret);
-/* The whole directory, at most CONTROL_ENTRIES_MAX; the number of entries. */
+/* The whole directory, at most CONTROL_ENTRIES_MAX, cookies from 1 up, attr filled; the number of
+ * entries. */
 int control_readdir(struct vsfs *fs, uint64_t ino, struct ns_dirent *ret, unsigned max);
 
 /* An open file: what it says is fixed when it is opened, or answers what was written to it. */

@@ -155,6 +155,20 @@ void inode_forget(struct inode_table *t, uint64_t ino, uint64_t n)
         inode_free(i);
 }
 
+struct inode *inode_resolve(struct inode_table *t, uint64_t ino)
+{
+    struct inode *i;
+
+    VS_LOCK_SCOPE(&t->lock);
+    i = inode_find_locked(t, ino);
+    if (i != NULL && i->alias_of != 0) {
+        i->refs--; /* the kernel knows it: it stays */
+        ino = i->alias_of;
+        i = inode_find_locked(t, ino);
+    }
+    return i != NULL ? i : inode_add_locked(t, ino, 0);
+}
+
 int inode_number_new(struct inode_table *t, uint64_t *ret)
 {
     struct ns_entry e = { .kind = NS_E_RESERVE, .count = VSFS_INOS_RESERVE };

@@ -28,8 +28,8 @@ static inline bool inode_is_alias(uint64_t ino)
 }
 
 struct inode {
-    uint64_t ino;      /* fixed */
-    uint64_t alias_of; /* fixed; 0: not an alias */
+    uint64_t ino;              /* fixed */
+    _Atomic uint64_t alias_of; /* 0: not an alias */
     pthread_mutex_t
         names;            /* serialises changes of this file's names with its commit; ops threads */
     pthread_mutex_t lock; /* the fields below */
@@ -46,7 +46,8 @@ struct inode {
     uint64_t parent; /* provisional: its name; also of files opened for writing: last known */
     char name[NS_NAME_BYTES_MAX];
     uint8_t name_len;
-    bool replace;     /* provisional: takes the name from a file that is there */
+    bool replace;     /* provisional: takes the name from a file that is there; alias: forwards to
+                       * a new upload, no longer to the film */
     uint64_t nlookup; /* under the table's lock from here */
     unsigned refs;
     UT_hash_handle hh;
@@ -68,6 +69,10 @@ void inode_forget(struct inode_table *t, uint64_t ino, uint64_t n);
 /* A fresh inode number from the reserved range; takes a new range from the journal when it is used
  * up (waits: ops threads). */
 int inode_number_new(struct inode_table *t, uint64_t *ret);
+
+/* The inode that a node id of the kernel stands for: what an alias forwards to, else itself. A
+ * reference; NULL: out of memory. */
+struct inode *inode_resolve(struct inode_table *t, uint64_t ino);
 
 /* New alias object forwarding to `ino`: a reference. */
 struct inode *inode_alias_new(struct inode_table *t, uint64_t ino);

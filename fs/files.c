@@ -1,0 +1,329 @@
+/* files: opening, committing and closing.
+ *
+ * Counting: opens and writers go up before anything is loaded, so that a close at the same time
+ * keeps the write state, and an unlink keeps the content. */
+#include "fs/files.h"
+#include "common/assert.h"
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "fs/file_xattrs.h"
+#include "fs/inbox.h"
+#include "fs/notify.h"
+#include "fs/provisional.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void files_forget(struct vsfs *fs, uint64_t ino)
+{
+    struct ns_entry e = { .kind = NS_E_FORGET, .ino = ino };
+    int r = vsfs_change(fs, &e, NULL);
+
+    if (r < 0 && r != -ENOENT)
+        vs_warn("inode %llu: %s -> its space is freed at the next start", (unsigned long long)ino,
+                vs_err_text(r));
+    else if (fs->collect != NULL)
+        collect_wake(fs->collect);
+}
+
+/* ---- open ---- */
+
+static struct file *file_new(struct inode *i, int flags)
+{
+    struct file *f = calloc(1, sizeof(*f));
+
+    if (f == NULL)
+        return NULL;
+    f->inode = i;
+    f->writer = (flags & O_ACCMODE) != O_RDONLY;
+    f->append = (flags & O_APPEND) != 0;
+    return f;
+}
+
+/* Count a handle. -ENOENT: the file lost its last name and its content is going. */
+static int file_count(struct inode *i, bool writer)
+{
+    VS_LOCK_SCOPE(&i->lock);
+    if (i->unlinked && i->opens == 0)
+        return -ENOENT;
+    i->opens++;
+    if (writer) {
+        i->writers++;
+        i->cached_version = 0; /* the kernel's pages are the writer's, which may never be stored */
+    }
+    return 0;
+}
+
+static void file_uncount_writer(struct inode *i)
+{
+    VS_LOCK_SCOPE(&i->lock);
+    VS_ASSERT(i->writers > 0);
+    i->writers--;
+}
+
+/* The last handle of a file without a name: its bytes go. Puts the handle's reference. */
+static void file_uncount(struct vsfs *fs, struct inode *i)
+{
+    bool last, provisional;
+
+    pthread_mutex_lock(&i->lock);
+    VS_ASSERT(i->opens > 0);
+    i->opens--;
+    last = i->opens == 0 && i->unlinked;
+    provisional = i->provisional;
+    pthread_mutex_unlock(&i->lock);
+    if (last) {
+        wfile_drop(fs, i);
+        if (!provisional)
+            files_forget(fs, i->ino);
+    }
+    inode_put(fs->inodes, i);
+}
+
+/* A reader's content: what is in use is current, or let go. */
+static int open_reader(struct vsfs *fs, struct inode *i, bool *ret_keep_pages)
+{
+    struct meta_req req = { .op = META_GETATTR, .ino = i->ino };
+    struct content *old = NULL;
+    int r;
+
+    pthread_mutex_lock(&i->lock);
+    if (i->wfile != NULL || i->provisional) {
+        i->cached_version = 0;
+        pthread_mutex_unlock(&i->lock);
+        *ret_keep_pages = false;
+        return 0;
+    }
+    pthread_mutex_unlock(&i->lock);
+    r = meta_call(fs->meta, &req);
+    if (r < 0)
+        return r;
+    if (S_ISDIR(req.attr.mode))
+        return -EISDIR;
+    pthread_mutex_lock(&i->lock);
+    if (i->content != NULL && i->content->version != req.attr.version && i->wfile == NULL) {
+        old = i->content;
+        i->content = NULL;
+    }
+    *ret_keep_pages = i->wfile == NULL && i->cached_version == req.attr.version;
+    i->cached_version = i->wfile == NULL ? req.attr.version : 0;
+    pthread_mutex_unlock(&i->lock);
+    content_put(old);
+    return 0;
+}
+
+int files_restart_alias(struct vsfs *fs, const struct names_caller *who, uint64_t ino,
+                        struct inode **ret)
+{
+    struct inode *alias = inode_find(fs->inodes, ino), *film = inode_resolve(fs->inodes, ino);
+    char name[NS_NAME_BYTES_MAX];
+    struct ns_attr attr;
+    uint64_t parent;
+    size_t len;
+    int r = -ENOMEM;
+
+    if (alias != NULL && film != NULL)
+        r = alias->replace ? -ENODATA : names_attr(fs, film, &attr);
+    if (r == 0)
+        r = inbox_alias_take(fs, alias, &parent, name, &len);
+    if (r == -ENOENT)
+        r = -ESTALE; /* looked up again, the name says what it is now; never cut the film */
+    if (r == 0)
+        r = names_create(fs, who, parent, name, len, attr.mode & 07777, ret);
+    if (r == 0) {
+        alias->alias_of = (*ret)->ino; /* who has the alias open sees the new file */
+        alias->replace = true;
+    }
+    inode_put(fs->inodes, alias);
+    inode_put(fs->inodes, film);
+    return r;
+}
+
+static int open_control(struct vsfs *fs, uint64_t ino, int flags, struct file **ret)
+{
+    struct file *f = file_new(NULL, flags);
+    int r;
+
+    if (f == NULL)
+        return -ENOMEM;
+    r = control_open(fs, ino, flags, &f->control);
+    if (r < 0) {
+        free(f);
+        return r;
+    }
+    *ret = f;
+    return 0;
+}
+
+int files_open(struct vsfs *fs, const struct names_caller *who, uint64_t ino, int flags,
+               struct file **ret, bool *ret_keep_pages)
+{
+    bool writer = (flags & O_ACCMODE) != O_RDONLY;
+    struct inode *i = NULL;
+    struct file *f;
+    int r = -ENODATA;
+
+    *ret_keep_pages = false;
+    if (control_owns(ino))
+        return open_control(fs, ino, flags, ret);
+    if (inode_is_alias(ino) && writer && (flags & O_TRUNC))
+        r = files_restart_alias(fs, who, ino, &i);
+    if (r == -ENODATA) {
+        i = inode_resolve(fs->inodes, ino);
+        r = i != NULL ? 0 : -ENOMEM;
+    }
+    if (r < 0)
+        return r;
+    f = file_new(i, flags);
+    r = f != NULL ? file_count(i, writer) : -ENOMEM;
+    if (r < 0) {
+        inode_put(fs->inodes, i);
+        free(f);
+        return r;
+    }
+    if (writer) {
+        inbox_unexpect(fs, i->ino);
+        r = wfile_open(fs, i, (flags & O_TRUNC) != 0);
+        f->wrote = (flags & O_TRUNC) != 0;
+    } else {
+        r = open_reader(fs, i, ret_keep_pages);
+    }
+    if (r < 0) {
+        f->writer = false; /* there is no write state of this handle to commit */
+        if (writer)
+            file_uncount_writer(i);
+        files_release(fs, f);
+        return r;
+    }
+    if (inode_is_alias(ino))
+        *ret_keep_pages = false;
+    *ret = f;
+    return 0;
+}
+
+int files_open_created(struct vsfs *fs, struct inode *i, int flags, struct file **ret)
+{
+    struct file *f = file_new(i, flags);
+    int r = f != NULL ? file_count(i, true) : -ENOMEM;
+
+    if (r < 0) {
+        free(f);
+        return r;
+    }
+    f->writer = true; /* also of O_RDONLY: its release creates the file, empty */
+    inode_ref(i, fs->inodes);
+    *ret = f;
+    return 0;
+}
+
+/* ---- commit ---- */
+
+int files_commit(struct vsfs *fs, struct inode *i, enum wfile_flush how)
+{
+    bool stored;
+    int r, x;
+
+    r = wfile_flush(fs, i, how);
+    pthread_mutex_lock(&i->lock);
+    stored = !i->provisional && !i->unlinked;
+    pthread_mutex_unlock(&i->lock);
+    if (!stored)
+        return r;
+    provisional_drop(fs->provisional, i);
+    x = file_xattrs_commit(fs, i);
+    if (r == 0)
+        r = x;
+    if (r == 0 && how != WFILE_FSYNC)
+        inbox_flushed(fs, i);
+    return r;
+}
+
+int files_flush(struct vsfs *fs, struct file *f)
+{
+    struct inode *i = f->inode;
+
+    if (i == NULL || !f->writer || !f->wrote)
+        return 0; /* dd flushes before its first write: nothing to make durable yet */
+    return files_commit(fs, i, WFILE_FLUSH);
+}
+
+int files_fsync(struct vsfs *fs, struct file *f)
+{
+    struct inode *i = f->inode;
+    bool writing;
+
+    if (i == NULL)
+        return 0;
+    pthread_mutex_lock(&i->lock);
+    writing = i->wfile != NULL;
+    pthread_mutex_unlock(&i->lock);
+    return writing ? files_commit(fs, i, WFILE_FSYNC) : 0;
+}
+
+/* ---- release ---- */
+
+bool files_release_waits(struct file *f)
+{
+    struct inode *i = f->inode;
+
+    if (f->writer || f->control != NULL)
+        return true;
+    VS_LOCK_SCOPE(&i->lock);
+    return i->unlinked && i->opens == 1;
+}
+
+static void release_failed(struct vsfs *fs, struct inode *i, int err)
+{
+    char name[NS_NAME_BYTES_MAX + 1];
+    bool fresh;
+
+    (void)fs;
+    pthread_mutex_lock(&i->lock);
+    fresh = i->provisional; /* its name is gone: wfile_flush() took it back */
+    snprintf(name, sizeof(name), "%.*s", (int)i->name_len, i->name);
+    pthread_mutex_unlock(&i->lock);
+    vs_error("%s: could not be stored: %s -> %s", name, vs_err_text(err),
+             fresh ? "not kept; copy it again" : "the version before stays");
+}
+
+static void release_writer(struct vsfs *fs, struct inode *i)
+{
+    bool last;
+    int r;
+
+    r = files_commit(fs, i, WFILE_RELEASE);
+    pthread_mutex_lock(&i->lock);
+    VS_ASSERT(i->writers > 0);
+    i->writers--;
+    last = i->writers == 0;
+    pthread_mutex_unlock(&i->lock);
+    if (r < 0) {
+        inbox_unexpect(fs, i->ino);
+        release_failed(fs, i, r);
+    } else if (last) {
+        inbox_released(fs, i);
+    }
+    if (last)
+        notify_attr(fs->notify, i->ino); /* what it said while it was written may be kept now */
+}
+
+void files_release(struct vsfs *fs, struct file *f)
+{
+    struct inode *i = f->inode;
+
+    control_close(fs, f->control);
+    if (f->left != NULL) {
+        if (f->writer)
+            release_writer(fs, f->left);
+        file_uncount(fs, f->left);
+    }
+    if (i != NULL) {
+        if (f->writer)
+            release_writer(fs, i);
+        file_uncount(fs, i);
+    }
+    free(f);
+}

@@ -1,0 +1,61 @@
+/* files: open files: what a handle is, opening, committing, closing, and changing attributes.
+ *
+ * A handle of an alias works on the film itself, except when it truncates: that begins a new upload
+ * under the alias's name, and the film stays as it is.
+ *
+ * Happy path: open -> read or write -> flush (durable) -> release (settled). Failure: an open that
+ * fails counts nothing; a release that cannot commit a new file drops its name, with one line in
+ * the log, since close() has said so already.
+ *
+ * Threads: all wait (ops threads), except files_release_waits() and files_forget_node(). Caller
+ * holds nothing. */
+#ifndef VS_FS_FILES_H
+#define VS_FS_FILES_H
+
+#include "fs/control.h"
+#include "fs/names.h"
+#include "fs/wfile.h"
+
+/* An open handle: fuse_file_info.fh. */
+struct file {
+    _Atomic(struct inode *) inode; /* what it reads and writes now; a reference, counted open */
+    struct inode *left;            /* what it wrote before its alias became a new upload, or NULL */
+    struct control_file *control;  /* then inode is NULL */
+    struct read_cursor cursor;
+    bool writer;
+    bool append;        /* O_APPEND: writes go to the end, whatever the kernel says */
+    _Atomic bool wrote; /* something a flush has to make durable */
+};
+
+/* open(2) flags. *ret_keep_pages: what the kernel has cached of it is current. */
+int files_open(struct vsfs *fs, const struct names_caller *who, uint64_t ino, int flags,
+               struct file **ret, bool *ret_keep_pages);
+/* A handle on a file just made by names_create(). */
+int files_open_created(struct vsfs *fs, struct inode *i, int flags, struct file **ret);
+int files_flush(struct vsfs *fs, struct file *f);
+int files_fsync(struct vsfs *fs, struct file *f);
+/* Must files_release() run on an ops thread? */
+bool files_release_waits(struct file *f);
+void files_release(struct vsfs *fs, struct file *f);
+
+/* wfile_flush(), and what follows a commit: the provisional name, pending attributes, the inbox. */
+int files_commit(struct vsfs *fs, struct inode *i, enum wfile_flush how);
+
+/* An alias is truncated: a new upload begins under its name, owned by the caller, and the alias
+ * forwards to it from now on; the film is left alone. A reference to the new file. -ENODATA: it is
+ * a new upload already. -ESTALE: the alias has lost its name. */
+int files_restart_alias(struct vsfs *fs, const struct names_caller *who, uint64_t ino,
+                        struct inode **ret);
+
+/* chmod, chown, utimens, truncate (size != NULL), of any inode. f: the handle, or NULL. */
+int files_setattr(struct vsfs *fs, const struct names_caller *who, uint64_t ino, struct file *f,
+                  uint32_t set, const struct ns_attr *attr, const uint64_t *size,
+                  struct ns_attr *ret);
+int files_fallocate(struct vsfs *fs, struct file *f, int mode, uint64_t offset, uint64_t len);
+/* SEEK_DATA (data) or SEEK_HOLE. -ENXIO. */
+int64_t files_seek(struct vsfs *fs, struct file *f, uint64_t offset, bool data);
+
+/* The content of an unlinked inode may go. */
+void files_forget(struct vsfs *fs, uint64_t ino);
+
+#endif

@@ -1,0 +1,157 @@
+/* fuse_attr: getattr, setattr, statfs. */
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "fs/fuse_calls.h"
+#include "fs/statfs.h"
+#include <stdlib.h>
+
+/* ---- getattr ---- */
+
+struct getattr {
+    fuse_req_t req;
+    uint64_t node;
+    struct meta_req meta;
+};
+
+static void getattr_done(struct meta_req *m)
+{
+    struct getattr *g = vs_container_of(m, struct getattr, meta);
+
+    if (m->status < 0)
+        fuse_reply_error(g->req, m->status);
+    else
+        fuse_reply_attributes(g->req, g->node, &m->attr);
+    free(g);
+    fuse_end();
+}
+
+/* True: the metadata does not know it yet; its attributes. */
+static bool getattr_provisional(struct inode *i, struct ns_attr *ret)
+{
+    VS_LOCK_SCOPE(&i->lock);
+    if (i->provisional)
+        *ret = i->attr;
+    return i->provisional;
+}
+
+static int getattr_control(struct fuse_call *c)
+{
+    return control_getattr(c->fs, c->ino, &c->attr);
+}
+
+static void answer_attr(struct fuse_call *c, int r)
+{
+    if (r < 0)
+        fuse_reply_error(c->req, r);
+    else
+        fuse_reply_attributes(c->req, c->ino, &c->attr);
+}
+
+static void getattr_start(fuse_req_t req, uint64_t node, struct inode *i)
+{
+    struct getattr *g = calloc(1, sizeof(*g));
+
+    if (g == NULL) {
+        fuse_reply_err(req, ENOMEM);
+        return;
+    }
+    fuse_begin();
+    g->req = req;
+    g->node = node;
+    g->meta = (struct meta_req){ .op = META_GETATTR, .done = getattr_done, .ino = i->ino };
+    meta_submit(fuse_fs(req)->meta, &g->meta);
+}
+
+void fuse_call_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct vsfs *fs = fuse_fs(req);
+    struct ns_attr attr;
+    struct fuse_call *c;
+    struct inode *i;
+
+    (void)fi;
+    if (control_owns(ino)) {
+        c = fuse_call_new(req, ino);
+        if (c != NULL)
+            fuse_call_start(c, getattr_control, answer_attr);
+        return;
+    }
+    i = inode_resolve(fs->inodes, ino);
+    if (i == NULL)
+        fuse_reply_err(req, ENOMEM);
+    else if (getattr_provisional(i, &attr))
+        fuse_reply_attributes(req, ino, &attr);
+    else
+        getattr_start(req, ino, i);
+    inode_put(fs->inodes, i);
+}
+
+/* ---- setattr ---- */
+
+static int work_setattr(struct fuse_call *c)
+{
+    struct ns_attr attr = c->attr;
+
+    return files_setattr(c->fs, &c->who, c->ino, c->file, c->set, &attr,
+                         c->has_size ? &c->size : NULL, &c->attr);
+}
+
+static struct ns_time setattr_time(struct vsfs *fs, bool now, const struct timespec *t)
+{
+    return now ? vsfs_now(fs) : (struct ns_time){ .s = t->tv_sec, .ns = (uint32_t)t->tv_nsec };
+}
+
+void fuse_call_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+                       struct fuse_file_info *fi)
+{
+    struct fuse_call *c = fuse_call_new(req, ino);
+
+    if (c == NULL)
+        return;
+    c->file = fi != NULL ? fuse_file(fi) : NULL;
+    if (to_set & FUSE_SET_ATTR_MODE)
+        c->set |= NS_SET_MODE;
+    if (to_set & FUSE_SET_ATTR_UID)
+        c->set |= NS_SET_UID;
+    if (to_set & FUSE_SET_ATTR_GID)
+        c->set |= NS_SET_GID;
+    if (to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW))
+        c->set |= NS_SET_ATIME;
+    if (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))
+        c->set |= NS_SET_MTIME;
+    c->attr.mode = attr->st_mode;
+    c->attr.uid = attr->st_uid;
+    c->attr.gid = attr->st_gid;
+    c->attr.atime = setattr_time(c->fs, to_set & FUSE_SET_ATTR_ATIME_NOW, &attr->st_atim);
+    c->attr.mtime = setattr_time(c->fs, to_set & FUSE_SET_ATTR_MTIME_NOW, &attr->st_mtim);
+    c->has_size = to_set & FUSE_SET_ATTR_SIZE;
+    c->size = (uint64_t)attr->st_size;
+    if (c->has_size)
+        fuse_call_start_long(c, work_setattr, answer_attr);
+    else
+        fuse_call_start(c, work_setattr, answer_attr);
+}
+
+/* ---- statfs ---- */
+
+static int work_statfs(struct fuse_call *c)
+{
+    c->bytes.data = calloc(1, sizeof(struct statvfs));
+    return c->bytes.data != NULL ? statfs_fill(c->fs, (struct statvfs *)c->bytes.data) : -ENOMEM;
+}
+
+static void answer_statfs(struct fuse_call *c, int r)
+{
+    if (r < 0)
+        fuse_reply_error(c->req, r);
+    else
+        fuse_reply_statfs(c->req, (const struct statvfs *)c->bytes.data);
+}
+
+void fuse_call_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+    struct fuse_call *c = fuse_call_new(req, ino);
+
+    if (c != NULL)
+        fuse_call_start(c, work_statfs, answer_statfs);
+}
