@@ -76,7 +76,7 @@ CONTRACT_PROGRAMS := $(call test_program,$(call chosen,$(CONTRACTS)))
 
 # ---- rules -------------------------------------------------------------------------------------
 
-.PHONY: all deps test test-unit test-e2e unit lint format install help clean
+.PHONY: all deps demo demo-stop test test-unit test-e2e unit lint format install help clean
 .DELETE_ON_ERROR:
 
 # These goals install what is missing before anything is compiled; the others only say so.
@@ -157,6 +157,12 @@ format: ## clang-format every source file
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 
 # ---- the rest ----------------------------------------------------------------------------------
+
+demo: $(BUILT_PROGRAMS) ## mount, store a sample film, play it; leaves it mounted (DEMO_DIR=folder)
+	@VSTACKFS=$(abspath $(BUILD))/vstackfs mount-examples/demo.sh start
+
+demo-stop: ## unmount the demo
+	@VSTACKFS=$(abspath $(BUILD))/vstackfs mount-examples/demo.sh stop
 
 install: all ## programs to $(DESTDIR)$(PREFIX)/bin
 	@for p in $(PROGRAMS); do install -D -m 755 $(BUILD)/$$p $(DESTDIR)$(PREFIX)/bin/$$p; done
