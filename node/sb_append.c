@@ -343,7 +343,7 @@ static int put_place(struct sb_store *s, struct store_put *p, struct sb_append *
 static int put_try(struct sb_store *s, struct store_put *p, struct sb_record *rec)
 {
     struct sb_append *a = calloc(1, sizeof(*a));
-    struct sb_entry taken;
+    struct sb_entry taken = { 0 };
     int r;
 
     if (a == NULL)

@@ -137,7 +137,8 @@ static int state_fill(struct sb_store *s, struct ckpt_state *st)
         VS_ASSERT(n < s->files.count);
         st->files[n++] = file_state(s, f);
     }
-    memcpy(st->dead, s->dead, s->dead_count * sizeof(*st->dead));
+    if (s->dead_count > 0)
+        memcpy(st->dead, s->dead, s->dead_count * sizeof(*st->dead));
     st->head.file_count = n;
     st->head.dead_count = s->dead_count;
     st->head.synced_seq = s->synced_seq;

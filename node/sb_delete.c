@@ -120,7 +120,8 @@ static void batch_take(struct sb_store *s, struct sb_tombs *batch, struct vs_lis
     for (i = 0; i < n && sb_tombs_add(batch, &s->tombs.v[i]) == 0; i++)
         continue;
     s->tombs.count -= i;
-    memmove(s->tombs.v, s->tombs.v + i, s->tombs.count * sizeof(s->tombs.v[0]));
+    if (s->tombs.count > 0)
+        memmove(s->tombs.v, s->tombs.v + i, s->tombs.count * sizeof(s->tombs.v[0]));
     while (batch->count < SB_TOMB_ENTRIES_MAX &&
            (d = vs_list_first(&s->dels, struct store_del, job.link)) != NULL)
         batch_take_del(s, d, batch, ready);
