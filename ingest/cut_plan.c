@@ -185,6 +185,4 @@ void cut_plan_reset(struct cut_plan *p, uint64_t offset)
     p->last_time_ms = UINT32_MAX;
     if (p->parsed < offset)
         p->parsed = offset;
-    while (p->count > 0 && keyframe_at(p, 0)->offset < offset)
-        keyframe_drop_first(p);
 }

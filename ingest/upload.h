@@ -143,7 +143,8 @@ struct manifest_write {
     struct vs_buf encoded; /* out: the encoded head; the caller closes it */
     struct vs_id *dropped; /* out: segments of base that are not used again; caller frees */
     size_t dropped_count;
-    void *priv; /* private from here */
+    struct vs_job job; /* private from here */
+    void *priv;
 };
 void manifest_write(struct upload_env *env, struct manifest_write *w);
 

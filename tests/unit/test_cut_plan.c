@@ -57,6 +57,10 @@ static void without_keyframes_a_cut_is_exactly_4_mib(void **state)
     assert_int_equal(cut.offset, 100 + 4 * MIB + 1);
     assert_int_equal(cut.cut, MF_CUT_END);
     cut_plan_close(&p);
+
+    p = plan_at(0, false);
+    assert_int_equal(cut_now(&p, 4 * MIB, false, true).cut, MF_CUT_END);
+    cut_plan_close(&p);
 }
 
 static void the_keyframe_nearest_to_4_mib_wins(void **state)
