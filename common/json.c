@@ -129,7 +129,7 @@ void vs_json_set_u64(struct vs_json *obj, const char *key, uint64_t v)
 
 void vs_json_set_double(struct vs_json *obj, const char *key, double v)
 {
-    set_node(obj, key, isfinite(v) ? cJSON_CreateNumber(v) : cJSON_CreateNull());
+    set_node(obj, key, cJSON_CreateNumber(v)); /* prints NaN and the infinities as null */
 }
 
 void vs_json_set_bool(struct vs_json *obj, const char *key, bool v)

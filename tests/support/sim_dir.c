@@ -1,5 +1,6 @@
 /* Names, and what a power cut makes of unsynced ones: some prefix of the changes (a file system
- * with a journal) or any subset of them (one without). */
+ * with a journal), or any subset in which no change is there without the earlier ones of the same
+ * name (one without). */
 #include "tests/support/sim_dir.h"
 
 #include "common/assert.h"
@@ -13,6 +14,7 @@ struct sim_name_op {
     char from[64]; /* unlinked or renamed; empty for a create */
     char to[64];   /* created or renamed; empty for an unlink */
     struct sim_file *file;
+    bool lost; /* while a power cut is settled */
 };
 
 static struct sim_name *names_find(const struct vs_list *names, const char *name)
@@ -43,8 +45,7 @@ static void names_drop(struct vs_list *names, const char *name, const struct sim
 {
     struct sim_name *n = names_find(names, name);
 
-    if (n == NULL || n->file != file)
-        return;
+    VS_ASSERT(n != NULL && n->file == file); /* nothing is undone out of order for a name */
     vs_list_del(&n->link);
     free(n);
 }
@@ -166,6 +167,23 @@ void sim_dir_sync(struct sim_dir *d)
     pending_clear(d);
 }
 
+static bool op_has_name(const struct sim_name_op *op, const char *name)
+{
+    return name[0] != '\0' && (strcmp(op->from, name) == 0 || strcmp(op->to, name) == 0);
+}
+
+/* Was an earlier change of one of its names lost? */
+static bool op_needs_lost(const struct sim_dir *d, const struct sim_name_op *op)
+{
+    for (struct vs_list *pos = d->pending.next; pos != &op->link; pos = pos->next) {
+        const struct sim_name_op *before = vs_container_of(pos, struct sim_name_op, link);
+
+        if (before->lost && (op_has_name(before, op->from) || op_has_name(before, op->to)))
+            return true;
+    }
+    return false;
+}
+
 void sim_dir_settle(struct sim_dir *d, struct vs_rand *rand)
 {
     bool journal = vs_rand_below(rand, 2) == 0;
@@ -177,10 +195,11 @@ void sim_dir_settle(struct sim_dir *d, struct vs_rand *rand)
     prefix = vs_rand_below(rand, count + 1);
 
     vs_list_for_each (pos, tmp, &d->pending) {
-        bool done = journal ? prefix > 0 : vs_rand_below(rand, 2) == 0;
+        struct sim_name_op *op = vs_container_of(pos, struct sim_name_op, link);
 
-        if (done)
-            op_apply(vs_container_of(pos, struct sim_name_op, link), &d->disk);
+        op->lost = journal ? prefix == 0 : vs_rand_below(rand, 2) == 0 || op_needs_lost(d, op);
+        if (!op->lost)
+            op_apply(op, &d->disk);
         prefix -= prefix > 0;
     }
     pending_clear(d);

@@ -35,7 +35,8 @@
  * writes are reordered in any way, except that a sector never shows a later write without an
  *           earlier one into the same sector (both were in the page). A write that would grow the
  *           file may grow it without its bytes (zeros), or not. The other changes are done or lost.
- *   names   each pending name is there or not; a rename is atomic; an unlinked name may be back.
+ *   names   each pending change is there or not, but never without the earlier ones of the same
+ *           name; a rename is atomic; an unlinked name may be back.
  * Programs of before the cut get -EIO for ever: close their files, free their vs_io, boot a new
  * one. The cut call counts also when it is a sync: nothing that it would have made durable is
  * certain.

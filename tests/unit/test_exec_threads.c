@@ -5,11 +5,17 @@
 #include "common/exec.h"
 #include "common/rand.h"
 #include "tests/support/aborts.h"
+#include <dirent.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -113,6 +119,39 @@ static void every_timer_runs_once_and_not_early(void **state)
     timers_of(8);
 }
 
+/* Is every thread but this one asleep? (A thread that waits on a condition variable is "S".) */
+static bool others_are_asleep(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    const struct dirent *entry;
+    bool asleep = true;
+
+    while ((entry = readdir(tasks)) != NULL) {
+        char path[64], line[256] = "";
+        const char *state;
+        int fd;
+
+        if (entry->d_name[0] == '.' || strtol(entry->d_name, NULL, 10) == gettid())
+            continue;
+        snprintf(path, sizeof(path), "/proc/self/task/%.16s/stat", entry->d_name);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            continue; /* it ended */
+        asleep &= read(fd, line, sizeof(line) - 1) > 0;
+        close(fd);
+        state = strrchr(line, ')'); /* behind the name */
+        asleep &= state != NULL && state[1] == ' ' && state[2] == 'S';
+    }
+    closedir(tasks);
+    return asleep;
+}
+
+static void wait_until_others_are_asleep(void)
+{
+    for (unsigned in_a_row = 0; in_a_row < 3;)
+        in_a_row = others_are_asleep() ? in_a_row + 1 : 0;
+}
+
 /* The timekeeper sleeps for an hour when a nearer deadline comes; somebody must notice. */
 static void a_nearer_deadline_wakes_the_timekeeper(void **state)
 {
@@ -123,7 +162,9 @@ static void a_nearer_deadline_wakes_the_timekeeper(void **state)
 
         timers_ran = 0;
         assert_int_equal(vs_exec_start(&e, "timekeeper", threads), 0);
+        wait_until_others_are_asleep();
         vs_exec_after(e, &late.job, 3600 * VS_NS_PER_S);
+        wait_until_others_are_asleep();
         vs_exec_after(e, &soon.job, VS_NS_PER_MS);
         pthread_mutex_lock(&lock);
         while (timers_ran < 1)
@@ -136,6 +177,54 @@ static void a_nearer_deadline_wakes_the_timekeeper(void **state)
     }
 }
 
+static void a_first_job_wakes_a_sleeper(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= 4; threads++) {
+        struct timer job = { .job.fn = timer_fn };
+        struct vs_exec *e;
+
+        timers_ran = 0;
+        assert_int_equal(vs_exec_start(&e, "sleeper", threads), 0);
+        wait_until_others_are_asleep();
+        vs_exec_submit(e, &job.job);
+        pthread_mutex_lock(&lock);
+        while (timers_ran < 1)
+            pthread_cond_wait(&changed, &lock);
+        pthread_mutex_unlock(&lock);
+        vs_exec_stop(e);
+    }
+}
+
+static int64_t cpu_ns(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * VS_NS_PER_S +
+           (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+}
+
+static void waiting_for_a_deadline_costs_no_cpu(void **state)
+{
+    struct timer soon = { .job.fn = timer_fn };
+    struct vs_exec *e;
+    int64_t before;
+
+    (void)state;
+    timers_ran = 0;
+    assert_int_equal(vs_exec_start(&e, "patient", 4), 0);
+    wait_until_others_are_asleep();
+    before = cpu_ns();
+    vs_exec_after(e, &soon.job, 300 * VS_NS_PER_MS);
+    pthread_mutex_lock(&lock);
+    while (timers_ran < 1)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+    assert_true(cpu_ns() - before < 100 * VS_NS_PER_MS);
+    vs_exec_stop(e);
+}
+
 static bool gate_open; /* under lock */
 
 static void wait_at_gate(struct vs_job *job)
@@ -146,30 +235,54 @@ static void wait_at_gate(struct vs_job *job)
         pthread_cond_wait(&changed, &lock);
 }
 
-/* The thread that watched the clock goes to work; another sleeper must watch in its place. */
-static void a_busy_timekeeper_is_replaced(void **state)
+static void run_one(struct vs_exec *e)
+{
+    struct timer job = { .job.fn = timer_fn };
+
+    vs_exec_submit(e, &job.job);
+    pthread_mutex_lock(&lock);
+    while (job.ran == 0)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+    wait_until_others_are_asleep();
+}
+
+/* The thread that watched the clock goes to work; another sleeper must watch in its place. Which
+ * one that is depends on the order in which they fell asleep: `turns` jobs turn it. */
+static void replace_timekeeper(unsigned turns)
 {
     struct timer soon = { .job.fn = timer_fn };
     struct vs_job busy[3];
     struct vs_exec *e;
 
-    (void)state;
-    timers_ran = 0;
     gate_open = false;
     assert_int_equal(vs_exec_start(&e, "replaced", 4), 0);
-    vs_exec_after(e, &soon.job, 20 * VS_NS_PER_MS);
-    for (unsigned i = 0; i < 3; i++) { /* three of four threads, whichever they are */
+    wait_until_others_are_asleep();
+    soon.due_ns = vs_now_ns(&vs_clock_system) + 100 * VS_NS_PER_MS;
+    vs_exec_after(e, &soon.job, 100 * VS_NS_PER_MS);
+    wait_until_others_are_asleep();
+    for (unsigned i = 0; i < turns; i++)
+        run_one(e);
+    for (unsigned i = 0; i < 3; i++) { /* three of four threads */
         busy[i] = (struct vs_job){ .fn = wait_at_gate };
         vs_exec_submit(e, &busy[i]);
     }
     pthread_mutex_lock(&lock);
-    while (timers_ran < 1)
+    while (soon.ran == 0)
         pthread_cond_wait(&changed, &lock);
     gate_open = true;
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
     vs_exec_stop(e);
     assert_int_equal(soon.ran, 1);
+    assert_false(soon.early);
+}
+
+static void a_busy_timekeeper_is_replaced(void **state)
+{
+    (void)state;
+    for (unsigned turns = 0; turns < 4; turns++)
+        replace_timekeeper(turns);
 }
 
 /* Cancel while the timers fire: each one either runs once or was taken back, never both or none. */
@@ -247,6 +360,8 @@ int main(void)
         cmocka_unit_test(threads_run_at_the_same_time_with_their_name_and_without_signals),
         cmocka_unit_test(every_timer_runs_once_and_not_early),
         cmocka_unit_test(a_nearer_deadline_wakes_the_timekeeper),
+        cmocka_unit_test(a_first_job_wakes_a_sleeper),
+        cmocka_unit_test(waiting_for_a_deadline_costs_no_cpu),
         cmocka_unit_test(a_busy_timekeeper_is_replaced),
         cmocka_unit_test(a_timer_that_races_its_cancel_runs_or_is_taken_back),
         cmocka_unit_test(the_number_of_threads_has_limits),

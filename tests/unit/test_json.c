@@ -242,14 +242,11 @@ static void the_wrong_type_is_as_good_as_nothing(void **state)
     assert_null(vs_json_print(NULL, false));
 }
 
-static unsigned allocations_left;
+static unsigned allocations_until_failure; /* that one fails, those behind it do not */
 
 static void *scarce_malloc(size_t len)
 {
-    if (allocations_left == 0)
-        return NULL;
-    allocations_left--;
-    return malloc(len);
+    return allocations_until_failure-- == 0 ? NULL : malloc(len);
 }
 
 /* Fail each allocation of cJSON in turn: the text is whole, or there is none; nothing leaks. */
@@ -264,7 +261,7 @@ static void without_memory_the_text_is_whole_or_missing(void **state)
         char *text;
 
         assert_true(n < 1000);
-        allocations_left = n;
+        allocations_until_failure = n;
         cJSON_InitHooks(&scarce);
         j = build();
         text = vs_json_print(j, false);
@@ -287,7 +284,7 @@ static void without_memory_a_parse_says_so(void **state)
         struct vs_json *j = NULL;
 
         assert_true(n < 1000);
-        allocations_left = n;
+        allocations_until_failure = n;
         cJSON_InitHooks(&scarce);
         r = vs_json_parse(built, strlen(built), &j);
         cJSON_InitHooks(NULL);

@@ -79,6 +79,7 @@ static void anything_else_is_refused(void **state)
         "\"\\ud83dx\"",
         "\"\\ud83d\\u0041\"",
         "\"\\ude00\"",
+        "\"\\ude00\\ude00\"",
         "\"\n\"",
         "\"\t\"",
         "\"\x01\"",

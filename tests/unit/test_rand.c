@@ -39,6 +39,12 @@ static void below_is_in_range_and_even(void **state)
         counts[vs_rand_below(&r, 10)]++;
     for (unsigned i = 0; i < 10; i++)
         assert_in_range(counts[i], 9500, 10500);
+
+    /* 2^64 is no multiple of three quarters of it: a plain remainder gives the first third half */
+    counts[0] = 0;
+    for (unsigned round = 0; round < 30000; round++)
+        counts[0] += vs_rand_below(&r, UINT64_C(3) << 62) < UINT64_C(1) << 62;
+    assert_in_range(counts[0], 9500, 10500);
 }
 
 static void below_nothing(void *arg)
