@@ -41,6 +41,22 @@ void nsf_close(struct nsf *f)
     vs_buf_close(&f->log);
 }
 
+int nsf_setup(void **state)
+{
+    static struct nsf f;
+
+    nsf_open(&f);
+    *state = &f;
+    return 0;
+}
+
+int nsf_teardown(void **state)
+{
+    nsf_check(*state);
+    nsf_close(*state);
+    return 0;
+}
+
 int nsf_do(struct nsf *f, struct ns_entry *e)
 {
     struct vs_buf bytes = { 0 };

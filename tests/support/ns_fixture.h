@@ -21,6 +21,10 @@ struct nsf {
 void nsf_init(struct nsf *f);
 void nsf_open(struct nsf *f);
 void nsf_close(struct nsf *f);
+/* A test with a cluster of its own; afterwards the invariants are checked. *state: struct nsf. */
+int nsf_setup(void **state);
+int nsf_teardown(void **state);
+#define NSF_TEST(name) cmocka_unit_test_setup_teardown(name, nsf_setup, nsf_teardown)
 
 /* Encode, decode, apply as the next slot. The answer's status; `e->now` is set. */
 int nsf_do(struct nsf *f, struct ns_entry *e);
