@@ -59,6 +59,7 @@ static int rename_check_below(struct ns_tx *tx, const struct ns_inode *dir, uint
     return r > 0 ? -EINVAL : r;
 }
 
+/* 1: both names are of one inode, and nothing is to be done, says rename(2). */
 static int rename_check(struct ns_tx *tx, const struct rename *rn)
 {
     const struct ns_entry *e = rn->e;
@@ -69,6 +70,8 @@ static int rename_check(struct ns_tx *tx, const struct rename *rn)
         return -ENOENT;
     if ((e->flags & NS_RENAME_NOREPLACE) != 0 && rn->to.ino != 0)
         return -EEXIST;
+    if (rn->from.ino == rn->to.ino)
+        return 1;
     if (rn->from.ino == NS_INO_INBOX || rn->to.ino == NS_INO_INBOX)
         return -EBUSY;
     r = rename_check_below(tx, &rn->moved, e->new_parent);
@@ -164,7 +167,7 @@ int ns_rule_rename(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer 
     if (r < 0)
         return r;
     a->attr = rn.moved.attr;
-    if (rn.from.ino == rn.to.ino) /* two names of one inode: nothing happens, says rename(2) */
+    if (r > 0)
         return 0;
     if ((e->flags & NS_RENAME_EXCHANGE) != 0) {
         r = rename_exchange(tx, &rn);
