@@ -95,31 +95,20 @@ struct ckpt_state {
     uint64_t changes;
 };
 
-/* Under lock: how far this file is covered: to the first record that is not yet durable. */
+/* Under append_lock and lock: the file is covered to the first record that is not yet durable. */
 static struct sb_ckpt_file file_state(const struct sb_store *s, const struct sb_file *f)
 {
     struct sb_ckpt_file c = {
         .sb = f->id,
         .salt = f->salt,
-        .scanned_to = f->append,
         .run_seq = f->run_seq,
         .prev_sb = f->prev_sb,
         .prev_seq = f->prev_seq,
-        .last_seq = f->last_seq,
         .state = f->state,
         .records = f->records - f->pending,
     };
-    const struct vs_list *pos;
 
-    for (pos = s->outstanding.next; f->pending > 0 && pos != &s->outstanding; pos = pos->next) {
-        const struct sb_append *a = vs_container_of(pos, struct sb_append, link);
-
-        if (a->file != f)
-            continue;
-        c.scanned_to = a->offset;
-        c.last_seq = a->seq - 1;
-        break;
-    }
+    c.scanned_to = sb_committed_to(s, f, &c.last_seq);
     return c;
 }
 

@@ -107,6 +107,22 @@ static void put_apply(struct sb_store *s, const struct sb_append *a)
     s->live_bytes += e->payload_bytes;
 }
 
+uint64_t sb_committed_to(const struct sb_store *s, const struct sb_file *f, uint64_t *ret_last_seq)
+{
+    const struct vs_list *pos;
+
+    for (pos = s->outstanding.next; f->pending > 0 && pos != &s->outstanding; pos = pos->next) {
+        const struct sb_append *a = vs_container_of(pos, struct sb_append, link);
+
+        if (a->file != f)
+            continue;
+        *ret_last_seq = a->seq - 1;
+        return a->offset;
+    }
+    *ret_last_seq = f->last_seq;
+    return f->append;
+}
+
 void sb_commit_later(struct sb_store *s)
 {
     struct store_put *p;

@@ -52,7 +52,7 @@ int sb_file_read_super(struct vs_file *f, uint64_t id, struct sb_super *ret, uns
     int error = -VS_ECORRUPT;
 
     for (unsigned copy = 0; copy < 2; copy++) {
-        uint8_t block[SB_BLOCK_BYTES];
+        _Alignas(SB_BLOCK_BYTES) uint8_t block[SB_BLOCK_BYTES]; /* the file may be direct */
         struct sb_super super;
         int r;
 

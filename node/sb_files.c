@@ -119,6 +119,15 @@ struct sb_file *sb_files_after(struct sb_files *t, uint64_t id)
     return at < t->count ? t->v[at] : NULL;
 }
 
+uint64_t sb_files_next_id(struct sb_files *t, uint64_t id)
+{
+    uint32_t at;
+    VS_LOCK_SCOPE(&t->lock);
+
+    at = files_lower(t, id + 1);
+    return at < t->count ? t->v[at]->id : 0;
+}
+
 int sb_files_pin(struct sb_files *t, uint64_t id, struct sb_file **ret)
 {
     struct sb_file *f;

@@ -33,6 +33,9 @@ struct sb_file *sb_files_find(struct sb_files *t, uint64_t id);
 /* The first file with an id above `id`, or NULL. */
 struct sb_file *sb_files_after(struct sb_files *t, uint64_t id);
 
+/* The id of that file, or 0. */
+uint64_t sb_files_next_id(struct sb_files *t, uint64_t id);
+
 /* Find and pin: open (f->fd) until sb_files_unpin(). -ENOENT not in the table, or its file is gone;
  * I/O errors. */
 int sb_files_pin(struct sb_files *t, uint64_t id, struct sb_file **ret);

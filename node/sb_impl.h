@@ -150,6 +150,9 @@ bool sb_commit_once(struct sb_store *s);
 /* Wait until all entries of s->tombs are durable (serial: write them). -ENOSPC, -VS_EDOWN. */
 int sb_commit_tombs(struct sb_store *s);
 
+/* Under append_lock and lock: everything before this offset of the file is durable and in the
+ * index; the last sequence number before it. */
+uint64_t sb_committed_to(const struct sb_store *s, const struct sb_file *f, uint64_t *ret_last_seq);
 /* Under lock: requests that found their key busy try again. */
 void sb_commit_later(struct sb_store *s);
 

@@ -106,16 +106,6 @@ void sb_maint_ballast(struct sb_store *s)
     s->ballast = true;
 }
 
-void sb_maint_seal(struct sb_store *s)
-{
-    (void)s;
-}
-
-void sb_maint_remove(struct sb_store *s)
-{
-    (void)s;
-}
-
 /* ---- all of it --------------------------------------------------------------------------------
  */
 

@@ -65,6 +65,9 @@ int sb_store_checkpoint(struct chunk_store *s);
  * included. `bad` (may be NULL) is called for each fragment that fails. The number of bad ones, or
  * a negative code. Blocks; yields between records. */
 typedef void sb_scrub_bad_fn(void *arg, const struct frag_key *key);
+/* Call `bad` for each fragment that is already known to be damaged (recovery, scrub, a get that
+ * could not be answered); their number. A put of such a key replaces it. */
+int sb_store_known_bad(struct chunk_store *s, sb_scrub_bad_fn *bad, void *arg);
 int sb_store_scrub(struct chunk_store *s, sb_scrub_bad_fn *bad, void *arg);
 
 #endif
