@@ -294,7 +294,8 @@ static int commit_applied(struct commit *c)
 {
     int r;
 
-    upload_session_committed(c->w->session);
+    if (c->w->session != NULL)
+        upload_session_committed(c->w->session);
     commit_release_rest(c);
     r = commit_rebase(c);
     names_lost(c->fs, &c->answer.replaced);
@@ -359,10 +360,10 @@ static int commit_owner(struct vsfs *fs, struct inode *i, struct wfile *w, enum 
     commit_close(&c);
     if (r == 0)
         return 0;
-    vs_error(
-        "%s: cannot be stored (%s) -> the last stored version stays; make room or bring stores "
-        "back (vstackfs status), then write it again",
-        name, vs_err_text(r));
+    vs_error("%s: cannot be stored (%s) -> the last stored version stays; %s, then write it again",
+             name, vs_err_text(r),
+             r == -ESTALE ? "it was replaced meanwhile: look at it"
+                          : "make room or bring stores back (vstackfs status)");
     VS_LOCK_SCOPE(&w->lock);
     if (w->error == 0)
         w->error = r;
