@@ -2,6 +2,9 @@
 meta_SRCS +=
 meta_SRCS += meta/acceptor_codec.c
 meta_SRCS += meta/acceptor_store.c
+meta_SRCS += meta/collect.c
+meta_SRCS += meta/collect_audit.c
+meta_SRCS += meta/collect_step.c
 meta_SRCS += meta/journal_driver.c
 meta_SRCS += meta/kv.c
 meta_SRCS += meta/kv_mem.c
