@@ -95,6 +95,8 @@ class Rooms:
                 if folder not in FOLDERS or not line.startswith("| `") or len(cells) < 3:
                     continue
                 for name in re.findall(r"`([^`]+)`", cells[0]):
+                    if f"{folder}/{name}" in self.marks:
+                        report("ARCHITECTURE.md", 1, "rooms", f"names {folder}/{name} twice")
                     self.marks[folder + "/" + name] = set(cells[1].replace(",", " ").split())
 
     def of(self, path):
@@ -105,6 +107,8 @@ class Rooms:
 
     def check_stale(self, files):
         for name in self.marks:
+            if name.endswith((".c", ".h")) and name[:-2] in self.marks:
+                report("ARCHITECTURE.md", 1, "rooms", f"names {name} twice")
             if name not in files and name + ".c" not in files and name + ".h" not in files:
                 report("ARCHITECTURE.md", 1, "rooms", f"names {name}, which does not exist")
 

@@ -103,6 +103,7 @@ printf '\r\n' >>"$tree/common/module.mk"; says text common/module.mk
 printf '/* new */\n' >"$tree/common/new.c"
 append common/module.mk 'common_SRCS += common/new.c'; says rooms common/new.c
 sed -i 's/`word`/`word` `gone`/' "$tree/ARCHITECTURE.md"; says rooms ARCHITECTURE.md
+sed -i 's/`word`/`word` `word.h`/' "$tree/ARCHITECTURE.md"; says rooms ARCHITECTURE.md
 sed -i 's/common\/tool.c//; s/ $//' "$tree/common/module.mk"; says module common/tool.c
 touch "$tree/notes.txt"; says root notes.txt
 
