@@ -259,8 +259,10 @@ int names_link(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name,
         return r;
     *ret = answer.attr;
     i = inode_find(fs->inodes, ino);
-    if (i != NULL)
+    if (i != NULL) {
         wfile_getattr(i, ret);
+        names_seen(i, parent, name, len); /* the name it is settled under, when it is closed */
+    }
     inode_put(fs->inodes, i);
     inbox_dir_used(fs->inbox, parent);
     inbox_named(fs, ino, parent, name, len, NULL, 0);

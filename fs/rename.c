@@ -142,26 +142,33 @@ static void renamed_dir(struct vsfs *fs, const struct rename_ends *e, const stru
         notify_attr(fs->notify, a->dir);
 }
 
+/* A file got its name: it may be settled. From the tree it comes complete. */
+static void renamed_file(struct vsfs *fs, const struct names_found *f, uint64_t parent,
+                         const char *name, size_t len, uint64_t old_parent, const char *old_name,
+                         size_t old_len)
+{
+    bool inside = inbox_has_dir(fs->inbox, old_parent);
+
+    if (f->inode != NULL)
+        names_seen(f->inode, parent, name, len);
+    inbox_unexpect(fs, f->attr.ino);
+    inbox_named(fs, f->attr.ino, parent, name, len, inside ? old_name : NULL, old_len);
+}
+
 static void renamed_stored(struct vsfs *fs, const struct rename_ends *e, const struct ns_answer *a)
 {
-    if (found_dir(&e->src)) {
+    if (found_dir(&e->src))
         renamed_dir(fs, e, a);
-    } else {
-        if (e->src.inode != NULL)
-            names_seen(e->src.inode, e->new_parent, e->new_name, e->new_len);
-        inbox_unexpect(fs, e->src.attr.ino);
-        inbox_named(fs, e->src.attr.ino, e->new_parent, e->new_name, e->new_len, e->name, e->len);
-    }
+    else
+        renamed_file(fs, &e->src, e->new_parent, e->new_name, e->new_len, e->parent, e->name,
+                     e->len);
     if ((e->flags & RENAME_EXCHANGE) == 0)
         return;
-    if (found_dir(&e->dst)) {
+    if (found_dir(&e->dst))
         inbox_dir_moved(fs->inbox, e->dst.attr.ino, e->parent, e->name, e->len);
-        return;
-    }
-    if (e->dst.inode != NULL)
-        names_seen(e->dst.inode, e->parent, e->name, e->len);
-    inbox_unexpect(fs, e->dst.attr.ino);
-    inbox_named(fs, e->dst.attr.ino, e->parent, e->name, e->len, e->new_name, e->new_len);
+    else
+        renamed_file(fs, &e->dst, e->parent, e->name, e->len, e->new_parent, e->new_name,
+                     e->new_len);
 }
 
 static int rename_stored(struct vsfs *fs, struct rename_ends *e)

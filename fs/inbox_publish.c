@@ -1,0 +1,251 @@
+/* inbox_publish: is it settled? then it moves: alias, PUBLISH, what the kernel and people are told.
+ *
+ * Failure: a name that is gone meanwhile was renamed or removed by somebody, who saw to it; a name
+ * that is taken stays in the inbox when the mount was told to refuse; everything else is in the log
+ * and in `inbox ls`, and tried again by the next close, or start. */
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "fs/inbox_rules.h"
+#include "fs/inbox_state.h"
+#include "fs/names.h"
+#include "fs/notify.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- results ---- */
+
+static void result_add(struct inbox *b, const char *name, const char *path, const char *what,
+                       int err)
+{
+    struct inbox_result *r;
+
+    VS_LOCK_SCOPE(&b->lock);
+    r = &b->results[b->result_count++ % INBOX_RESULTS_MAX];
+    r->at = vsfs_now(b->fs);
+    r->what = what;
+    r->err = err;
+    memcpy(r->name, name, INBOX_PATH_MAX);
+    memcpy(r->path, path, INBOX_PATH_MAX);
+}
+
+/* What a PUBLISH did, in words; `path` is where the file is now. */
+static const char *published_text(uint8_t how)
+{
+    switch (how) {
+    case NS_PUBLISHED_SAME:
+        return "same content was there already";
+    case NS_PUBLISHED_NUMBERED:
+        return "name was taken, both are kept";
+    case NS_PUBLISHED_REPLACED:
+        return "replaced the file of that name";
+    default:
+        return "published";
+    }
+}
+
+static void say_published(struct inbox *b, uint64_t parent, const char *name, size_t len,
+                          const struct ns_answer *a)
+{
+    char from[INBOX_PATH_MAX], to[INBOX_PATH_MAX];
+
+    inbox_path(b, parent, name, len, from);
+    inbox_path(b, parent, a->name, a->name_len, to);
+    if (a->published == NS_PUBLISHED_MOVED)
+        vs_info("inbox: %s -> %s", from, to);
+    else
+        vs_info("inbox: %s -> %s (%s)", from, to, published_text(a->published));
+    result_add(b, from, to, published_text(a->published), 0);
+}
+
+static void say_failed(struct inbox *b, uint64_t parent, const char *name, size_t len, int err)
+{
+    char from[INBOX_PATH_MAX];
+
+    inbox_path(b, parent, name, len, from);
+    vs_warn("inbox: %s: cannot be published: %s -> it stays in the inbox; see vstackfs inbox ls",
+            from, vs_err_text(err));
+    result_add(b, from, "", err == -EEXIST ? "name is taken, refused" : "not published", err);
+}
+
+/* ---- publish ---- */
+
+/* Everything that follows the journal's answer. */
+static void published(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name, size_t len,
+                      const struct ns_answer *a)
+{
+    struct inode *i = inode_find(fs->inodes, ino);
+
+    if (i != NULL && a->attr.ino == ino)
+        names_seen(i, a->dir, a->name, a->name_len);
+    inode_put(fs->inodes, i);
+    inbox_alias_set(fs, parent, name, len, a->attr.ino, a->dir, a->name, a->name_len);
+    inbox_dir_set_mirror(fs->inbox, parent, a->dir);
+    names_lost(fs, &a->replaced);
+    if (a->published == NS_PUBLISHED_REPLACED)
+        notify_entry(fs->notify, a->dir, a->name, a->name_len);
+    notify_attr(fs->notify, a->dir);
+    notify_attr(fs->notify, ino);
+    say_published(fs->inbox, parent, name, len, a);
+    inbox_unexpect(fs, ino); /* those who wait for it find it now */
+    inbox_dir_left(fs, parent);
+}
+
+int inbox_publish_now(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name, size_t len,
+                      bool alias)
+{
+    struct ns_entry e = { .kind = NS_E_PUBLISH,
+                          .parent = parent,
+                          .name = name,
+                          .name_len = len,
+                          .taken = fs->opt.taken };
+    struct ns_answer answer;
+    int r;
+
+    if (alias && fs->opt.alias_s > 0)
+        alias = inbox_alias_add(fs, parent, name, len, ino) == 0; /* without one it publishes too */
+    r = vsfs_change(fs, &e, &answer);
+    if (r == 0) {
+        published(fs, ino, parent, name, len, &answer);
+        return 0;
+    }
+    if (alias)
+        inbox_alias_drop(fs, parent, name, len);
+    if (r != -ENOENT)
+        say_failed(fs->inbox, parent, name, len, r);
+    inbox_unexpect(fs, ino);
+    return r;
+}
+
+/* ---- settle ---- */
+
+static bool inode_has_writers(struct vsfs *fs, uint64_t ino)
+{
+    struct inode *i = inode_find(fs->inodes, ino);
+    bool writers = false;
+
+    if (i != NULL) {
+        pthread_mutex_lock(&i->lock);
+        writers = i->writers > 0;
+        pthread_mutex_unlock(&i->lock);
+    }
+    inode_put(fs->inodes, i);
+    return writers;
+}
+
+static int settle_wait(struct inbox *b, const struct inbox_settle *s)
+{
+    struct inbox_empty *e = calloc(1, sizeof(*e));
+
+    if (e == NULL)
+        return -ENOMEM;
+    e->ino = s->ino;
+    e->parent = s->parent;
+    e->name_len = (uint8_t)s->len;
+    memcpy(e->name, s->name, s->len);
+    VS_LOCK_SCOPE(&b->lock);
+    if (b->empty_count >= INBOX_EMPTIES_MAX) {
+        free(e); /* it stays until the next start */
+        return -ENOBUFS;
+    }
+    e->due_ns = vs_now_ns(b->fs->clock) + INBOX_EMPTY_WAIT_S * VS_NS_PER_S;
+    vs_list_add_tail(&b->empties, &e->link);
+    b->empty_count++;
+    inbox_tick_by(b, e->due_ns);
+    return 0;
+}
+
+int inbox_settle(struct vsfs *fs, const struct inbox_settle *s)
+{
+    struct meta_req req = {
+        .op = META_LOOKUP, .ino = s->parent, .name = s->name, .name_len = s->len
+    };
+    struct inbox_facts facts = { .attr = &req.attr,
+                                 .name = s->name,
+                                 .len = s->len,
+                                 .named = s->named,
+                                 .from = s->from,
+                                 .from_len = s->from_len };
+    enum inbox_verdict v;
+    int r;
+
+    if (!inbox_has_dir(fs->inbox, s->parent))
+        return 0;
+    r = meta_call(fs->meta, &req);
+    if (r < 0 || req.attr.ino != s->ino) {
+        inbox_unexpect(fs, s->ino); /* it has another name by now, and somebody saw to that */
+        return r == -ENOENT ? 0 : r;
+    }
+    facts.writers = inode_has_writers(fs, s->ino);
+    v = inbox_decide(&facts);
+    if (v == INBOX_WAIT && s->due)
+        v = INBOX_PUBLISH;
+    if (v == INBOX_PUBLISH)
+        return inbox_publish_now(fs, s->ino, s->parent, s->name, s->len, s->alias);
+    if (!facts.writers || s->named)
+        inbox_unexpect(fs, s->ino);
+    return v == INBOX_WAIT ? settle_wait(fs->inbox, s) : 0;
+}
+
+void inbox_released(struct vsfs *fs, struct inode *i)
+{
+    char name[NS_NAME_BYTES_MAX];
+    struct inbox_settle s = { .ino = i->ino, .name = name, .alias = true };
+    bool nameless;
+
+    pthread_mutex_lock(&i->lock);
+    nameless = i->unlinked || i->provisional;
+    s.parent = i->parent;
+    s.len = i->name_len;
+    memcpy(name, i->name, i->name_len);
+    pthread_mutex_unlock(&i->lock);
+    if (!nameless && s.parent != 0)
+        inbox_settle(fs, &s);
+}
+
+/* ---- soon ---- */
+
+struct named_job {
+    struct vs_job job;
+    struct vsfs *fs;
+    struct inbox_settle s;
+    char name[NS_NAME_BYTES_MAX], from[NS_NAME_BYTES_MAX];
+};
+
+static void named_run(struct vs_job *job)
+{
+    struct named_job *j = vs_container_of(job, struct named_job, job);
+    struct inbox *b = j->fs->inbox;
+
+    inbox_settle(j->fs, &j->s);
+    free(j);
+    inbox_job_end(b);
+}
+
+void inbox_named(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name, size_t len,
+                 const char *from, size_t from_len)
+{
+    struct named_job *j;
+
+    if (!inbox_has_dir(fs->inbox, parent) || inbox_is_temporary(name, len))
+        return;
+    j = calloc(1, sizeof(*j));
+    if (j == NULL)
+        return; /* it stays in the inbox until the next start */
+    memcpy(j->name, name, len);
+    if (from != NULL)
+        memcpy(j->from, from, from_len);
+    j->fs = fs;
+    j->s = (struct inbox_settle){ .ino = ino,
+                                  .parent = parent,
+                                  .name = j->name,
+                                  .len = len,
+                                  .from = from != NULL ? j->from : NULL,
+                                  .from_len = from_len,
+                                  .named = true,
+                                  .alias = true };
+    inbox_expect(fs, ino, parent, name, len);
+    if (!inbox_job_start(fs->inbox, &j->job, named_run))
+        free(j);
+}
