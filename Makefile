@@ -124,7 +124,7 @@ endef
 $(foreach t,$(UNIT_TESTS) $(CONTRACTS),$(eval $(call test_rule,$t)))
 
 deps: ## install the missing Debian packages (says which; needs root or sudo then)
-	@tests/tools/deps.sh $(DEPS_GROUPS)
+	@tests/tools/deps.sh $(if $(filter-out demo,$(MAKECMDGOALS)),,build demo)
 
 # ---- tests -------------------------------------------------------------------------------------
 
