@@ -38,6 +38,7 @@ fs_SRCS += fs/inbox_rules.c
 fs_SRCS += fs/inode_table.c
 fs_SRCS += fs/media_map.c
 fs_SRCS += fs/media_worker.c
+fs_SRCS += fs/mount.c
 fs_SRCS += fs/mount_options.c
 fs_SRCS += fs/mount_point.c
 fs_SRCS += fs/names.c
