@@ -62,3 +62,6 @@ fs_SRCS += fs/wfile_tail.c
 fs_SRCS += fs/wfile_view.c
 fs_SRCS += fs/wfile_write.c
 fs_SRCS += fs/xattrs.c
+
+PROGRAMS += vstackfs
+vstackfs_SRCS = fs/vstackfs_main.c
