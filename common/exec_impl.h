@@ -23,6 +23,12 @@ struct vs_exec_queue {
     struct vs_list timers; /* by due_ns */
 };
 
+/* now + delay, or INT64_MAX (never) when that is beyond time. */
+static inline int64_t vs_exec_due_ns(int64_t now_ns, int64_t delay_ns)
+{
+    return delay_ns < INT64_MAX - now_ns ? now_ns + delay_ns : INT64_MAX;
+}
+
 void vs_exec_queue_init(struct vs_exec_queue *q);
 void vs_exec_queue_add(struct vs_exec_queue *q, struct vs_job *job);
 /* Add a job for a time; true when it is now the earliest. */

@@ -35,7 +35,7 @@ void vs_exec_queue_ripen(struct vs_exec_queue *q, int64_t now_ns)
     struct vs_job *job;
 
     while ((job = vs_list_first(&q->timers, struct vs_job, link)) != NULL &&
-           job->due_ns <= now_ns) {
+           job->due_ns <= now_ns && job->due_ns < INT64_MAX) {
         vs_list_del(&job->link);
         vs_list_add_tail(&q->ready, &job->link);
     }

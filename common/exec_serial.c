@@ -40,7 +40,7 @@ static void serial_after(struct vs_exec *e, struct vs_job *job, int64_t delay_ns
     struct serial_exec *s = serial_of(e);
     VS_LOCK_SCOPE(&s->lock);
 
-    vs_exec_queue_add_timer(&s->queue, job, s->now_ns + delay_ns);
+    vs_exec_queue_add_timer(&s->queue, job, vs_exec_due_ns(s->now_ns, delay_ns));
 }
 
 static int serial_cancel_after(struct vs_exec *e, struct vs_job *job)
@@ -79,7 +79,7 @@ void vs_exec_advance(struct vs_exec *e, int64_t delta_ns)
     VS_LOCK_SCOPE(&s->lock);
 
     VS_ASSERT(delta_ns >= 0);
-    s->now_ns += delta_ns;
+    s->now_ns = vs_exec_due_ns(s->now_ns, delta_ns);
 }
 
 static void serial_stop(struct vs_exec *e)

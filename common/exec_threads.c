@@ -56,8 +56,7 @@ static void threads_submit(struct vs_exec *e, struct vs_job *job)
 static void threads_after(struct vs_exec *e, struct vs_job *job, int64_t delay_ns)
 {
     struct threads_exec *t = threads_of(e);
-    int64_t now_ns = vs_now_ns(&vs_clock_system);
-    int64_t due_ns = delay_ns < INT64_MAX - now_ns ? now_ns + delay_ns : INT64_MAX;
+    int64_t due_ns = vs_exec_due_ns(vs_now_ns(&vs_clock_system), delay_ns);
     VS_LOCK_SCOPE(&t->lock);
 
     if (!vs_exec_queue_add_timer(&t->queue, job, due_ns) || t->idle == 0)

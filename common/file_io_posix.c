@@ -76,6 +76,14 @@ static void posix_close(struct vs_file *file)
     free(f);
 }
 
+/* Is this the end of the file, or behind it? */
+static bool ends_at(const struct vs_file *f, uint64_t offset)
+{
+    struct stat st;
+
+    return fstat(file_fd(f), &st) == 0 && (uint64_t)st.st_size <= offset;
+}
+
 static int64_t posix_pread(struct vs_file *f, void *dst, size_t len, uint64_t offset)
 {
     size_t done = 0;
@@ -90,10 +98,10 @@ static int64_t posix_pread(struct vs_file *f, void *dst, size_t len, uint64_t of
         if (n == 0)
             break;
         done += (size_t)n;
-        /* O_DIRECT stops at the end of the file in the middle of a block; asking on from there
-         * would be unaligned. */
+        /* O_DIRECT may end in the middle of a block, where asking on would be unaligned. Only the
+         * end of the file may look like one. */
         if ((f->how & VS_IO_DIRECT) != 0 && done % VS_IO_BLOCK_BYTES != 0)
-            break;
+            return ends_at(f, offset + done) ? (int64_t)done : -EIO;
     }
     return (int64_t)done;
 }

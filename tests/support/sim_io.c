@@ -186,7 +186,7 @@ static int sim_pwritev(struct vs_file *f, const struct iovec *iov, int iovcnt, u
     for (int i = 0; i < iovcnt; i++)
         len += iov[i].iov_len;
     if (offset + len > SIM_IMAGE_BYTES_MAX)
-        return -EFBIG;
+        return sim_leave(m, SIM_IO_WRITE, entry, -EFBIG);
     bytes = malloc(len + 1);
     VS_ASSERT(bytes != NULL);
     for (int i = 0; i < iovcnt; i++) {

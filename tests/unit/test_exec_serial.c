@@ -99,6 +99,17 @@ static void a_job_given_for_later_by_a_job_waits_for_its_own_time(void **state)
     assert_int_equal(vs_exec_run_all(*state), 1);
 }
 
+static void a_job_for_the_end_of_time_never_runs(void **state)
+{
+    struct numbered a = numbered(*state, 1);
+
+    vs_exec_advance(*state, 100);
+    vs_exec_after(*state, &a.job, INT64_MAX);
+    vs_exec_advance(*state, INT64_MAX);
+    assert_int_equal(vs_exec_run_all(*state), 0);
+    assert_int_equal(vs_exec_cancel_after(*state, &a.job), 1);
+}
+
 static void run_all_of(void *e)
 {
     vs_exec_run_all(e);
@@ -142,6 +153,7 @@ int main(void)
         RULE(timers_run_in_the_order_of_their_times_then_of_their_coming),
         RULE(a_timer_runs_at_its_time_and_not_before),
         RULE(a_job_given_for_later_by_a_job_waits_for_its_own_time),
+        RULE(a_job_for_the_end_of_time_never_runs),
         RULE(an_executor_with_threads_is_not_run_by_hand),
         RULE(a_broken_job_is_a_bug_of_the_caller),
     };
