@@ -69,7 +69,35 @@ static int publish_is_same(struct ns_tx *tx, const struct publish *p)
     return ns_content_same(tx, &p->file, &p->old);
 }
 
-/* Decide on the name. The answer has it; p->there is what will be replaced. */
+/* One name that might do: 1 and p->how when it is decided, 0 when the next number is to be tried.
+ */
+static int publish_try(struct ns_tx *tx, struct publish *p, const struct ns_answer *a, unsigned n)
+{
+    uint8_t taken = p->e->taken;
+    int r = publish_look(tx, p, a->name, a->name_len);
+
+    if (r < 0)
+        return r;
+    if (p->there.ino == 0) {
+        p->how = n == 1 ? NS_PUBLISHED_MOVED : NS_PUBLISHED_NUMBERED;
+        return 1;
+    }
+    r = publish_is_same(tx, p);
+    if (r != 0) {
+        p->how = NS_PUBLISHED_SAME;
+        return r;
+    }
+    if (taken == NS_TAKEN_REFUSE)
+        return -EEXIST;
+    if (n == 1 && taken == NS_TAKEN_REPLACE && !ns_is_dir(&p->old)) {
+        p->how = NS_PUBLISHED_REPLACED;
+        return 1;
+    }
+    return 0;
+}
+
+/* Decide on the name, which the answer gets. A card that is copied twice must not be stored twice,
+ * so the same content is looked for under the numbered names too. */
 static int publish_name(struct ns_tx *tx, struct publish *p, struct ns_answer *a)
 {
     const struct ns_entry *e = p->e;
@@ -77,29 +105,14 @@ static int publish_name(struct ns_tx *tx, struct publish *p, struct ns_answer *a
 
     memcpy(a->name, e->name, e->name_len);
     a->name_len = (uint8_t)e->name_len;
-    p->how = NS_PUBLISHED_MOVED;
-    r = publish_look(tx, p, e->name, e->name_len);
-    if (r < 0 || p->there.ino == 0)
-        return r;
-    r = publish_is_same(tx, p);
-    if (r != 0) {
-        p->how = NS_PUBLISHED_SAME;
-        return r < 0 ? r : 0;
-    }
-    if (e->taken == NS_TAKEN_REFUSE)
-        return -EEXIST;
-    if (e->taken == NS_TAKEN_REPLACE && !ns_is_dir(&p->old)) {
-        p->how = NS_PUBLISHED_REPLACED;
-        return 0;
-    }
-    p->how = NS_PUBLISHED_NUMBERED;
-    for (unsigned n = 2; n <= NS_NAME_NUMBER_MAX; n++) {
+    r = publish_try(tx, p, a, 1);
+    for (unsigned n = 2; r == 0 && n <= NS_NAME_NUMBER_MAX; n++) {
         a->name_len = ns_name_numbered(e->name, e->name_len, n, a->name);
-        r = publish_look(tx, p, a->name, a->name_len);
-        if (r < 0 || p->there.ino == 0)
-            return r;
+        r = publish_try(tx, p, a, n);
     }
-    return -EEXIST;
+    if (r == 0)
+        return -EEXIST;
+    return r < 0 ? r : 0;
 }
 
 /* The inbox name goes; the directory keeps times that were set by hand. */

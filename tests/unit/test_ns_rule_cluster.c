@@ -1,0 +1,111 @@
+/* ns_rule_cluster: the first entry of a cluster, and its storage nodes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/err.h"
+#include "meta/ns_read.h"
+#include "tests/support/ns_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void a_new_cluster_has_root_and_inbox(void **state)
+{
+    struct nsf *f = *state;
+    struct vs_id cluster;
+
+    assert_int_equal(nsf_ino(f, NS_INO_ROOT, "inbox"), NS_INO_INBOX);
+    assert_int_equal(nsf_attr(f, NS_INO_ROOT).mode, S_IFDIR | 0755);
+    assert_int_equal(nsf_attr(f, NS_INO_ROOT).nlink, 3);
+    assert_int_equal(nsf_attr(f, NS_INO_ROOT).parent, 0);
+    assert_int_equal(nsf_attr(f, NS_INO_INBOX).parent, NS_INO_ROOT);
+    assert_int_equal(nsf_attr(f, NS_INO_INBOX).uid, 7);
+    assert_int_equal(nsf_attr(f, NS_INO_INBOX).mirror, 0);
+    assert_int_equal(nsf_stats(f).directories, 2);
+    assert_true(nsf_mkdir(f, NS_INO_ROOT, "first") >= NS_INO_FIRST);
+    assert_int_equal(ns_read_cluster(f->kv, &cluster), 0);
+    assert_memory_equal(cluster.b, "cluster of tests", VS_ID_BYTES);
+}
+
+static void a_cluster_is_made_once_and_has_a_uuid(void **state)
+{
+    struct ns_entry e = { .kind = NS_E_CLUSTER };
+    struct vs_id cluster;
+    struct nsf f;
+
+    (void)state;
+    nsf_init(&f);
+    assert_int_equal(ns_read_cluster(f.kv, &cluster), -ENOENT);
+    assert_int_equal(nsf_do(&f, &e), -EINVAL);
+    assert_int_equal(ns_read_cluster(f.kv, &cluster), -ENOENT);
+    e.cluster.b[0] = 1;
+    e.attr.mode = 01777;
+    assert_int_equal(nsf_do(&f, &e), 0);
+    assert_int_equal(f.answer.attr.ino, NS_INO_ROOT);
+    assert_int_equal(nsf_attr(&f, NS_INO_INBOX).mode, S_IFDIR | 01777);
+    assert_int_equal(nsf_do(&f, &e), -EEXIST);
+    nsf_close(&f);
+}
+
+static int put(struct nsf *f, uint32_t node, const char *name, uint8_t uuid, const char *path)
+{
+    struct ns_entry e = { .kind = NS_E_NODE_PUT, .node = { .node = node } };
+
+    memset(e.node.uuid.b, uuid, VS_ID_BYTES);
+    snprintf(e.node.name, sizeof(e.node.name), "%s", name);
+    snprintf(e.node.domain, sizeof(e.node.domain), "domain of %s", name);
+    snprintf(e.node.path, sizeof(e.node.path), "%s", path);
+    return nsf_do(f, &e);
+}
+
+static void nodes_are_registered_and_changed_by_number(void **state)
+{
+    struct nsf *f = *state;
+    struct ns_node nodes[3];
+    struct meta_req r = { .op = META_NODES, .nodes = nodes, .nodes_max = 3 };
+
+    assert_int_equal(nsf_read(f, &r), 0);
+    assert_int_equal(r.nodes_count, 0);
+    assert_int_equal(put(f, 300, "n300", 3, "/c"), 0);
+    assert_int_equal(put(f, 1, "n1", 1, "/a"), 0);
+    assert_int_equal(put(f, 2, "n2", 2, "/b"), 0);
+    assert_int_equal(put(f, 2, "n2", 4, "/new"), 0); /* replaced by a new store */
+    assert_int_equal(nsf_read(f, &r), 0);
+    assert_int_equal(r.nodes_count, 3);
+    assert_int_equal(nodes[0].node, 1);
+    assert_int_equal(nodes[1].node, 2);
+    assert_int_equal(nodes[2].node, 300);
+    assert_string_equal(nodes[1].path, "/new");
+    assert_string_equal(nodes[1].domain, "domain of n2");
+    assert_int_equal(nodes[1].uuid.b[0], 4);
+    r.nodes_max = 2;
+    assert_int_equal(nsf_read(f, &r), -ENOBUFS);
+}
+
+static void two_nodes_do_not_share_a_name_or_a_store(void **state)
+{
+    struct nsf *f = *state;
+
+    assert_int_equal(put(f, 1, "n1", 1, "/a"), 0);
+    assert_int_equal(put(f, 2, "n1", 2, "/b"), -EEXIST);
+    assert_int_equal(put(f, 2, "n2", 1, "/b"), -EEXIST);
+    assert_int_equal(put(f, 0, "n0", 3, "/c"), -EINVAL);
+    assert_int_equal(put(f, 3, "", 3, "/c"), -EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        NSF_TEST(a_new_cluster_has_root_and_inbox),
+        NSF_TEST(a_cluster_is_made_once_and_has_a_uuid),
+        NSF_TEST(nodes_are_registered_and_changed_by_number),
+        NSF_TEST(two_nodes_do_not_share_a_name_or_a_store),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
