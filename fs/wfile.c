@@ -91,6 +91,14 @@ void wfile_end(struct wfile *w)
 
 /* ---- opening ---- */
 
+/* under i->lock */
+static void wfile_attach(struct inode *i, struct wfile *w)
+{
+    w->name_len = i->name_len;
+    memcpy(w->name, i->name, i->name_len);
+    i->wfile = w;
+}
+
 int wfile_create(struct vsfs *fs, struct inode *i)
 {
     struct wfile *w = wfile_new();
@@ -100,7 +108,7 @@ int wfile_create(struct vsfs *fs, struct inode *i)
         return -ENOMEM;
     VS_LOCK_SCOPE(&i->lock);
     w->mtime = i->attr.mtime;
-    i->wfile = w;
+    wfile_attach(i, w);
     return 0;
 }
 
@@ -134,7 +142,7 @@ static int wfile_load(struct vsfs *fs, struct inode *i)
     w->settled = attr.flags & NS_F_FLUSHED;
     {
         VS_LOCK_SCOPE(&i->lock);
-        i->wfile = w;
+        wfile_attach(i, w);
         old = i->content;
         i->content = content_ref(w->base);
     }

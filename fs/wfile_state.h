@@ -39,6 +39,8 @@
 struct wfile {
     _Atomic unsigned refs;
     unsigned handles; /* wfile_create and _open against RELEASE; under inode->lock */
+    uint8_t name_len; /* the file's name when the state was made: a hint for records and cutter */
+    char name[NS_NAME_BYTES_MAX];
     pthread_mutex_t lock;
     pthread_cond_t idle; /* busy fell */
     bool busy;

@@ -6,7 +6,6 @@
 #include "common/assert.h"
 #include "common/err.h"
 #include "fs/wfile_state.h"
-#include <string.h>
 
 static int wfile_sticky(struct wfile *w, int error)
 {
@@ -19,8 +18,12 @@ static int wfile_sticky(struct wfile *w, int error)
 int wfile_upload_new(struct vsfs *fs, struct inode *i, struct wfile *w, uint64_t start,
                      bool allow_inline, struct upload **ret)
 {
-    struct upload_config config = { .ino = i->ino, .offset = start, .allow_inline = allow_inline };
-    char name[NS_NAME_BYTES_MAX];
+    struct upload_config config = { .ino = i->ino,
+                                    .name = w->name,
+                                    .name_len = w->name_len,
+                                    .offset = start,
+                                    .live_cut = start == 0,
+                                    .allow_inline = allow_inline };
 
     if (w->session == NULL) {
         int r = upload_session_new(&w->session, fs->uploads);
@@ -28,14 +31,7 @@ int wfile_upload_new(struct vsfs *fs, struct inode *i, struct wfile *w, uint64_t
         if (r < 0)
             return r;
     }
-    {
-        VS_LOCK_SCOPE(&i->lock);
-        memcpy(name, i->name, i->name_len);
-        config.name_len = i->name_len;
-    }
     config.session = w->session;
-    config.name = name;
-    config.live_cut = start == 0;
     if (start > 0 && w->base != NULL && w->base->kind == NS_CONTENT_CHUNKS)
         config.chunk_seq = (uint32_t)w->base->head.chunk_count; /* a hint */
     return upload_new(ret, fs->uploads, &config);
