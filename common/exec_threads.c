@@ -3,8 +3,8 @@
  * Happy path: threads sleep on one condition variable; a submit wakes one of them. Of the sleeping
  * threads at most one, the timekeeper, sleeps with a deadline (the earliest timer), so that a timer
  * wakes one thread and not all. A thread that leaves its sleep with a job wakes another one if
- * there is more to do or to watch. Failure modes: only the start can fail, and then nothing is left
- * behind. */
+ * there is more to do or to watch.
+ * Failure modes: only the start can fail, and then nothing is left behind. */
 #include "common/assert.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
