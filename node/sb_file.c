@@ -5,6 +5,7 @@
 #include "common/err.h"
 #include "common/sha.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int write_headers(struct vs_file *f, const struct sb_super *super)
@@ -113,15 +114,18 @@ int sb_file_read_payload(struct vs_file *f, const struct sb_record *rec, struct 
 {
     uint32_t crc[FRAG_BLOCKS_MAX];
     uint8_t sha[FRAG_SHA256_BYTES];
+    size_t padded = (size_t)(sb_record_blocks(rec->payload_bytes) - 1) * SB_BLOCK_BYTES;
     struct vs_buf b = { 0 };
     unsigned blocks;
     int r;
 
-    r = vs_buf_reserve(&b, rec->payload_bytes, FRAG_BYTES_MAX);
-    if (r < 0)
-        return r;
+    /* Whole blocks, aligned: the file may be open with VS_IO_DIRECT. */
+    b.data = aligned_alloc(SB_BLOCK_BYTES, padded + SB_BLOCK_BYTES);
+    if (b.data == NULL)
+        return -ENOMEM;
+    b.cap = padded + SB_BLOCK_BYTES;
     b.len = rec->payload_bytes;
-    r = vs_file_pread_full(f, b.data, b.len, rec->offset + SB_BLOCK_BYTES);
+    r = vs_file_pread_full(f, b.data, padded, rec->offset + SB_BLOCK_BYTES);
     if (r < 0)
         goto fail;
     blocks = frag_crc_table(b.data, b.len, crc);

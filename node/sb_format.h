@@ -28,7 +28,7 @@
 #define SB_SEAL_ENTRY_BYTES    56u
 #define SB_SEAL_ENTRIES_MAX    262144u
 #define SB_CKPT_NAME_BYTES     26 /* "idx-0123456789abcdef.ckpt" and NUL */
-#define SB_CKPT_FILE_BYTES     72u
+#define SB_CKPT_FILE_BYTES     64u
 #define SB_CKPT_ENTRY_BYTES    48u
 #define SB_CKPT_DEAD_BYTES     24u
 #define SB_CKPT_FILES_MAX      (1u << 20)

@@ -339,6 +339,8 @@ int sb_recover(struct sb_store *s, struct sb_recovery *ret)
     sb_replay_init(&rp, s);
     (void)vs_io_list(s->io, remove_tmp, s->io);
     r = recover_state(&rp, &found, &known);
+    if (r == 0 && found.count == 0 && known.count == 0)
+        rp.result.clean = true; /* nothing was ever put */
     if (r == 0 && rp.result.clean)
         r = reopen_active(s);
     else if (r == 0)

@@ -201,14 +201,14 @@ static int on_record(void *arg, const struct sb_walk_record *wr)
 
     seen_seq(rp->store, rec->seq);
     r = sb_replay_synced(rp, rp->file->run_seq, rec->synced_seq);
+    if (r == 0 && rec->type == SB_SEAL) {
+        rp->sealed = wr->good; /* a broken one says nothing that the records do not say */
+        return 0;
+    }
     if (r == 0 && !wr->good)
         r = broken_record(rp, rec);
     if (r < 0)
         return r;
-    if (rec->type == SB_SEAL) {
-        rp->sealed = wr->good;
-        return 0;
-    }
     rp->sealed = false;
     rp->file->records++;
     if (rec->type == SB_TOMB)
@@ -216,12 +216,17 @@ static int on_record(void *arg, const struct sb_walk_record *wr)
     return apply_data(rp, &d);
 }
 
+uint64_t sb_replay_next_seq(const struct sb_file *f, uint64_t seq)
+{
+    return seq + 1 > f->run_seq ? seq + 1 : f->run_seq;
+}
+
 static int on_gap(void *arg, uint64_t from, uint64_t to, uint64_t seq)
 {
     struct sb_replay *rp = arg;
     struct sb_broken b = {
         .sb = rp->file->id,
-        .seq = seq + 1,
+        .seq = sb_replay_next_seq(rp->file, seq),
         .run_seq = rp->file->run_seq,
         .offset_block = (uint32_t)(from / SB_BLOCK_BYTES),
     };

@@ -41,6 +41,9 @@ void sb_replay_close(struct sb_replay *rp);
 /* A run's records are durable up to `synced_seq`. -ENOMEM */
 int sb_replay_synced(struct sb_replay *rp, uint64_t run_seq, uint64_t synced_seq);
 
+/* The first sequence number that a record of the file can have behind the record `seq`. */
+uint64_t sb_replay_next_seq(const struct sb_file *f, uint64_t seq);
+
 /* Remember something broken. -ENOMEM */
 int sb_replay_broken(struct sb_replay *rp, const struct sb_broken *b);
 

@@ -78,6 +78,19 @@ static int settle_entries(struct sb_replay *rp)
 /* ---- what is broken ---------------------------------------------------------------------------
  */
 
+/* The last sequence number that went into file `sb`, from the header of the file after it;
+ * UINT64_MAX: not known. */
+static uint64_t last_reserved(const struct sb_replay *rp, uint64_t sb)
+{
+    struct sb_files *files = &rp->store->files;
+    const struct sb_file *f;
+
+    for (f = sb_files_after(files, sb); f != NULL; f = sb_files_after(files, f->id))
+        if (f->prev_sb == sb)
+            return f->prev_seq;
+    return UINT64_MAX;
+}
+
 static void settle_broken(struct sb_replay *rp, const struct sb_broken *b)
 {
     struct sb_store *s = rp->store;
@@ -90,6 +103,8 @@ static void settle_broken(struct sb_replay *rp, const struct sb_broken *b)
         if (e == NULL || e->sb != b->sb || e->offset_block != b->offset_block)
             return; /* deleted or replaced since: its payload may have been punched */
         e->flags |= SB_BAD;
+    } else if (b->seq > last_reserved(rp, b->sb)) {
+        return; /* behind all records of the file: a SEAL that was not finished */
     } else if (f != NULL && was_durable) {
         f->keep = true; /* nobody knows what it held */
     }
@@ -119,7 +134,8 @@ static void settle_tails(struct sb_replay *rp)
 
         if (before == NULL || before->last_seq >= f->prev_seq || broken_end(rp, before))
             continue;
-        if (before->run_seq != f->run_seq || before->last_seq < run_synced(rp, before->run_seq))
+        if (before->run_seq != f->run_seq ||
+            sb_replay_next_seq(before, before->last_seq) <= run_synced(rp, before->run_seq))
             rp->result.corrupt++;
         else
             rp->result.unknown++;

@@ -1,0 +1,224 @@
+/* Crashes: power cuts after every mutating call, torn and reordered writes, faults at every call,
+ * kill -9. What was acknowledged is there; what was deleted stays deleted. */
+#include "common/assert.h"
+#include "common/err.h"
+#include "tests/support/sb_model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define STEPS     40
+#define CUTS_MAX  4000
+#define WORKLOADS 3
+#define OUTCOMES  3
+
+static int setup(void **state)
+{
+    *state = sim_io_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    sim_io_free(*state);
+    return 0;
+}
+
+/* Format and open on a healthy disk: the sweeps are about what comes then. */
+static void begin(struct sb_model *m, struct sim_io *sim)
+{
+    sim_io_reset(sim);
+    sb_model_init(m);
+    assert_int_equal(sb_model_format(m, sim), 0);
+    assert_int_equal(sb_model_open(m, sim), 0);
+}
+
+/* The store goes on working after it was recovered, and across a clean stop. */
+static void go_on(struct sb_model *m, struct sim_io *sim, uint64_t seed)
+{
+    sb_model_workload(m, sim, seed, 6);
+    sb_model_check(m);
+    sb_model_close(m);
+    assert_int_equal(sb_model_open(m, sim), 0);
+    assert_true(m->recovery.clean);
+    assert_int_equal(m->recovery.corrupt, 0);
+    sb_model_check(m);
+    sb_model_close(m);
+}
+
+/* Run a workload into the cut that was armed, and start again on what the disk kept. */
+static void run_into_cut(struct sb_model *m, struct sim_io *sim, uint64_t workload, uint64_t seed,
+                         bool *ret_fired)
+{
+    sb_model_workload(m, sim, workload, STEPS);
+    sb_model_close(m); /* the cut may come in here as well */
+    *ret_fired = sim_io_was_cut(sim);
+    sim_io_restore_power(sim, seed);
+}
+
+static void everything_acknowledged_survives_every_power_cut(void **state)
+{
+    struct sim_io *sim = *state;
+
+    for (uint64_t w = 1; w <= WORKLOADS; w++) {
+        bool fired = true;
+        uint64_t cut;
+
+        for (cut = 0; fired; cut++) {
+            assert_true(cut < CUTS_MAX);
+            for (uint64_t outcome = 0; outcome < OUTCOMES; outcome++) {
+                struct sb_model m;
+
+                begin(&m, sim);
+                sim_io_cut_after(sim, cut);
+                run_into_cut(&m, sim, w, outcome * 1000 + cut, &fired);
+                assert_int_equal(sb_model_open(&m, sim), 0);
+                assert_int_equal(m.recovery.corrupt, 0);
+                sb_model_check(&m);
+                go_on(&m, sim, cut);
+            }
+        }
+        assert_true(cut > 100); /* the sweep saw a workload, not a refusal */
+    }
+}
+
+/* The second cut comes while the first is being recovered from. */
+static void recovery_survives_every_power_cut(void **state)
+{
+    struct sim_io *sim = *state;
+
+    for (uint64_t first = 5; first < 270; first += 13) {
+        bool fired = true, again = true;
+
+        for (uint64_t second = 0; again; second++) {
+            struct sb_model m;
+
+            assert_true(second < CUTS_MAX);
+            begin(&m, sim);
+            sim_io_cut_after(sim, first);
+            run_into_cut(&m, sim, 1, first, &fired);
+            assert_true(fired);
+            sim_io_cut_after(sim, second);
+            if (sb_model_open(&m, sim) == 0)
+                sb_store_run(m.ss.s);
+            sb_model_close(&m);
+            again = sim_io_was_cut(sim);
+            sim_io_restore_power(sim, second);
+            assert_int_equal(sb_model_open(&m, sim), 0);
+            assert_int_equal(m.recovery.corrupt, 0);
+            sb_model_check(&m);
+            go_on(&m, sim, second);
+        }
+    }
+}
+
+/* What the checkpoints tell, the superblock files must be able to tell alone. */
+static int remove_checkpoint(void *arg, const char *name, uint64_t file_bytes)
+{
+    (void)file_bytes;
+    return strncmp(name, "idx-", 4) == 0 ? vs_io_unlink(arg, name) : 0;
+}
+
+static void without_checkpoints_the_files_tell_everything(void **state)
+{
+    struct sim_io *sim = *state;
+
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        struct sb_model m;
+        struct vs_io *io;
+        bool fired;
+
+        begin(&m, sim);
+        sim_io_cut_after(sim, 20 + seed * 7);
+        run_into_cut(&m, sim, 4 + seed % 4, seed, &fired);
+        assert_int_equal(sb_model_open(&m, sim), 0); /* judges what was torn */
+        sb_model_check(&m);
+        sb_model_workload(&m, sim, seed, 10);
+        sb_model_close(&m);
+        io = sim_io_boot(sim);
+        assert_int_equal(vs_io_list(io, remove_checkpoint, io), 0);
+        vs_io_free(io);
+        assert_int_equal(sb_model_open(&m, sim), 0);
+        assert_false(m.recovery.from_checkpoint);
+        assert_int_equal(m.recovery.corrupt, 0);
+        sb_model_check(&m);
+        go_on(&m, sim, seed);
+    }
+}
+
+/* ---- faults -----------------------------------------------------------------------------------
+ */
+
+struct fault {
+    enum sim_io_kind kind;
+    int err;
+    bool sticky; /* a sync: what it should have made durable is lost, and the next sync says 0 */
+};
+
+/* One workload with one fault at its nth call. False when the fault did not strike any more. */
+static bool run_into_fault(struct sim_io *sim, const struct fault *fault, uint64_t nth)
+{
+    struct sb_model m;
+    bool fired;
+
+    begin(&m, sim);
+    sim_io_fail_at(sim, fault->kind, nth, fault->err, fault->sticky);
+    sb_model_workload(&m, sim, 1 + nth % 3, STEPS);
+    if (m.ss.s != NULL) {
+        struct store_health h;
+
+        chunk_store_health(m.ss.s, &h); /* a store that is down says why */
+        assert_true(h.state == STORE_UP || h.why[0] != '\0');
+    }
+    fired = sim_io_fault_fired(sim, fault->kind);
+    sb_model_close(&m);
+    sim_io_restore_power(sim, nth); /* and what was not synced is lost, torn or there */
+    assert_int_equal(sb_model_open(&m, sim), 0);
+    assert_int_equal(m.recovery.corrupt, 0);
+    sb_model_check(&m);
+    go_on(&m, sim, nth);
+    return fired;
+}
+
+static void no_fault_makes_an_acknowledgement_false(void **state)
+{
+    static const struct fault faults[] = {
+        { SIM_IO_WRITE, -EIO, false },    { SIM_IO_WRITE, -ENOSPC, true },
+        { SIM_IO_SYNC, -EIO, false },     { SIM_IO_SYNC, -EIO, true },
+        { SIM_IO_ALLOCATE, -EIO, false }, { SIM_IO_ALLOCATE, -ENOSPC, false },
+        { SIM_IO_TRUNCATE, -EIO, false }, { SIM_IO_PUNCH, -EIO, false },
+        { SIM_IO_PUNCH, -ENOSPC, true },  { SIM_IO_CREATE, -EIO, false },
+        { SIM_IO_CREATE, -ENOSPC, true }, { SIM_IO_UNLINK, -EIO, false },
+        { SIM_IO_RENAME, -EIO, false },   { SIM_IO_SYNC_DIR, -EIO, false },
+        { SIM_IO_OPEN, -EIO, false },     { SIM_IO_READ, -EIO, false },
+    };
+    struct sim_io *sim = *state;
+
+    for (unsigned i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        uint64_t nth = 0;
+
+        while (run_into_fault(sim, &faults[i], nth))
+            assert_true(++nth < CUTS_MAX);
+        print_message("kind %d error %d: %d faults\n", faults[i].kind, faults[i].err, (int)nth);
+        assert_true(nth > 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(everything_acknowledged_survives_every_power_cut, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(recovery_survives_every_power_cut, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_checkpoints_the_files_tell_everything, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(no_fault_makes_an_acknowledgement_false, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
