@@ -1,12 +1,13 @@
 /* Rules of the write state: what is committed when, what an error leaves, what the inbox is told.
  */
-#include "fs/staging.h"
+#include "common/rand.h"
 #include "tests/support/wfile_rig.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -623,6 +624,83 @@ static void bad_arguments_are_refused(void **state)
     rig_put(&f->rig, i);
 }
 
+/* ---- several at once ---- */
+
+#define SHARED_BYTES (12u * MIB)
+
+struct shared {
+    struct fixture *f;
+    struct inode *i;
+    _Atomic bool over;
+    _Atomic uint64_t written; /* everything below it has its bytes */
+};
+
+static void *shared_reader(void *arg)
+{
+    struct shared *s = arg;
+    uint8_t *got = malloc(300000);
+    struct vs_rand r;
+
+    vs_rand_init(&r, (uintptr_t)got);
+    while (!atomic_load(&s->over)) {
+        uint64_t end = atomic_load(&s->written), at = vs_rand_below(&r, end);
+        size_t len = 1 + vs_rand_below(&r, end - at < 300000 ? end - at : 300000);
+
+        if (rig_read(&s->f->rig, s->i, at, got, len) != (int64_t)len ||
+            memcmp(got, s->f->bytes + at, len) != 0)
+            return got; /* kept: the test fails */
+    }
+    free(got);
+    return NULL;
+}
+
+static void *shared_committer(void *arg)
+{
+    struct shared *s = arg;
+
+    while (!atomic_load(&s->over))
+        if (wfile_flush(&s->f->rig.fs, s->i, WFILE_FSYNC) < 0)
+            return s;
+    return NULL;
+}
+
+/* Every byte has one value for ever, so a reader may look at any time. */
+static void readers_see_what_was_written_while_commits_go_on(void **state)
+{
+    struct fixture *f = *state;
+    struct shared s = { .f = f, .i = rig_create(&f->rig, NS_INO_ROOT, NAME) };
+    pthread_t reader[2], committer;
+    struct vs_rand r;
+    void *failed;
+
+    vs_rand_init(&r, 5);
+    write_all(f, s.i, 0, f->bytes, 1000);
+    atomic_store(&s.written, 1000);
+    for (int n = 0; n < 2; n++)
+        assert_int_equal(pthread_create(&reader[n], NULL, shared_reader, &s), 0);
+    assert_int_equal(pthread_create(&committer, NULL, shared_committer, &s), 0);
+    for (uint64_t end = 1000; end < SHARED_BYTES;) {
+        size_t len = 1 + vs_rand_below(&r, 400000), back = 1 + vs_rand_below(&r, 5000);
+        uint64_t at = vs_rand_below(&r, end);
+
+        len = len < SHARED_BYTES - end ? len : SHARED_BYTES - end;
+        write_all(f, s.i, end, f->bytes + end, len);
+        end += len;
+        write_all(f, s.i, at, f->bytes + at, back < end - at ? back : end - at);
+        atomic_store(&s.written, end);
+    }
+    atomic_store(&s.over, true);
+    for (int n = 0; n < 2; n++) {
+        assert_int_equal(pthread_join(reader[n], &failed), 0);
+        assert_null(failed);
+    }
+    assert_int_equal(pthread_join(committer, &failed), 0);
+    assert_null(failed);
+    assert_int_equal(rig_release(&f->rig, s.i), 0);
+    check_stored(f, f->bytes, SHARED_BYTES);
+    rig_check_no_leak(&f->rig);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -655,6 +733,7 @@ int main(void)
         T(an_inbox_file_is_complete_only_while_a_flush_followed_its_last_write),
         T(the_last_of_two_writers_settles_the_file),
         T(bad_arguments_are_refused),
+        T(readers_see_what_was_written_while_commits_go_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
