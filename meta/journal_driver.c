@@ -236,10 +236,9 @@ static void journal_record(struct journal_driver *d, bool now)
 /* Sleep until there is something to do (true) or a second has passed (false). Under d->lock. */
 static bool journal_sleep(struct journal_driver *d)
 {
-    struct timespec until;
+    int64_t until_ns = vs_now_ns(&vs_clock_system) + COUNT_RECORD_NS; /* the condition's clock */
+    struct timespec until = { until_ns / VS_NS_PER_S, until_ns % VS_NS_PER_S };
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += COUNT_RECORD_NS / VS_NS_PER_S;
     while (vs_list_empty(&d->queue) && !d->is_stopping)
         if (pthread_cond_timedwait(&d->wake, &d->lock, &until) == ETIMEDOUT)
             return false;

@@ -3,6 +3,7 @@
 #include "common/err.h"
 #include "common/rand.h"
 #include "meta/kv.h"
+#include "tests/support/temp_dir.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +20,7 @@ enum kv_impl { IMPL_MEM, IMPL_ACCEPTOR, IMPL_NAMESPACE };
 
 struct kv_fixture {
     enum kv_impl impl;
-    char dir[64];
+    char dir[TEMP_DIR_BYTES];
     struct kv *kv;
     struct kv_batch *b;
     struct vs_buf value;
@@ -40,8 +41,7 @@ static int setup(void **state, enum kv_impl impl)
     struct kv_fixture *f = calloc(1, sizeof(*f));
 
     f->impl = impl;
-    strncpy(f->dir, "/tmp/vs_test_kv.XXXXXX", sizeof(f->dir) - 1);
-    assert_non_null(mkdtemp(f->dir));
+    temp_dir_make(f->dir);
     fixture_open(f, true);
     assert_int_equal(kv_batch_new(&f->b), 0);
     *state = f;
@@ -66,13 +66,11 @@ static int setup_namespace(void **state)
 static int teardown(void **state)
 {
     struct kv_fixture *f = *state;
-    char cmd[128];
 
     kv_close(f->kv);
     kv_batch_free(f->b);
     vs_buf_close(&f->value);
-    snprintf(cmd, sizeof(cmd), "rm -r %s", f->dir);
-    assert_int_equal(system(cmd), 0);
+    temp_dir_remove(f->dir);
     free(f);
     return 0;
 }
@@ -338,7 +336,7 @@ static void a_second_open_is_told_that_it_is_locked(void **state)
 static void what_is_not_there_is_not_made_by_an_open(void **state)
 {
     struct kv_fixture *f = *state;
-    char dir[96];
+    char dir[TEMP_DIR_BYTES + 16];
     struct kv *other = NULL;
     struct stat st;
 
@@ -350,7 +348,7 @@ static void what_is_not_there_is_not_made_by_an_open(void **state)
 static void damaged_files_are_said_to_be_corrupt(void **state)
 {
     struct kv_fixture *f = *state;
-    char cmd[160];
+    char cmd[TEMP_DIR_BYTES + 96];
     struct kv *other = NULL;
 
     put(f, "a", "1");
@@ -366,7 +364,7 @@ static void damaged_files_are_said_to_be_corrupt(void **state)
 static void an_idle_database_takes_little_room(void **state)
 {
     struct kv_fixture *f = *state;
-    char cmd[160];
+    char cmd[TEMP_DIR_BYTES + 96];
 
     for (unsigned i = 0; i < 5; i++) {
         put(f, "a", "1");

@@ -4,6 +4,7 @@
 #include "common/rand.h"
 #include "meta/meta_local.h"
 #include "meta/place_value.h"
+#include "tests/support/temp_dir.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -21,7 +22,7 @@
 #define CYCLES      20
 #define WRITERS     4
 #define ROUNDS_MAX  4096 /* of one writer in one life */
-#define KILL_AT_MAX 600  /* acknowledgements before the kill */
+#define KILL_AT_MAX 300  /* acknowledgements before the kill */
 
 /* ---- the life that is ended: writers that tell each acknowledgement through a pipe ---- */
 
@@ -227,7 +228,7 @@ static unsigned check_unacknowledged(struct meta_client *meta, unsigned cycle,
 
 static void what_was_acknowledged_survives_a_kill_at_any_moment(void **state)
 {
-    char dir[64] = "/tmp/vs_test_kill.XXXXXX", cmd[128];
+    char dir[TEMP_DIR_BYTES];
     struct meta_local_config config = { .dir = dir, .create = true, .clock = &vs_clock_system };
     struct death d = { .acks = calloc(WRITERS * ROUNDS_MAX, sizeof(*d.acks)) };
     struct meta_client *meta;
@@ -236,7 +237,7 @@ static void what_was_acknowledged_survives_a_kill_at_any_moment(void **state)
 
     (void)state;
     vs_rand_init(&rand, 20240607);
-    assert_non_null(mkdtemp(dir));
+    temp_dir_make(dir);
     config.cluster.b[0] = 1;
     assert_int_equal(meta_local_open(&meta, &config), 0);
     meta_client_stop(meta);
@@ -258,8 +259,7 @@ static void what_was_acknowledged_survives_a_kill_at_any_moment(void **state)
     }
     assert_true(total > CYCLES);
     free(d.acks);
-    snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
-    assert_int_equal(system(cmd), 0);
+    temp_dir_remove(dir);
 }
 
 /* ---- answers ---- */
@@ -386,6 +386,7 @@ int main(int argc, char **argv)
     };
 
     if (argc == 4)
-        return life_main(argv[1], (unsigned)atoi(argv[2]), atoi(argv[3]));
+        return life_main(argv[1], (unsigned)strtoul(argv[2], NULL, 10),
+                         (int)strtol(argv[3], NULL, 10));
     return cmocka_run_group_tests_name("meta_client", tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "meta/acceptor_store.h"
 #include "meta/synced_count.h"
+#include "tests/support/temp_dir.h"
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 #include <cmocka.h>
 
 struct fixture {
-    char dir[64];
+    char dir[TEMP_DIR_BYTES];
     struct vs_io *io;
     struct kv *kv;
     struct vs_id cluster;
@@ -28,8 +29,7 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
 
-    strncpy(f->dir, "/tmp/vs_test_acceptor.XXXXXX", sizeof(f->dir) - 1);
-    assert_non_null(mkdtemp(f->dir));
+    temp_dir_make(f->dir);
     assert_int_equal(vs_io_posix_new(&f->io, f->dir), 0);
     assert_int_equal(kv_mem_new(&f->kv), 0);
     memset(f->cluster.b, 7, sizeof(f->cluster.b));
@@ -42,14 +42,12 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    char cmd[128];
 
     acceptor_store_close(f->store);
     kv_close(f->kv);
     vs_io_free(f->io);
     vs_buf_close(&f->storage);
-    snprintf(cmd, sizeof(cmd), "rm -r %s", f->dir);
-    assert_int_equal(system(cmd), 0);
+    temp_dir_remove(f->dir);
     free(f);
     return 0;
 }

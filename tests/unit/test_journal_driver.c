@@ -1,244 +1,46 @@
 /* From a change to the journal to the namespace: order, group commit, replay, truncation. */
 #include "common/err.h"
-#include "common/list.h"
 #include "common/log.h"
-#include "meta/journal_driver.h"
 #include "meta/ns_entry.h"
 #include "meta/place_value.h"
+#include "tests/support/journal_rig.h"
 #include <fcntl.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-/* A namespace store that counts flushes and can be told to fail. */
-struct spy_kv {
-    struct kv kv;
-    struct kv *below;
-    atomic_uint flushes;
-    atomic_bool fail_writes;
-};
-
-static struct kv *below(struct kv *kv)
-{
-    return vs_container_of(kv, struct spy_kv, kv)->below;
-}
-
-static int spy_get(struct kv *kv, const void *key, size_t key_len, struct vs_buf *ret)
-{
-    return kv_get(below(kv), key, key_len, ret);
-}
-
-static int spy_scan(struct kv *kv, const void *from, size_t from_len, const void *to, size_t to_len,
-                    kv_scan_fn *fn, void *arg)
-{
-    return kv_scan(below(kv), from, from_len, to, to_len, fn, arg);
-}
-
-static int spy_write(struct kv *kv, struct kv_batch *b, bool sync)
-{
-    if (vs_container_of(kv, struct spy_kv, kv)->fail_writes)
-        return -ENOSPC;
-    return kv_write(below(kv), b, sync);
-}
-
-static int spy_flush(struct kv *kv)
-{
-    vs_container_of(kv, struct spy_kv, kv)->flushes++;
-    return kv_flush(below(kv));
-}
-
-static const struct kv_ops spy_ops = {
-    .get = spy_get, .scan = spy_scan, .write = spy_write, .flush = spy_flush
-};
-
-struct fixture {
-    struct kv *acceptor;
-    struct spy_kv ns;
-    struct acceptor_store *store;
-    struct journal_driver *journal;
-};
-
-static void fixture_open(struct fixture *f)
-{
-    assert_int_equal(acceptor_store_open(&f->store, f->acceptor, NULL), 0);
-    assert_int_equal(journal_driver_open(&f->journal, f->store, &f->ns.kv, &vs_clock_system), 0);
-    assert_int_equal(journal_driver_start(f->journal), 0);
-}
-
-static void fixture_close(struct fixture *f)
-{
-    journal_driver_stop(f->journal);
-    acceptor_store_close(f->store);
-    f->journal = NULL;
-    f->store = NULL;
-}
-
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-    struct ns_entry entry = { .kind = NS_E_CLUSTER, .attr = { .mode = S_IFDIR | 0755 } };
-    struct vs_buf bytes = { 0 };
-
-    memset(entry.cluster.b, 5, VS_ID_BYTES);
-    assert_int_equal(kv_mem_new(&f->acceptor), 0);
-    f->ns.kv.ops = &spy_ops;
-    assert_int_equal(kv_mem_new(&f->ns.below), 0);
-    assert_int_equal(ns_entry_encode(&entry, &bytes), 0);
-    assert_int_equal(acceptor_store_create(f->acceptor, &entry.cluster, 1, bytes.data, bytes.len),
-                     0);
-    vs_buf_close(&bytes);
-    fixture_open(f);
-    *state = f;
+    *state = journal_rig_new();
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct fixture *f = *state;
-
-    fixture_close(f);
-    kv_close(f->acceptor);
-    kv_close(f->ns.below);
-    free(f);
+    journal_rig_free(*state);
     return 0;
-}
-
-/* ---- requests that are waited for ---- */
-
-struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    unsigned left; /* under lock */
-};
-
-static void waiter_done(struct meta_req *r)
-{
-    struct waiter *w = r->waiter;
-
-    pthread_mutex_lock(&w->lock);
-    w->left--;
-    pthread_cond_broadcast(&w->wake);
-    pthread_mutex_unlock(&w->lock);
-}
-
-static void waiter_wait(struct waiter *w)
-{
-    pthread_mutex_lock(&w->lock);
-    while (w->left > 0)
-        pthread_cond_wait(&w->wake, &w->lock);
-    pthread_mutex_unlock(&w->lock);
-}
-
-#define WAITER(count)                                                                              \
-    {                                                                                              \
-        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, count                                 \
-    }
-
-static int run(struct fixture *f, struct meta_req *r)
-{
-    struct waiter w = WAITER(1);
-
-    r->done = waiter_done;
-    r->waiter = &w;
-    journal_driver_submit(f->journal, r);
-    waiter_wait(&w);
-    return r->status;
-}
-
-/* The first of `count` fresh inode numbers: a change whose answer depends on all before it. */
-static uint64_t reserve(struct fixture *f, uint64_t count)
-{
-    struct ns_entry entry = { .kind = NS_E_RESERVE, .count = count };
-    struct meta_req r = { .op = META_CHANGE, .entry = &entry };
-
-    assert_int_equal(run(f, &r), 0);
-    return r.answer.first;
-}
-
-static int last_slot_seen(void *arg, uint64_t slot, const uint8_t *entry, size_t entry_len)
-{
-    (void)entry;
-    (void)entry_len;
-    *(uint64_t *)arg = slot;
-    return 0;
-}
-
-static uint64_t last_slot(struct fixture *f)
-{
-    uint64_t slot = 0;
-
-    assert_int_equal(acceptor_slots_scan(f->store, 1, last_slot_seen, &slot), 0);
-    return slot;
-}
-
-static int copy_pair(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
-                     size_t value_len)
-{
-    kv_batch_put(arg, key, key_len, value, value_len);
-    return 0;
-}
-
-static struct kv *copy_kv(struct kv *from)
-{
-    struct kv_batch *b;
-    struct kv *to;
-
-    assert_int_equal(kv_mem_new(&to), 0);
-    assert_int_equal(kv_batch_new(&b), 0);
-    assert_int_equal(kv_scan(from, "", 0, "", 0, copy_pair, b), 0);
-    assert_int_equal(kv_write(to, b, true), 0);
-    kv_batch_free(b);
-    return to;
-}
-
-static int dump_pair(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
-                     size_t value_len)
-{
-    size_t lens[2] = { key_len, value_len };
-
-    assert_int_equal(vs_buf_append(arg, lens, sizeof(lens), 1u << 20), 0);
-    assert_int_equal(vs_buf_append(arg, key, key_len, 1u << 20), 0);
-    assert_int_equal(vs_buf_append(arg, value, value_len, 1u << 20), 0);
-    return 0;
-}
-
-static void same_contents(struct kv *a, struct kv *b)
-{
-    struct vs_buf dump_a = { 0 }, dump_b = { 0 };
-
-    assert_int_equal(kv_scan(a, "", 0, "", 0, dump_pair, &dump_a), 0);
-    assert_int_equal(kv_scan(b, "", 0, "", 0, dump_pair, &dump_b), 0);
-    assert_true(dump_a.len > 0);
-    assert_int_equal(dump_a.len, dump_b.len);
-    assert_memory_equal(dump_a.data, dump_b.data, dump_a.len);
-    vs_buf_close(&dump_a);
-    vs_buf_close(&dump_b);
 }
 
 /* ---- rules ---- */
 
 static void a_new_cluster_begins_with_its_first_entry(void **state)
 {
-    struct fixture *f = *state;
+    struct journal_rig *f = *state;
 
     assert_int_equal(journal_driver_replayed(f->journal), 1);
-    assert_int_equal(last_slot(f), 1);
-    assert_true(reserve(f, 10) >= NS_INO_FIRST);
-    assert_int_equal(last_slot(f), 2);
+    assert_int_equal(journal_rig_last_slot(f), 1);
+    assert_true(journal_rig_reserve(f, 10) >= NS_INO_FIRST);
+    assert_int_equal(journal_rig_last_slot(f), 2);
 }
 
 struct peek {
     struct meta_req req;
-    struct fixture *f;
-    struct waiter w;
+    struct journal_rig *f;
+    struct journal_waiter w;
     uint64_t slot_seen;
 };
 
@@ -246,21 +48,21 @@ static void peek_done(struct meta_req *r)
 {
     struct peek *p = vs_container_of(r, struct peek, req);
 
-    p->slot_seen = last_slot(p->f);
-    waiter_done(r);
+    p->slot_seen = journal_rig_last_slot(p->f);
+    journal_waiter_done(r);
 }
 
 static void a_change_is_in_the_log_before_it_is_answered(void **state)
 {
-    struct fixture *f = *state;
+    struct journal_rig *f = *state;
     struct ns_entry entry = { .kind = NS_E_RESERVE, .count = 1 };
     struct peek p = { .req = { .op = META_CHANGE, .entry = &entry, .done = peek_done },
                       .f = f,
-                      .w = WAITER(1) };
+                      .w = JOURNAL_WAITER(1) };
 
     p.req.waiter = &p.w;
     journal_driver_submit(f->journal, &p.req);
-    waiter_wait(&p.w);
+    journal_waiter_wait(&p.w);
     assert_int_equal(p.slot_seen, 2);
 }
 
@@ -284,7 +86,7 @@ static void gate_done(struct meta_req *r)
     pthread_mutex_unlock(&g->lock);
 }
 
-static void gate_close(struct gate *g, struct fixture *f)
+static void gate_close(struct gate *g, struct journal_rig *f)
 {
     static const struct ns_entry nop = { .kind = NS_E_NOP };
 
@@ -309,10 +111,10 @@ static void gate_open(struct gate *g)
 static void changes_that_wait_together_share_one_sync_and_keep_their_order(void **state)
 {
     enum { COUNT = 100 };
-    struct fixture *f = *state;
+    struct journal_rig *f = *state;
     struct ns_entry entry = { .kind = NS_E_RESERVE, .count = 10 };
     struct meta_req *reqs = calloc(COUNT, sizeof(*reqs));
-    struct waiter w = WAITER(COUNT);
+    struct journal_waiter w = JOURNAL_WAITER(COUNT);
     struct gate gate;
     uint64_t synced;
 
@@ -320,12 +122,12 @@ static void changes_that_wait_together_share_one_sync_and_keep_their_order(void 
     synced = acceptor_synced(f->store);
     for (unsigned i = 0; i < COUNT; i++) {
         reqs[i] = (struct meta_req){
-            .op = META_CHANGE, .entry = &entry, .done = waiter_done, .waiter = &w
+            .op = META_CHANGE, .entry = &entry, .done = journal_waiter_done, .waiter = &w
         };
         journal_driver_submit(f->journal, &reqs[i]);
     }
     gate_open(&gate);
-    waiter_wait(&w);
+    journal_waiter_wait(&w);
     assert_int_equal(acceptor_synced(f->store), synced + 1);
     for (unsigned i = 0; i < COUNT; i++) {
         assert_int_equal(reqs[i].status, 0);
@@ -353,19 +155,21 @@ static struct vs_buf live_value(uint32_t generation)
 
 static void register_writes_share_the_sync_of_changes(void **state)
 {
-    struct fixture *f = *state;
+    struct journal_rig *f = *state;
     struct ns_entry entry = { .kind = NS_E_RESERVE, .count = 10 };
     struct vs_buf value = live_value(1);
     struct meta_reg reg = { .id = vs_id_make(1, 1, 7, VS_ID_CHUNK),
                             .value = value.data,
                             .value_len = value.len };
-    struct waiter w = WAITER(2);
+    struct journal_waiter w = JOURNAL_WAITER(2);
     struct meta_req change = {
-        .op = META_CHANGE, .entry = &entry, .done = waiter_done, .waiter = &w
+        .op = META_CHANGE, .entry = &entry, .done = journal_waiter_done, .waiter = &w
     };
-    struct meta_req create = {
-        .op = META_REG_CREATE, .regs = &reg, .reg_count = 1, .done = waiter_done, .waiter = &w
-    };
+    struct meta_req create = { .op = META_REG_CREATE,
+                               .regs = &reg,
+                               .reg_count = 1,
+                               .done = journal_waiter_done,
+                               .waiter = &w };
     struct vs_buf storage = { 0 };
     struct px_reg stored;
     struct gate gate;
@@ -376,7 +180,7 @@ static void register_writes_share_the_sync_of_changes(void **state)
     journal_driver_submit(f->journal, &create);
     journal_driver_submit(f->journal, &change);
     gate_open(&gate);
-    waiter_wait(&w);
+    journal_waiter_wait(&w);
     assert_int_equal(create.status, 0);
     assert_int_equal(reg.status, 0);
     assert_int_equal(change.status, 0);
@@ -389,48 +193,48 @@ static void register_writes_share_the_sync_of_changes(void **state)
 
 static void an_entry_that_cannot_be_encoded_takes_no_slot(void **state)
 {
-    struct fixture *f = *state;
+    struct journal_rig *f = *state;
     static char name[NS_NAME_BYTES_MAX + 1];
     struct ns_entry entry = {
         .kind = NS_E_UNLINK, .parent = 1, .name = name, .name_len = sizeof(name)
     };
     struct meta_req r = { .op = META_CHANGE, .entry = &entry };
-    uint64_t slot = last_slot(f);
+    uint64_t slot = journal_rig_last_slot(f);
 
     memset(name, 'n', sizeof(name));
-    assert_true(run(f, &r) < 0);
-    assert_int_equal(last_slot(f), slot);
-    reserve(f, 1);
-    assert_int_equal(last_slot(f), slot + 1);
+    assert_true(journal_rig_run(f, &r) < 0);
+    assert_int_equal(journal_rig_last_slot(f), slot);
+    journal_rig_reserve(f, 1);
+    assert_int_equal(journal_rig_last_slot(f), slot + 1);
 }
 
 static void a_refused_change_answers_its_errno_and_is_replayed_as_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct journal_rig *f = *state;
     struct ns_entry entry = { .kind = NS_E_UNLINK, .parent = 1, .name = "none", .name_len = 4 };
     struct meta_req r = { .op = META_CHANGE, .entry = &entry };
     uint64_t first;
 
-    assert_int_equal(run(f, &r), -ENOENT);
-    first = reserve(f, 5);
-    fixture_close(f);
-    fixture_open(f);
+    assert_int_equal(journal_rig_run(f, &r), -ENOENT);
+    first = journal_rig_reserve(f, 5);
+    journal_rig_close(f);
+    journal_rig_open(f);
     assert_int_equal(journal_driver_replayed(f->journal), 0);
-    assert_int_equal(reserve(f, 5), first + 5);
+    assert_int_equal(journal_rig_reserve(f, 5), first + 5);
 }
 
 static void a_session_is_of_this_incarnation(void **state)
 {
-    struct fixture *f = *state;
+    struct journal_rig *f = *state;
     struct ns_entry entry = { .kind = NS_E_SESSION_OPEN, .count = 4 };
     struct meta_req r = { .op = META_CHANGE, .entry = &entry };
     struct vs_buf bytes = { 0 };
     struct ns_entry logged;
     void *ids = NULL;
 
-    fixture_close(f);
-    fixture_open(f);
-    assert_int_equal(run(f, &r), 0);
+    journal_rig_close(f);
+    journal_rig_open(f);
+    assert_int_equal(journal_rig_run(f, &r), 0);
     assert_true(r.answer.session != 0);
     {
         uint8_t key[ACCEPTOR_SLOT_KEY_BYTES];
@@ -438,7 +242,7 @@ static void a_session_is_of_this_incarnation(void **state)
         const uint8_t *e;
         size_t len;
 
-        acceptor_slot_key(last_slot(f), key);
+        acceptor_slot_key(journal_rig_last_slot(f), key);
         assert_int_equal(kv_get(f->acceptor, key, sizeof(key), &bytes), 0);
         assert_int_equal(acceptor_slot_decode(bytes.data, bytes.len, &ballot, &e, &len), 0);
         assert_int_equal(ballot.inc, 2);
@@ -455,15 +259,15 @@ static void a_session_is_of_this_incarnation(void **state)
 static void a_namespace_that_lost_its_tail_is_replayed_to_the_same_state(void **state)
 {
     enum { COUNT = 12 };
-    struct fixture *f = *state;
+    struct journal_rig *f = *state;
     struct kv *old[COUNT], *full;
     uint64_t next = 0;
 
     for (unsigned i = 0; i < COUNT; i++) {
-        old[i] = copy_kv(f->ns.below);
-        next = reserve(f, 3 + i) + 3 + i;
+        old[i] = kv_copy(f->ns.below);
+        next = journal_rig_reserve(f, 3 + i) + 3 + i;
     }
-    fixture_close(f);
+    journal_rig_close(f);
     full = f->ns.below;
     for (unsigned i = 0; i < COUNT; i++) {
         f->ns.below = old[i];
@@ -471,22 +275,22 @@ static void a_namespace_that_lost_its_tail_is_replayed_to_the_same_state(void **
         assert_int_equal(journal_driver_open(&f->journal, f->store, &f->ns.kv, &vs_clock_system),
                          0);
         assert_int_equal(journal_driver_replayed(f->journal), COUNT - i);
-        fixture_close(f); /* never started */
-        same_contents(full, old[i]);
+        journal_rig_close(f); /* never started */
+        kv_expect_same(full, old[i]);
         kv_close(old[i]);
     }
     f->ns.below = full;
-    fixture_open(f);
-    assert_int_equal(reserve(f, 1), next);
+    journal_rig_open(f);
+    assert_int_equal(journal_rig_reserve(f, 1), next);
 }
 
 static void a_journal_behind_its_namespace_is_refused(void **state)
 {
-    struct fixture *f = *state;
-    struct kv *old = copy_kv(f->acceptor), *newer = f->acceptor;
+    struct journal_rig *f = *state;
+    struct kv *old = kv_copy(f->acceptor), *newer = f->acceptor;
 
-    reserve(f, 1);
-    fixture_close(f);
+    journal_rig_reserve(f, 1);
+    journal_rig_close(f);
     f->acceptor = old;
     assert_int_equal(acceptor_store_open(&f->store, f->acceptor, NULL), 0);
     assert_int_equal(journal_driver_open(&f->journal, f->store, &f->ns.kv, &vs_clock_system),
@@ -495,19 +299,19 @@ static void a_journal_behind_its_namespace_is_refused(void **state)
     acceptor_store_close(f->store);
     kv_close(old);
     f->acceptor = newer;
-    fixture_open(f);
+    journal_rig_open(f);
 }
 
 static void a_missing_slot_is_corrupt(void **state)
 {
-    struct fixture *f = *state;
-    struct kv *old = copy_kv(f->ns.below), *full = f->ns.below;
+    struct journal_rig *f = *state;
+    struct kv *old = kv_copy(f->ns.below), *full = f->ns.below;
     struct kv_batch *b;
     uint8_t key[ACCEPTOR_SLOT_KEY_BYTES];
 
     for (unsigned i = 0; i < 3; i++)
-        reserve(f, 1);
-    fixture_close(f);
+        journal_rig_reserve(f, 1);
+    journal_rig_close(f);
     assert_int_equal(kv_batch_new(&b), 0);
     acceptor_slot_key(3, key);
     kv_batch_del(b, key, sizeof(key));
@@ -520,30 +324,30 @@ static void a_missing_slot_is_corrupt(void **state)
     acceptor_store_close(f->store);
     kv_close(old);
     f->ns.below = full;
-    fixture_open(f);
+    journal_rig_open(f);
 }
 
 static void slots_are_dropped_only_behind_a_flush_of_the_namespace(void **state)
 {
-    struct fixture *f = *state;
-    struct kv *ancient = copy_kv(f->ns.below), *full = f->ns.below;
+    struct journal_rig *f = *state;
+    struct kv *ancient = kv_copy(f->ns.below), *full = f->ns.below;
     struct ns_entry entry = { .kind = NS_E_NOP };
     struct meta_req *reqs = calloc(JOURNAL_SLOTS_MAX, sizeof(*reqs));
-    struct waiter w = WAITER(JOURNAL_SLOTS_MAX);
+    struct journal_waiter w = JOURNAL_WAITER(JOURNAL_SLOTS_MAX);
     unsigned flushes = f->ns.flushes;
 
     for (unsigned i = 0; i < JOURNAL_SLOTS_MAX; i++) {
         reqs[i] = (struct meta_req){
-            .op = META_CHANGE, .entry = &entry, .done = waiter_done, .waiter = &w
+            .op = META_CHANGE, .entry = &entry, .done = journal_waiter_done, .waiter = &w
         };
         journal_driver_submit(f->journal, &reqs[i]);
     }
-    waiter_wait(&w);
-    reserve(f, 1);
+    journal_waiter_wait(&w);
+    journal_rig_reserve(f, 1);
     assert_true(f->ns.flushes > flushes);
     assert_true(acceptor_first_slot(f->store) > JOURNAL_SLOTS_MAX - JOURNAL_BATCH_REQUESTS_MAX);
-    assert_true(last_slot(f) - acceptor_first_slot(f->store) >= JOURNAL_SLOTS_KEPT);
-    fixture_close(f);
+    assert_true(journal_rig_last_slot(f) - acceptor_first_slot(f->store) >= JOURNAL_SLOTS_KEPT);
+    journal_rig_close(f);
     /* A namespace older than the first kept slot cannot be brought up to date any more. */
     f->ns.below = ancient;
     assert_int_equal(acceptor_store_open(&f->store, f->acceptor, NULL), 0);
@@ -552,53 +356,53 @@ static void slots_are_dropped_only_behind_a_flush_of_the_namespace(void **state)
     acceptor_store_close(f->store);
     kv_close(ancient);
     f->ns.below = full;
-    fixture_open(f);
+    journal_rig_open(f);
     free(reqs);
 }
 
 static void a_namespace_that_fails_is_left_alone_and_replayed_later(void **state)
 {
-    struct fixture *f = *state;
+    struct journal_rig *f = *state;
     struct ns_entry entry = { .kind = NS_E_RESERVE, .count = 10 };
     struct meta_req r = { .op = META_CHANGE, .entry = &entry };
-    uint64_t first = reserve(f, 10), slot;
+    uint64_t first = journal_rig_reserve(f, 10), slot;
     int quiet = open("/dev/null", O_WRONLY);
 
     vs_log_to_fd(quiet);
     f->ns.fail_writes = true;
-    assert_int_equal(run(f, &r), -EIO);
-    slot = last_slot(f);
+    assert_int_equal(journal_rig_run(f, &r), -EIO);
+    slot = journal_rig_last_slot(f);
     f->ns.fail_writes = false;
-    assert_int_equal(run(f, &r), -EIO); /* still: nothing may be applied any more */
-    assert_int_equal(last_slot(f), slot);
+    assert_int_equal(journal_rig_run(f, &r), -EIO); /* still: nothing may be applied any more */
+    assert_int_equal(journal_rig_last_slot(f), slot);
     vs_log_to_fd(2);
     close(quiet);
-    fixture_close(f);
-    fixture_open(f);
+    journal_rig_close(f);
+    journal_rig_open(f);
     assert_int_equal(journal_driver_replayed(f->journal), 1);
-    assert_int_equal(reserve(f, 10), first + 20);
+    assert_int_equal(journal_rig_reserve(f, 10), first + 20);
 }
 
 static void a_stop_finishes_what_is_queued(void **state)
 {
     enum { COUNT = 50 };
-    struct fixture *f = *state;
+    struct journal_rig *f = *state;
     struct ns_entry entry = { .kind = NS_E_RESERVE, .count = 1 };
     struct meta_req *reqs = calloc(COUNT, sizeof(*reqs));
-    struct waiter w = WAITER(COUNT);
+    struct journal_waiter w = JOURNAL_WAITER(COUNT);
 
     for (unsigned i = 0; i < COUNT; i++) {
         reqs[i] = (struct meta_req){
-            .op = META_CHANGE, .entry = &entry, .done = waiter_done, .waiter = &w
+            .op = META_CHANGE, .entry = &entry, .done = journal_waiter_done, .waiter = &w
         };
         journal_driver_submit(f->journal, &reqs[i]);
     }
-    fixture_close(f);
+    journal_rig_close(f);
     assert_int_equal(w.left, 0);
     for (unsigned i = 0; i < COUNT; i++)
         assert_int_equal(reqs[i].status, 0);
     free(reqs);
-    fixture_open(f);
+    journal_rig_open(f);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "meta/meta_local.h"
 #include "meta/place_value.h"
+#include "tests/support/temp_dir.h"
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,14 +18,15 @@
 #include <cmocka.h>
 
 struct fixture {
-    char dir[64];
+    char home[TEMP_DIR_BYTES];
+    char dir[TEMP_DIR_BYTES + 8];
     struct meta_local_config config;
     struct meta_client *meta;
 };
 
 static void shell(const char *fmt, const char *dir)
 {
-    char cmd[512];
+    char cmd[1024];
 
     snprintf(cmd, sizeof(cmd), fmt, dir, dir, dir, dir);
     assert_int_equal(system(cmd), 0);
@@ -34,9 +36,8 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
 
-    strncpy(f->dir, "/tmp/vs_test_local.XXXXXX", sizeof(f->dir) - 1);
-    assert_non_null(mkdtemp(f->dir));
-    strcat(f->dir, "/meta");
+    temp_dir_make(f->home);
+    snprintf(f->dir, sizeof(f->dir), "%s/meta", f->home);
     f->config = (struct meta_local_config){
         .dir = f->dir, .create = true, .root_uid = 10, .root_gid = 20, .clock = &vs_clock_system
     };
@@ -64,8 +65,8 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     meta_client_stop(f->meta);
-    if (f->dir[0] != '\0')
-        shell("rm -r %s && rmdir $(dirname %s)", f->dir);
+    if (f->home[0] != '\0')
+        temp_dir_remove(f->home);
     free(f);
     return 0;
 }
@@ -158,7 +159,7 @@ static void metadata_that_is_not_there_is_not_made_by_an_open(void **state)
     struct fixture *f = *state;
     struct meta_client *other = NULL;
     struct meta_local_config config = f->config;
-    char dir[96];
+    char dir[TEMP_DIR_BYTES + 16];
     struct stat st;
 
     snprintf(dir, sizeof(dir), "%s/none", f->dir);

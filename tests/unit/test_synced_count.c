@@ -1,6 +1,7 @@
 /* The count of synced batches beside acceptor/. */
 #include "common/err.h"
 #include "meta/synced_count.h"
+#include "tests/support/temp_dir.h"
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 #include <cmocka.h>
 
 struct fixture {
-    char dir[64];
+    char dir[TEMP_DIR_BYTES];
     struct vs_io *io;
     struct vs_id cluster;
 };
@@ -21,8 +22,7 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
 
-    strncpy(f->dir, "/tmp/vs_test_count.XXXXXX", sizeof(f->dir) - 1);
-    assert_non_null(mkdtemp(f->dir));
+    temp_dir_make(f->dir);
     assert_int_equal(vs_io_posix_new(&f->io, f->dir), 0);
     memset(f->cluster.b, 7, sizeof(f->cluster.b));
     *state = f;
@@ -32,11 +32,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    char cmd[128];
 
     vs_io_free(f->io);
-    snprintf(cmd, sizeof(cmd), "rm -r %s", f->dir);
-    assert_int_equal(system(cmd), 0);
+    temp_dir_remove(f->dir);
     free(f);
     return 0;
 }
@@ -55,7 +53,7 @@ static uint64_t reopened(struct fixture *f)
 
 static void damage(struct fixture *f, unsigned slot, size_t at)
 {
-    char path[128];
+    char path[TEMP_DIR_BYTES + 32];
     uint8_t byte;
     int fd;
 
