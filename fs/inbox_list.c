@@ -275,30 +275,43 @@ static int place_find(struct vsfs *fs, const char *path, struct inbox_place *ret
     return -ENAMETOOLONG;
 }
 
+/* Whoever writes it must have closed it. */
+static int publish_closed(struct vsfs *fs, uint64_t ino, const struct inbox_place *p)
+{
+    struct inode *i = inode_get(fs->inodes, ino);
+    bool writers;
+    int r;
+
+    if (i == NULL)
+        return -ENOMEM;
+    pthread_mutex_lock(&i->names);
+    pthread_mutex_lock(&i->lock);
+    writers = i->writers > 0;
+    pthread_mutex_unlock(&i->lock);
+    r = writers ? -EBUSY : inbox_publish_now(fs, ino, p->dir, p->name, p->len, true);
+    pthread_mutex_unlock(&i->names);
+    inode_put(fs->inodes, i);
+    return r;
+}
+
 int inbox_publish(struct vsfs *fs, const char *path)
 {
     struct names_found found;
     struct inbox_place p;
-    bool writers = false;
     int r = place_find(fs, path, &p);
 
     if (r == 0)
         r = names_find(fs, p.dir, p.name, p.len, &found);
     if (r < 0)
         return r;
-    if (found.inode != NULL) {
-        pthread_mutex_lock(&found.inode->lock);
-        writers = found.inode->writers > 0;
-        pthread_mutex_unlock(&found.inode->lock);
-    }
-    if (found.kind == NAMES_STORED && S_ISDIR(found.attr.mode))
-        r = -EISDIR;
-    else if (found.kind == NAMES_PROVISIONAL || writers)
-        r = -EBUSY; /* its writer has not closed it */
-    else if (found.kind == NAMES_STORED)
-        r = inbox_publish_now(fs, found.attr.ino, p.dir, p.name, p.len, true);
-    else
+    if (found.kind == NAMES_PROVISIONAL)
+        r = -EBUSY;
+    else if (found.kind != NAMES_STORED)
         r = -ENOENT;
+    else if (S_ISDIR(found.attr.mode))
+        r = -EISDIR;
+    else
+        r = publish_closed(fs, found.attr.ino, &p);
     names_found_close(fs, &found);
     return r;
 }

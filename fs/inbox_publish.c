@@ -112,27 +112,12 @@ int inbox_publish_now(struct vsfs *fs, uint64_t ino, uint64_t parent, const char
     }
     if (alias)
         inbox_alias_drop(fs, parent, name, len);
-    if (r != -ENOENT)
-        say_failed(fs->inbox, parent, name, len, r);
+    say_failed(fs->inbox, parent, name, len, r);
     inbox_unexpect(fs, ino);
     return r;
 }
 
 /* ---- settle ---- */
-
-static bool inode_has_writers(struct vsfs *fs, uint64_t ino)
-{
-    struct inode *i = inode_find(fs->inodes, ino);
-    bool writers = false;
-
-    if (i != NULL) {
-        pthread_mutex_lock(&i->lock);
-        writers = i->writers > 0;
-        pthread_mutex_unlock(&i->lock);
-    }
-    inode_put(fs->inodes, i);
-    return writers;
-}
 
 static int settle_wait(struct inbox *b, const struct inbox_settle *s)
 {
@@ -156,7 +141,8 @@ static int settle_wait(struct inbox *b, const struct inbox_settle *s)
     return 0;
 }
 
-int inbox_settle(struct vsfs *fs, const struct inbox_settle *s)
+/* Under the names of the inode: nobody renames or publishes it meanwhile. */
+static int settle_locked(struct vsfs *fs, const struct inbox_settle *s, struct inode *i)
 {
     struct meta_req req = {
         .op = META_LOOKUP, .ino = s->parent, .name = s->name, .name_len = s->len
@@ -170,22 +156,39 @@ int inbox_settle(struct vsfs *fs, const struct inbox_settle *s)
     enum inbox_verdict v;
     int r;
 
-    if (!inbox_has_dir(fs->inbox, s->parent))
-        return 0;
     r = meta_call(fs->meta, &req);
-    if (r < 0 || req.attr.ino != s->ino) {
-        inbox_unexpect(fs, s->ino); /* it has another name by now, and somebody saw to that */
-        return r == -ENOENT ? 0 : r;
-    }
-    facts.writers = inode_has_writers(fs, s->ino);
+    if (r == -ENOENT || (r == 0 && req.attr.ino != s->ino))
+        return 0; /* renamed, removed, published: whoever did it saw to the rest */
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&i->lock);
+    facts.writers = i->writers > 0;
+    pthread_mutex_unlock(&i->lock);
     v = inbox_decide(&facts);
     if (v == INBOX_WAIT && s->due)
         v = INBOX_PUBLISH;
     if (v == INBOX_PUBLISH)
         return inbox_publish_now(fs, s->ino, s->parent, s->name, s->len, s->alias);
-    if (!facts.writers || s->named)
-        inbox_unexpect(fs, s->ino);
+    if (!facts.writers || (req.attr.flags & NS_F_FLUSHED) == 0)
+        inbox_unexpect(fs, s->ino); /* else its release is on the way */
     return v == INBOX_WAIT ? settle_wait(fs->inbox, s) : 0;
+}
+
+int inbox_settle(struct vsfs *fs, const struct inbox_settle *s)
+{
+    struct inode *i;
+    int r;
+
+    if (!inbox_has_dir(fs->inbox, s->parent))
+        return 0;
+    i = inode_get(fs->inodes, s->ino);
+    if (i == NULL)
+        return -ENOMEM;
+    pthread_mutex_lock(&i->names);
+    r = settle_locked(fs, s, i);
+    pthread_mutex_unlock(&i->names);
+    inode_put(fs->inodes, i);
+    return r;
 }
 
 void inbox_released(struct vsfs *fs, struct inode *i)

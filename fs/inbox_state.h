@@ -134,7 +134,7 @@ struct inbox_settle {
     bool named, due, alias;
 };
 int inbox_settle(struct vsfs *fs, const struct inbox_settle *s);
-/* Publish it whatever it is. */
+/* Publish it whatever it is. Under the `names` of its inode. */
 int inbox_publish_now(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name, size_t len,
                       bool alias);
 

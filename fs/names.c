@@ -61,7 +61,7 @@ int names_find(struct vsfs *fs, uint64_t parent, const char *name, size_t len,
 void names_found_close(struct vsfs *fs, struct names_found *f)
 {
     inode_put(fs->inodes, f->inode);
-    *f = (struct names_found){ 0 };
+    f->inode = NULL;
 }
 
 void names_seen(struct inode *i, uint64_t parent, const char *name, size_t len)
@@ -345,8 +345,10 @@ int names_unlink_stored(struct vsfs *fs, uint64_t ino, uint64_t parent, const ch
     if (i != NULL)
         pthread_mutex_lock(&i->names); /* not while it is committed under this name */
     r = vsfs_change(fs, &e, &answer);
-    if (r == 0)
+    if (r == 0) {
         names_lost(fs, &answer.replaced);
+        inbox_unexpect(fs, answer.replaced.ino);
+    }
     if (i != NULL)
         pthread_mutex_unlock(&i->names);
     inode_put(fs->inodes, i);

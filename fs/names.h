@@ -20,7 +20,7 @@ struct names_caller {
 
 enum names_kind { NAMES_NONE, NAMES_STORED, NAMES_PROVISIONAL, NAMES_ALIAS };
 
-/* What a name stands for. Close it with names_found_close(). */
+/* What a name stands for. names_found_close() gives the reference back; the rest stays readable. */
 struct names_found {
     enum names_kind kind;
     struct ns_attr attr; /* STORED */
