@@ -34,6 +34,7 @@ struct collect {
     pthread_cond_t idle;
     /* under lock */
     bool is_woken, is_running, is_stopping;
+    int pass_err;           /* of the newest pass; 0 */
     uint64_t audits;        /* bit i: entry i is to be asked about */
     enum collect_pass pass; /* written by the job alone */
 
@@ -129,13 +130,14 @@ static int collect_page(struct collect *c, enum collect_pass pass)
 
 /* ---- the job ---- */
 
-static void collect_set_pass(struct collect *c, enum collect_pass pass)
+static void collect_set_pass(struct collect *c, enum collect_pass pass, int err)
 {
     VS_LOCK_SCOPE(&c->lock);
 
     if (pass == PASS_RELEASED)
         c->is_woken = false; /* whatever is released from now on wakes again */
     c->pass = pass;
+    c->pass_err = err;
     memset(&c->after, 0, sizeof(c->after));
 }
 
@@ -144,14 +146,14 @@ static void collect_released_step(struct collect *c)
     int r;
 
     if (c->pass == PASS_NONE)
-        collect_set_pass(c, PASS_RELEASED);
+        collect_set_pass(c, PASS_RELEASED, 0);
     r = collect_page(c, c->pass);
     if (r > 0)
         return;
     if (r < 0)
         vs_warn("collecting what was removed: %s -> tried again after the next removal",
                 vs_err_text(r));
-    collect_set_pass(c, r == 0 && c->pass == PASS_RELEASED ? PASS_WHOLE : PASS_NONE);
+    collect_set_pass(c, r == 0 && c->pass == PASS_RELEASED ? PASS_WHOLE : PASS_NONE, r);
 }
 
 static void collect_audit_next(struct collect *c)
@@ -313,9 +315,10 @@ int collect_drain(struct collect *c, int64_t timeout_ns)
         pthread_mutex_lock(&c->lock);
         while (in_time && (c->is_woken || c->pass != PASS_NONE))
             in_time = collect_wait(c, deadline_ns);
+        r = c->pass_err;
         pthread_mutex_unlock(&c->lock);
-        if (!in_time)
-            return -ETIMEDOUT;
+        if (!in_time || r < 0)
+            return r < 0 ? r : -ETIMEDOUT;
         r = meta_call(c->env.meta, &stats);
         if (r < 0 || stats.stats.released_waiting == 0)
             return r;

@@ -7,7 +7,8 @@
  * written first). Brake: when more than 1 % of a store's fragments (and more than 1000) would go in
  * one audit, it removes nothing and says so.
  *
- * Driver with one job at a time on `exec`; woken by collect_wake(). */
+ * Driver with one job at a time on `exec`, whose jobs block: neither the stores nor the metadata
+ * may need its threads. Woken by collect_wake(). */
 #ifndef VS_META_COLLECT_H
 #define VS_META_COLLECT_H
 
@@ -25,7 +26,8 @@ void collect_wake(struct collect *c);
 int collect_at_start(struct collect *c);
 /* Ask about every fragment on entry `i` of the set. Runs in the background. */
 void collect_audit(struct collect *c, unsigned i);
-/* Wait until nothing is released and not collected. Tests, clean stops. -ETIMEDOUT */
+/* Wait until nothing is released and not collected. Tests, clean stops. -ETIMEDOUT; or what a pass
+ * failed with. */
 int collect_drain(struct collect *c, int64_t timeout_ns);
 void collect_stop(struct collect *c);
 

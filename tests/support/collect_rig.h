@@ -15,6 +15,7 @@ struct collect_rig {
     struct meta_client *meta;
     struct collect *collect;
     uint64_t session, next_seq; /* of the newest session: its number, its next unused id */
+    bool spoil_segments;        /* files from now on have a segment that cannot be decoded */
 };
 
 struct collect_rig *crig_new(void);

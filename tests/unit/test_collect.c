@@ -1,4 +1,5 @@
 /* What the collector removes once it is released, and what it leaves. */
+#include "common/clock.h"
 #include "common/err.h"
 #include "meta/place_value.h"
 #include "node/store_mem.h"
@@ -107,6 +108,24 @@ static void a_segment_that_goes_alone_leaves_its_chunks(void **state)
     assert_int_equal(crig_reg_state(f, &file.chunks[0]), PLACE_LIVE);
 }
 
+/* What it named cannot be known any more: forgetting it would leave the chunks for ever. */
+static void a_segment_that_cannot_be_read_stays(void **state)
+{
+    struct collect_rig *f = *state;
+    struct rig_file file;
+    struct ns_entry forget = { .kind = NS_E_FORGET };
+
+    f->spoil_segments = true;
+    crig_put_file(f, &file, 2);
+    crig_unlink_film(f);
+    forget.ino = file.ino;
+    assert_int_equal(crig_change(f, &forget, NULL), 0);
+    assert_int_equal(collect_drain(f->collect, 100 * VS_NS_PER_MS), -ETIMEDOUT);
+    assert_int_equal(crig_released_waiting(f), 1);
+    assert_int_equal(crig_reg_state(f, &file.segment), PLACE_SEGMENT);
+    assert_true(crig_has_chunk(f, &file.chunks[0], 1));
+}
+
 static void more_than_a_page_is_collected(void **state)
 {
     struct collect_rig *f = *state;
@@ -195,6 +214,7 @@ int main(void)
         TEST(fragments_of_every_generation_go_with_their_chunk),
         TEST(a_removed_file_goes_with_all_its_chunks),
         TEST(a_segment_that_goes_alone_leaves_its_chunks),
+        TEST(a_segment_that_cannot_be_read_stays),
         TEST(more_than_a_page_is_collected),
         TEST(a_store_that_is_down_is_asked_later),
         TEST(a_start_aborts_sessions_and_forgets_orphans),

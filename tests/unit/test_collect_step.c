@@ -107,8 +107,8 @@ static void ids_far_apart_lose_exactly_their_own_fragments(void **state)
 {
     struct collect_rig *f = *state;
     struct collect_env env = { f->meta, &f->set };
-    struct vs_id all[600], ids[3];
-    bool gone[3];
+    struct vs_id all[600], ids[4];
+    bool gone[4];
 
     crig_open_session(f, 600);
     for (unsigned i = 0; i < 600; i++) {
@@ -117,10 +117,12 @@ static void ids_far_apart_lose_exactly_their_own_fragments(void **state)
     }
     ids[0] = all[3];
     ids[1] = all[4];
-    ids[2] = all[555];
-    assert_int_equal(collect_remove(&env, ids, 3, gone), 0);
+    ids[2] = all[300];
+    ids[3] = all[555];
+    assert_int_equal(collect_remove(&env, ids, 4, gone), 0);
     for (unsigned i = 0; i < 600; i++)
-        assert_int_equal(crig_has_frag(f, 1, &all[i], 0, 1), i != 3 && i != 4 && i != 555);
+        assert_int_equal(crig_has_frag(f, 1, &all[i], 0, 1),
+                         i != 3 && i != 4 && i != 300 && i != 555);
 }
 
 static void a_store_that_is_down_does_not_hold_up_the_others(void **state)
