@@ -111,7 +111,6 @@ void upload_free(struct upload *u)
     if (!u->flushed || u->status < 0)
         give_up_placed_locked(u);
     vs_list_del(&u->link);
-    upload_promise_end_locked(u);
     upload_room_end_locked(u, -ECANCELED);
     u->freed = true;
     while ((c = vs_list_first(&u->live, struct up_chunk, of_upload)) != NULL)
@@ -160,13 +159,6 @@ void upload_room_end_locked(struct upload *u, int status)
     vs_exec_submit(u->env->exec, &room->job);
 }
 
-void upload_promise_end_locked(struct upload *u)
-{
-    if (u->promised)
-        u->env->promised -= UPLOAD_PROMISE_BYTES;
-    u->promised = false;
-}
-
 static uint64_t held(const struct upload *u)
 {
     return u->end - u->window_from;
@@ -212,7 +204,6 @@ int upload_append(struct upload *u, const void *bytes, size_t len, struct upload
     VS_LOCK_SCOPE(&env->lock);
 
     VS_ASSERT(u->flush == NULL && u->room == NULL);
-    upload_promise_end_locked(u);
     while (len > 0) {
         int64_t n = append_some_locked(u, at, len);
 
@@ -248,7 +239,6 @@ int upload_hole(struct upload *u, uint64_t bytes)
     VS_LOCK_SCOPE(&u->env->lock);
 
     VS_ASSERT(u->flush == NULL && u->room == NULL);
-    upload_promise_end_locked(u);
     if (u->status == 0 && bytes > 0) {
         upload_cut_rest_locked(u);
         r = u->status == 0 ? hole_entry_locked(u, bytes) : u->status;

@@ -110,25 +110,23 @@ static void cut_fullest_locked(struct upload_env *env)
         upload_cut_here_locked(fullest);
 }
 
+/* With nothing on its way and room left, all may go: nobody else would call them later. */
 void upload_rooms_locked(struct upload_env *env)
 {
-    bool idle = env->chunks == 0;
-    bool waiting = false;
+    bool idle = env->chunks == 0, waiting = false;
+    uint64_t expected = 0;
     struct vs_list *pos, *tmp;
 
     vs_list_for_each (pos, tmp, &env->rooms) {
         struct upload *u = vs_container_of(pos, struct upload, room_link);
-        uint64_t promised = idle ? 0 : env->promised;
 
         if (u->cut.lagging)
             continue;
-        if (!um_has_room(env->used + promised, env->budget, idle)) {
-            waiting = true;
+        waiting = !um_has_room(env->used + expected, env->budget, idle);
+        if (waiting)
             break;
-        }
-        idle = false; /* one at a time then */
-        u->promised = true;
-        env->promised += UPLOAD_PROMISE_BYTES;
+        if (!idle)
+            expected += UPLOAD_APPEND_BYTES;
         upload_room_end_locked(u, 0);
     }
     if (waiting && idle)

@@ -19,7 +19,7 @@ _Static_assert(UM_STORES_MAX >= STORE_SET_MAX, "a mask holds a set");
 _Static_assert(UM_SILENT_MS == UPLOAD_PUT_TIMEOUT_MS, "one time-out");
 
 #define UPLOAD_SLOTS_MAX       24         /* chunks being coded and put at once */
-#define UPLOAD_PROMISE_BYTES   (1u << 20) /* a writer let go is expected to bring */
+#define UPLOAD_APPEND_BYTES    (1u << 20) /* a writer that is let go brings about so much */
 #define UPLOAD_REG_BATCHES_MAX 4          /* register requests in flight */
 #define UPLOAD_REG_BATCH_MAX   256        /* chunks in one */
 #define UPLOAD_WATCH_MS        250        /* how often silent stores are looked for */
@@ -50,7 +50,6 @@ struct upload_env {
     struct vs_list rooms;   /* uploads whose writer waits for the budget, longest first */
     struct vs_list queued;  /* chunks that wait for a slot */
     unsigned slots;         /* taken */
-    uint64_t promised;      /* to writers that were let go and have not come back yet */
     unsigned chunks;        /* that hold memory */
     struct vs_list putting; /* chunks, for the watch */
     struct vs_job watch_job;

@@ -106,7 +106,6 @@ void upload_flush(struct upload *u, struct upload_flush *f)
 
     VS_ASSERT(u->flush == NULL && !u->freed);
     *f = (struct upload_flush){ .done = done };
-    upload_promise_end_locked(u);
     u->flush = f;
     upload_settle_locked(u);
 }

@@ -35,7 +35,6 @@ struct upload {
     int status;          /* sticky */
     bool appending;      /* its writer is copying into the window, outside the lock */
     bool freed, flushed, inlined, rest_cut;
-    bool promised; /* its part of env->promised */
     unsigned busy; /* jobs that use it; the last one frees a freed upload */
     uint64_t end;
     struct vs_list window; /* pieces behind the last cut */
@@ -78,7 +77,6 @@ struct upload {
 /* ---- upload.c ---- */
 /* Let the writer that waits go on (0), or tell it why not. */
 void upload_room_end_locked(struct upload *u, int status);
-void upload_promise_end_locked(struct upload *u);
 void upload_fail_locked(struct upload *u, int status);
 /* Something of the upload came to its end: finish its flush, if all did. */
 void upload_settle_locked(struct upload *u);

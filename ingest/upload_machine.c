@@ -120,8 +120,8 @@ static int place_on(const struct um_store *stores, unsigned count, uint64_t turn
             break;
         usable = kept;
     }
-    if (usable < reachable && (red.kind == VS_RED_NONE || red.k < 2) &&
-        (whole.kind != VS_RED_REPLICATE || red.kind == VS_RED_NONE) && whole.kind != VS_RED_NONE)
+    /* Want of space may cost a step, but not lead from coding to copies: they take more of it. */
+    if (usable < reachable && (whole.k > 1 ? red.k < 2 : whole.k > red.k))
         return -ENOSPC;
     if (red.kind == VS_RED_NONE)
         return -EIO;
