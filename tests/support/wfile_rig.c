@@ -69,6 +69,33 @@ void rig_close(struct rig *r)
     temp_dir_remove(r->dir);
 }
 
+int rig_setup(void **state)
+{
+    struct rig *r = calloc(1, sizeof(*r));
+
+    assert_non_null(r);
+    rig_open(r);
+    r->bytes = malloc(RIG_BYTES);
+    r->other = malloc(RIG_BYTES);
+    assert_true(r->bytes != NULL && r->other != NULL);
+    rig_fill(r->bytes, RIG_BYTES, 1);
+    rig_fill(r->other, RIG_BYTES, 2);
+    *state = r;
+    return 0;
+}
+
+int rig_teardown(void **state)
+{
+    struct rig *r = *state;
+
+    assert_int_equal(r->fs.staging_used, 0);
+    rig_close(r);
+    free(r->bytes);
+    free(r->other);
+    free(r);
+    return 0;
+}
+
 /* ---- names ---- */
 
 struct inode *rig_create(struct rig *r, uint64_t parent, const char *name)
@@ -161,6 +188,24 @@ int rig_write(struct rig *r, struct inode *i, uint64_t offset, const void *bytes
     return room.room.status;
 }
 
+void rig_write_all(struct rig *r, struct inode *i, uint64_t offset, const uint8_t *bytes,
+                   size_t len)
+{
+    for (size_t done = 0; done < len; done += READ_OP_BYTES_MAX) {
+        size_t n = len - done < READ_OP_BYTES_MAX ? len - done : READ_OP_BYTES_MAX;
+
+        assert_int_equal(rig_write(r, i, offset + done, bytes + done, n), 0);
+    }
+}
+
+void rig_store(struct rig *r, uint64_t parent, const char *name, const uint8_t *bytes, size_t len)
+{
+    struct inode *i = rig_create(r, parent, name);
+
+    rig_write_all(r, i, 0, bytes, len);
+    assert_int_equal(rig_release(r, i), 0);
+}
+
 struct rig_op {
     struct read_op op;
     struct waiter waiter;
@@ -232,6 +277,39 @@ void rig_check(struct rig *r, struct inode *i, const uint8_t *bytes, size_t len)
     for (size_t k = 0; k < len; k++)
         if (got[k] != bytes[k])
             fail_msg("byte %zu of %zu is %02x, not %02x", k, len, got[k], bytes[k]);
+}
+
+struct ns_attr rig_stored_attr(struct rig *r, uint64_t parent, const char *name)
+{
+    struct meta_req req = { .op = META_LOOKUP, .ino = parent, .name = name };
+
+    req.name_len = strlen(name);
+    assert_int_equal(meta_call(r->fs.meta, &req), 0);
+    return req.attr;
+}
+
+size_t rig_chunk_count(struct rig *r, uint64_t ino)
+{
+    struct mf_chunk *chunks;
+    struct content *c;
+    size_t n;
+
+    assert_int_equal(content_load_wait(r->fs.meta, ino, &c, NULL), 0);
+    assert_int_equal(c->kind, NS_CONTENT_CHUNKS);
+    assert_int_equal(content_chunks_wait(c, &chunks, &n), 0);
+    free(chunks);
+    content_put(c);
+    return n;
+}
+
+void rig_check_stored(struct rig *r, const char *name, const uint8_t *bytes, size_t len)
+{
+    struct inode *i = rig_find(r, NS_INO_ROOT, name);
+
+    assert_non_null(i);
+    assert_null(i->wfile);
+    rig_check(r, i, bytes, len);
+    rig_put(r, i);
 }
 
 void rig_stores_down(struct rig *r, unsigned count, bool down)
