@@ -132,9 +132,14 @@ int file_info_load(struct vsfs *fs, uint64_t ino, unsigned want, struct file_inf
         ret->head = c->head; /* lent until the content goes: copied below */
         ret->head.segments = NULL;
         ret->head.segment_count = 0;
-        ret->head_there = true;
+        ret->has_sha = c->head.has_sha;
+        memcpy(ret->sha256, c->head.sha256, sizeof(ret->sha256));
         if (want != 0)
             r = content_chunks_wait(c, &ret->chunks, &ret->chunk_count);
+    }
+    if (r == 0 && c->kind != NS_CONTENT_CHUNKS) {
+        ret->has_sha = true;
+        vs_sha256(c->inline_bytes, (size_t)c->size, ret->sha256);
     }
     content_put(c);
     if (r == 0 && (want & FILE_INFO_PLACES) != 0)
@@ -199,8 +204,8 @@ struct vs_json *file_info_json(struct vsfs *fs, const struct file_info *i)
     } else {
         vs_json_set_null(j, "container");
     }
-    if (i->head_there && i->head.has_sha) {
-        vs_hex(i->head.sha256, VS_SHA256_BYTES, sha);
+    if (i->has_sha) {
+        vs_hex(i->sha256, VS_SHA256_BYTES, sha);
         vs_json_set_text(j, "sha256", sha);
     } else {
         vs_json_set_null(j, "sha256");

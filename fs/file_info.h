@@ -17,7 +17,9 @@ enum file_info_want {
 struct file_info {
     struct ns_attr attr;
     bool uploading; /* something is written and not committed */
-    bool head_there, media_there;
+    bool media_there;
+    bool has_sha; /* of the whole file */
+    uint8_t sha256[VS_SHA256_BYTES];
     struct mf_head head;
     struct mf_media media;
     struct mf_chunk *chunks; /* holes included */

@@ -40,9 +40,9 @@ static int xattr_sha256(struct vsfs *fs, const struct file_info *i, struct vs_bu
     char hex[2 * VS_SHA256_BYTES + 1];
 
     (void)fs;
-    if (!i->head_there || !i->head.has_sha)
+    if (!i->has_sha)
         return -ENODATA;
-    vs_hex(i->head.sha256, VS_SHA256_BYTES, hex);
+    vs_hex(i->sha256, VS_SHA256_BYTES, hex);
     return xattr_text(ret, hex);
 }
 
