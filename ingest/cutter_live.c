@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "ingest/box_scan.h"
+#include "ingest/cut_plan.h"
 #include "ingest/cutter_impl.h"
 #include <fcntl.h>
 #include <poll.h>
@@ -171,7 +172,7 @@ static void live_report(struct cutter_live *l, uint64_t offset, uint32_t time_ms
     VS_LOCK_SCOPE(&l->call);
     if (!l->silent)
         l->fn(l->arg, offset, time_ms, parsed);
-    if (offset == UINT64_MAX && parsed == UINT64_MAX)
+    if (offset == UINT64_MAX)
         l->silent = true;
 }
 
@@ -212,7 +213,7 @@ static int live_message(struct cutter_live *l, const struct cutter_header *h, co
         l->any = true;
         l->last_offset = m.offset;
     }
-    live_report(l, m.offset, m.time_ms, m.parsed);
+    live_report(l, m.offset != UINT64_MAX ? m.offset : CUT_NO_KEYFRAME, m.time_ms, m.parsed);
     return 0;
 }
 

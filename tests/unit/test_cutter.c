@@ -3,6 +3,7 @@
  * The test program is its own child (--cutter). Videos are made with ffmpeg. */
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "ingest/cut_plan.h"
 #include "ingest/cutter.h"
 #include "tests/support/temp_dir.h"
 #include <fcntl.h>
@@ -42,7 +43,8 @@ struct seen {
     pthread_cond_t cond;
     struct cutter_keyframe at[SEEN_MAX];
     size_t count;
-    unsigned overs;
+    unsigned overs, progress;
+    uint64_t parsed;
 };
 
 static void on_keyframe(void *arg, uint64_t offset, uint32_t time_ms, uint64_t parsed)
@@ -50,10 +52,15 @@ static void on_keyframe(void *arg, uint64_t offset, uint32_t time_ms, uint64_t p
     struct seen *s = arg;
 
     VS_LOCK_SCOPE(&s->lock);
-    if (offset == UINT64_MAX && parsed == UINT64_MAX) {
+    assert_true(s->overs == 0);
+    if (offset == UINT64_MAX) {
         s->overs++;
         pthread_cond_signal(&s->cond);
-    } else if (offset != UINT64_MAX && s->count < SEEN_MAX) {
+    } else if (offset == CUT_NO_KEYFRAME) {
+        assert_true(parsed >= s->parsed);
+        s->parsed = parsed;
+        s->progress++;
+    } else if (s->count < SEEN_MAX) {
         s->at[s->count++] = (struct cutter_keyframe){ offset, time_ms };
     }
 }
