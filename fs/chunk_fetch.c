@@ -306,7 +306,8 @@ static void chunk_fetch_advance(struct chunk_fetch *f)
         r = fetch_part_rebuild(f, p);
         if (!fetch_settled(f))
             return; /* the last answer goes on */
-        if (r == -VS_ELOST && f->place_cached) {
+        if (r == -VS_ELOST && !f->place_checked) { /* it may have changed since it was read */
+            f->place_checked = true;
             fetch_parts_free(f);
             place_cache_forget(f->env->places, &f->chunk.id);
             chunk_fetch_read_place(f);
@@ -425,7 +426,6 @@ static void fetch_place_read(struct meta_req *req)
 
 static void chunk_fetch_read_place(struct chunk_fetch *f)
 {
-    f->place_cached = false;
     vs_buf_close(&f->reg.current);
     f->reg = (struct meta_reg){ .id = f->chunk.id };
     f->req = (struct meta_req){
@@ -442,8 +442,7 @@ void chunk_fetch_start(struct chunk_fetch *f)
     VS_ASSERT(f->bytes > 0 && f->offset + (uint64_t)f->bytes <= f->chunk.bytes);
     pthread_mutex_init(&f->lock, NULL);
     vs_list_init(&f->parts);
-    f->place_cached = place_cache_get(f->env->places, &f->chunk.id, &f->place);
-    if (!f->place_cached)
+    if (!place_cache_get(f->env->places, &f->chunk.id, &f->place))
         chunk_fetch_read_place(f);
     else
         chunk_fetch_ask(f); /* a store answers, or the placement is read anew: never inside */

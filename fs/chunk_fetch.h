@@ -47,7 +47,7 @@ struct chunk_fetch {
     /* private from here */
     pthread_mutex_t lock;
     struct place_value place;
-    bool place_cached;
+    bool place_checked;
     uint32_t frag_bytes;
     int short_of; /* 0, or why not all parts could be asked for */
     struct vs_list parts;

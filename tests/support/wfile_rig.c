@@ -5,6 +5,7 @@
 #include "fs/inode_table.h"
 #include "fs/waiter.h"
 #include "meta/meta_local.h"
+#include "meta/place_value.h"
 #include "node/store_mem.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -42,13 +43,14 @@ void rig_open(struct rig *r)
         fs->stores.entries[n].name[0] = (char)('1' + n);
         atomic_store(&fs->stores.entries[n].store, r->mem[n]);
     }
-    assert_int_equal(chunk_reader_new(&fs->reader, &fs->stores, fs->meta, fs->exec, 32u << 20), 0);
+    assert_int_equal(chunk_reader_new(&fs->reader, &fs->stores, fs->meta, fs->exec, 2u << 20), 0);
     uploads = (struct upload_env_config){ .stores = &fs->stores,
                                           .meta = fs->meta,
                                           .exec = fs->exec,
                                           .budget_bytes = 64u << 20,
                                           .clock = fs->clock };
     assert_int_equal(upload_env_new(&fs->uploads, &uploads), 0);
+    assert_int_equal(collect_start(&fs->collect, fs->meta, &fs->stores, fs->ops), 0);
     assert_int_equal(inode_table_new(&fs->inodes, fs), 0);
 }
 
@@ -57,6 +59,7 @@ void rig_close(struct rig *r)
     struct vsfs *fs = &r->fs;
 
     rig_stores_down(r, RIG_STORES, false);
+    collect_stop(fs->collect);
     vs_exec_stop(fs->ops);
     upload_env_free(fs->uploads);
     inode_table_free(fs->inodes);
@@ -382,25 +385,52 @@ static void rig_scan(struct rig *r, enum meta_scan scan, struct rig_ids *ret)
     } while (req.scan_count == 64);
 }
 
+static bool rig_is_tomb(struct rig *r, const struct vs_id *id)
+{
+    struct meta_reg reg = { .id = *id };
+    struct meta_req req = { .op = META_REG_READ, .regs = &reg, .reg_count = 1 };
+    bool tomb;
+
+    assert_int_equal(meta_call(r->fs.meta, &req), 0);
+    assert_int_equal(reg.status, 0);
+    tomb = reg.current.len > 0 && reg.current.data[0] == PLACE_TOMB;
+    vs_buf_close(&reg.current);
+    return tomb;
+}
+
+static uint64_t rig_fragments(struct rig *r)
+{
+    struct store_health health;
+    uint64_t sum = 0;
+
+    for (unsigned n = 0; n < RIG_STORES; n++) {
+        chunk_store_health(r->mem[n], &health);
+        sum += health.fragments;
+    }
+    return sum;
+}
+
 void rig_check_no_leak(struct rig *r)
 {
-    static struct rig_ids used, released, all;
+    static struct rig_ids used, all;
     struct ns_dirent entries[64];
     struct meta_req req = {
         .op = META_READDIR, .ino = NS_INO_ROOT, .dirents = entries, .dirents_max = 64
     };
+    uint64_t chunks = 0;
 
-    used.count = released.count = all.count = 0;
+    assert_int_equal(collect_drain(r->fs.collect, 10 * VS_NS_PER_S), 0);
+    used.count = all.count = 0;
     assert_int_equal(meta_call(r->fs.meta, &req), 0);
     for (uint32_t k = 0; k < req.dirents_count; k++)
         if (S_ISREG(entries[k].attr.mode))
             rig_used_by(r, entries[k].attr.ino, &used);
-    rig_scan(r, META_SCAN_RELEASED, &released);
     rig_scan(r, META_SCAN_REGISTERS, &all);
     for (size_t k = 0; k < used.count; k++) {
-        assert_false(rig_ids_has(&released, &used.id[k]));
         assert_true(rig_ids_has(&all, &used.id[k]));
+        chunks += vs_id_type(&used.id[k]) == VS_ID_CHUNK;
     }
     for (size_t k = 0; k < all.count; k++)
-        assert_true(rig_ids_has(&used, &all.id[k]) || rig_ids_has(&released, &all.id[k]));
+        assert_int_equal(rig_ids_has(&used, &all.id[k]), !rig_is_tomb(r, &all.id[k]));
+    assert_true(rig_fragments(r) <= chunks * RIG_STORES);
 }

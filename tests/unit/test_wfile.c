@@ -1,4 +1,5 @@
 /* Rules of the write state: when a file is created, what the inbox is told, who may look while. */
+#include "common/cleanup.h"
 #include "common/rand.h"
 #include "tests/support/wfile_rig.h"
 #include <errno.h>
@@ -261,6 +262,99 @@ static void readers_see_what_was_written_while_commits_go_on(void **state)
     rig_check_no_leak(r);
 }
 
+/* ---- a store that answers late ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t came;
+    struct {
+        struct chunk_store *inner;
+        struct store_get *get;
+    } held[8];
+    unsigned count;
+} late = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, { { NULL, NULL } }, 0 };
+
+struct late_store {
+    struct chunk_store store;
+    struct chunk_store *inner;
+};
+
+static void late_get(struct chunk_store *s, struct store_get *g)
+{
+    VS_LOCK_SCOPE(&late.lock);
+    assert_true(late.count < 8);
+    late.held[late.count].inner = vs_container_of(s, struct late_store, store)->inner;
+    late.held[late.count++].get = g;
+    pthread_cond_signal(&late.came);
+}
+
+static void late_put(struct chunk_store *s, struct store_put *p)
+{
+    chunk_store_put(vs_container_of(s, struct late_store, store)->inner, p);
+}
+
+static void late_del(struct chunk_store *s, struct store_del *d)
+{
+    chunk_store_del(vs_container_of(s, struct late_store, store)->inner, d);
+}
+
+static void late_health(struct chunk_store *s, struct store_health *ret)
+{
+    chunk_store_health(vs_container_of(s, struct late_store, store)->inner, ret);
+}
+
+static const struct chunk_store_ops late_ops = {
+    .put = late_put, .get = late_get, .del = late_del, .health = late_health
+};
+
+static void *late_reader(void *arg)
+{
+    static uint8_t got[1000];
+    struct shared *s = arg;
+
+    memset(got, 1, sizeof(got));
+    if (rig_read(s->rig, s->i, MIB, got, sizeof(got)) != sizeof(got))
+        return NULL;
+    return got;
+}
+
+/* The chunk is released, collected and gone before the store looks for it. */
+static void a_read_that_loses_its_chunk_to_a_commit_is_answered_from_the_new_version(void **state)
+{
+    struct rig *r = *state;
+    static struct late_store stores[RIG_STORES];
+    static const uint8_t zeros[1000];
+    struct shared s = { .rig = r };
+    pthread_t reader;
+    void *got;
+
+    rig_store(r, NS_INO_ROOT, NAME, r->bytes, 5 * MIB);
+    s.i = rig_open_file(r, NS_INO_ROOT, NAME, false);
+    assert_int_equal(wfile_truncate(&r->fs, s.i, 6 * MIB), 0);
+    for (unsigned n = 0; n < RIG_STORES; n++) {
+        stores[n] = (struct late_store){ { &late_ops }, r->mem[n] };
+        atomic_store(&r->fs.stores.entries[n].store, &stores[n].store);
+    }
+    assert_int_equal(pthread_create(&reader, NULL, late_reader, &s), 0);
+    {
+        VS_LOCK_SCOPE(&late.lock);
+        while (late.count == 0)
+            pthread_cond_wait(&late.came, &late.lock);
+    }
+    for (unsigned n = 0; n < RIG_STORES; n++)
+        atomic_store(&r->fs.stores.entries[n].store, r->mem[n]);
+    assert_int_equal(
+        wfile_fallocate(&r->fs, s.i, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4 * MIB), 0);
+    assert_int_equal(wfile_flush(&r->fs, s.i, WFILE_FSYNC), 0);
+    assert_int_equal(collect_drain(r->fs.collect, 10 * VS_NS_PER_S), 0);
+    for (unsigned k = 0; k < late.count; k++)
+        chunk_store_get(late.held[k].inner, late.held[k].get);
+    assert_int_equal(pthread_join(reader, &got), 0);
+    assert_non_null(got);
+    assert_memory_equal(got, zeros, sizeof(zeros));
+    assert_int_equal(rig_release(r, s.i), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +369,7 @@ int main(void)
         RIG_TEST(the_last_of_two_writers_settles_the_file),
         RIG_TEST(bad_arguments_are_refused),
         RIG_TEST(readers_see_what_was_written_while_commits_go_on),
+        RIG_TEST(a_read_that_loses_its_chunk_to_a_commit_is_answered_from_the_new_version),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

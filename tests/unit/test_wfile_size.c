@@ -69,7 +69,88 @@ static void truncating_open_keeps_the_old_version_until_the_commit(void **state)
     rig_check_no_leak(r);
 }
 
+/* So much of the streaming upload is left that it is not begun anew: its end is masked. */
+static void what_was_cut_off_reads_as_zeros_when_the_file_grows_again(void **state)
+{
+    struct rig *r = *state;
+    struct inode *i = rig_create(r, NS_INO_ROOT, NAME);
+
+    rig_write_all(r, i, 0, r->bytes, 16 * MIB);
+    assert_int_equal(wfile_truncate(&r->fs, i, 10 * MIB), 0);
+    assert_int_equal(wfile_truncate(&r->fs, i, 11 * MIB), 0);
+    rig_write_all(r, i, 12 * MIB, r->other, 100);
+    memset(r->bytes + 10 * MIB, 0, 6 * MIB);
+    memcpy(r->bytes + 12 * MIB, r->other, 100);
+    rig_check(r, i, r->bytes, 12 * MIB + 100);
+    assert_int_equal(wfile_seek(&r->fs, i, 0, false), 10 * MIB);
+    assert_int_equal(rig_release(r, i), 0);
+    rig_check_stored(r, NAME, r->bytes, 12 * MIB + 100);
+    rig_check_no_leak(r);
+}
+
+static void a_file_cut_at_the_end_of_a_chunk_does_not_keep_the_hash_of_the_longer_one(void **state)
+{
+    struct rig *r = *state;
+    struct inode *i = rig_create(r, NS_INO_ROOT, NAME);
+    uint8_t want[VS_SHA256_BYTES];
+
+    rig_write_all(r, i, 0, r->bytes, 16 * MIB);
+    assert_int_equal(wfile_truncate(&r->fs, i, 12 * MIB), 0);
+    assert_int_equal(wfile_flush(&r->fs, i, WFILE_FLUSH), 0);
+    vs_sha256(r->bytes, 12 * MIB, want);
+    if (i->content->head.has_sha)
+        assert_memory_equal(i->content->head.sha256, want, sizeof(want));
+    assert_int_equal(rig_release(r, i), 0);
+    rig_check_stored(r, NAME, r->bytes, 12 * MIB);
+}
+
+static void cutting_gives_staging_space_back(void **state)
+{
+    struct rig *r = *state;
+    struct inode *i = rig_create(r, NS_INO_ROOT, NAME);
+
+    rig_write_all(r, i, 0, r->bytes, 3 * MIB);
+    rig_write_all(r, i, MIB, r->other, MIB);
+    assert_int_equal(r->fs.staging_used, MIB);
+    assert_int_equal(wfile_truncate(&r->fs, i, MIB + 1000), 0);
+    assert_int_equal(r->fs.staging_used, 1000);
+    assert_int_equal(rig_release(r, i), 0);
+}
+
 /* ---- holes ---- */
+
+static void a_short_gap_is_stored_as_zeros_since_a_hole_would_cost_more(void **state)
+{
+    struct rig *r = *state;
+    struct inode *i;
+
+    memset(r->bytes + MIB, 0, 10000);
+    i = rig_create(r, NS_INO_ROOT, NAME);
+    rig_write_all(r, i, 0, r->bytes, MIB);
+    rig_write_all(r, i, MIB + 10000, r->bytes + MIB + 10000, MIB);
+    assert_int_equal(rig_release(r, i), 0);
+    rig_check_stored(r, NAME, r->bytes, 2 * MIB + 10000);
+    i = rig_find(r, NS_INO_ROOT, NAME);
+    assert_int_equal(rig_chunk_count(r, i->ino), 1);
+    rig_put(r, i);
+}
+
+static void data_written_where_a_hole_was_cut_off_is_data(void **state)
+{
+    struct rig *r = *state;
+    struct inode *i = rig_create(r, NS_INO_ROOT, NAME);
+
+    rig_write_all(r, i, 0, r->bytes, MIB);
+    rig_write_all(r, i, 15 * MIB, r->bytes, 100); /* far ahead: the gap is a hole at once */
+    assert_int_equal(wfile_seek(&r->fs, i, 0, false), MIB);
+    assert_int_equal(wfile_seek(&r->fs, i, MIB, true), 15 * MIB);
+    assert_int_equal(wfile_truncate(&r->fs, i, MIB / 2), 0);
+    rig_write_all(r, i, MIB / 2, r->bytes + MIB / 2, 4 * MIB);
+    assert_int_equal(wfile_seek(&r->fs, i, MIB, true), MIB);
+    assert_int_equal(wfile_seek(&r->fs, i, 0, false), 4 * MIB + MIB / 2);
+    assert_int_equal(rig_release(r, i), 0);
+    rig_check_stored(r, NAME, r->bytes, 4 * MIB + MIB / 2);
+}
 
 static void a_sparse_terabyte_stores_nothing(void **state)
 {
@@ -158,6 +239,11 @@ int main(void)
         RIG_TEST(truncate_without_a_handle_is_committed_at_once),
         RIG_TEST(truncate_beside_an_open_writer_waits_for_its_commit),
         RIG_TEST(truncating_open_keeps_the_old_version_until_the_commit),
+        RIG_TEST(what_was_cut_off_reads_as_zeros_when_the_file_grows_again),
+        RIG_TEST(a_file_cut_at_the_end_of_a_chunk_does_not_keep_the_hash_of_the_longer_one),
+        RIG_TEST(cutting_gives_staging_space_back),
+        RIG_TEST(a_short_gap_is_stored_as_zeros_since_a_hole_would_cost_more),
+        RIG_TEST(data_written_where_a_hole_was_cut_off_is_data),
         RIG_TEST(a_sparse_terabyte_stores_nothing),
         RIG_TEST(holes_of_a_copied_file_stay_holes),
         RIG_TEST(a_punched_range_becomes_a_hole),
