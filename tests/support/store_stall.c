@@ -14,7 +14,7 @@ struct stall {
     struct chunk_store *inner;
     struct vs_exec *exec;
     pthread_mutex_t lock;
-    pthread_cond_t idle;
+    pthread_cond_t moved; /* something was held, or answered */
     /* under lock */
     bool hold;
     int fail;
@@ -51,7 +51,7 @@ static void wrap_end(struct wrap *w, int status, uint32_t table_crc)
     outer->done(outer);
     VS_LOCK_SCOPE(&s->lock);
     if (--s->in_flight == 0)
-        pthread_cond_broadcast(&s->idle);
+        pthread_cond_broadcast(&s->moved);
 }
 
 static void inner_done(struct store_put *p)
@@ -91,6 +91,7 @@ static void stall_put(struct chunk_store *store, struct store_put *p)
     if (s->hold) {
         s->held_count++;
         vs_list_add_tail(&s->held, &w->link);
+        pthread_cond_broadcast(&s->moved);
     } else if (s->delay_ns > 0) {
         vs_exec_after(s->exec, &w->job, s->delay_ns);
     } else {
@@ -157,10 +158,10 @@ static void stall_stop(struct chunk_store *store)
     pthread_mutex_lock(&s->lock);
     release_locked(s, -ECANCELED);
     while (s->in_flight > 0)
-        pthread_cond_wait(&s->idle, &s->lock);
+        pthread_cond_wait(&s->moved, &s->lock);
     pthread_mutex_unlock(&s->lock);
     chunk_store_stop(s->inner);
-    pthread_cond_destroy(&s->idle);
+    pthread_cond_destroy(&s->moved);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
@@ -185,7 +186,7 @@ struct chunk_store *store_stall_new(struct chunk_store *inner, struct vs_exec *e
     s->exec = exec;
     s->free_bytes = -1;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->idle, NULL);
+    pthread_cond_init(&s->moved, NULL);
     vs_list_init(&s->held);
     return &s->store;
 }
@@ -206,6 +207,15 @@ unsigned store_stall_held(struct chunk_store *store)
     VS_LOCK_SCOPE(&s->lock);
 
     return s->held_count;
+}
+
+void store_stall_await_held(struct chunk_store *store, unsigned count)
+{
+    struct stall *s = stall_of(store);
+    VS_LOCK_SCOPE(&s->lock);
+
+    while (s->held_count < count)
+        pthread_cond_wait(&s->moved, &s->lock);
 }
 
 void store_stall_fail(struct chunk_store *store, int status)

@@ -12,6 +12,8 @@ struct chunk_store *store_stall_new(struct chunk_store *inner, struct vs_exec *e
  */
 void store_stall_hold(struct chunk_store *s, bool hold);
 unsigned store_stall_held(struct chunk_store *s);
+/* Wait until so many are held. */
+void store_stall_await_held(struct chunk_store *s, unsigned count);
 /* Answer puts with `status` (negative) and store nothing; 0: no more. */
 void store_stall_fail(struct chunk_store *s, int status);
 /* Store the next `count` puts, and tell a wrong receipt. */

@@ -20,6 +20,25 @@
 
 /* ---- open and close ---- */
 
+static int64_t rig_now_ns(const struct vs_clock *c)
+{
+    const struct upload_rig_clock *clock = vs_container_of(c, const struct upload_rig_clock, clock);
+
+    return vs_now_ns(&vs_clock_system) + clock->ahead_ns;
+}
+
+static int64_t rig_real_ns(const struct vs_clock *c)
+{
+    const struct upload_rig_clock *clock = vs_container_of(c, const struct upload_rig_clock, clock);
+
+    return vs_real_ns(&vs_clock_system) + clock->ahead_ns;
+}
+
+void upload_rig_skip_ms(struct upload_rig *rig, int64_t ms)
+{
+    rig->clock.ahead_ns += ms * VS_NS_PER_MS;
+}
+
 void upload_rig_open(struct upload_rig *rig, unsigned stores, size_t budget_bytes,
                      struct cutter *cutter)
 {
@@ -27,6 +46,7 @@ void upload_rig_open(struct upload_rig *rig, unsigned stores, size_t budget_byte
     struct upload_env_config config;
 
     memset(rig, 0, sizeof(*rig));
+    rig->clock.clock = (struct vs_clock){ .now_ns = rig_now_ns, .real_ns = rig_real_ns };
     meta.cluster.b[0] = 1;
     meta.clock = &vs_clock_system;
     assert_int_equal(vs_exec_start(&rig->exec, "upload", 2), 0);
@@ -47,7 +67,7 @@ void upload_rig_open(struct upload_rig *rig, unsigned stores, size_t budget_byte
                                          .exec = rig->exec,
                                          .cutter = cutter,
                                          .budget_bytes = budget_bytes,
-                                         .clock = &vs_clock_system };
+                                         .clock = &rig->clock.clock };
     assert_int_equal(upload_env_new(&rig->env, &config), 0);
     assert_int_equal(upload_session_new(&rig->session, rig->env), 0);
 }

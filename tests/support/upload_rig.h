@@ -10,7 +10,14 @@
 
 #define UPLOAD_RIG_STORES_MAX 8
 
+/* The system's clock, which tests can put forward. */
+struct upload_rig_clock {
+    struct vs_clock clock;
+    _Atomic int64_t ahead_ns;
+};
+
 struct upload_rig {
+    struct upload_rig_clock clock; /* of the env */
     struct vs_exec *exec, *store_exec;
     struct store_set stores;
     struct chunk_store *mem[UPLOAD_RIG_STORES_MAX];   /* behind ... */
@@ -24,6 +31,8 @@ void upload_rig_open(struct upload_rig *rig, unsigned stores, size_t budget_byte
                      struct cutter *cutter);
 /* Frees the session and the env (waits for what is in flight), then stops the stores. */
 void upload_rig_close(struct upload_rig *rig);
+
+void upload_rig_skip_ms(struct upload_rig *rig, int64_t ms);
 
 /* Bytes that are different everywhere: a function of the seed and the offset in the file. */
 void upload_rig_fill(void *dst, uint64_t seed, uint64_t offset, size_t len);
