@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 extern char **environ;
@@ -114,11 +114,12 @@ static int mount_point_check_empty(const char *path, char *why)
 
 int mount_point_prepare(const char *path, char why[512])
 {
-    struct stat st;
+    struct statvfs st;
     int r = mount_point_each(mount_is, (void *)path);
 
     if (r == 1) {
-        if (stat(path, &st) == 0 || errno != ENOTCONN) {
+        /* statvfs asks the process; stat may be answered from what the kernel remembers */
+        if (statvfs(path, &st) == 0 || errno != ENOTCONN) {
             snprintf(why, 512,
                      "%.300s is mounted already; unmount it first: vstackfs umount %.100s", path,
                      path);
