@@ -9,7 +9,9 @@
 #include "common/assert.h"
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "common/log.h"
 #include "fs/file_xattrs.h"
+#include "fs/wfile.h"
 #include <stdlib.h>
 
 struct inode_table {
@@ -44,6 +46,15 @@ static void inode_free(struct inode *i)
     free(i);
 }
 
+/* A stop under an open writer: as a crash would, it leaves what was committed. */
+static void inode_lose_writes(struct vsfs *fs, struct inode *i)
+{
+    if (wfile_dirty(i) && !i->unlinked)
+        vs_warn("%.*s: still being written at the stop -> what was not flushed is not kept",
+                (int)i->name_len, i->name);
+    wfile_drop(fs, i);
+}
+
 void inode_table_free(struct inode_table *t)
 {
     struct inode *i, *next;
@@ -52,6 +63,7 @@ void inode_table_free(struct inode_table *t)
         return;
     HASH_ITER (hh, t->by_ino, i, next) { /* an unmount does not forget one by one */
         HASH_DEL(t->by_ino, i);
+        inode_lose_writes(t->fs, i);
         inode_free(i);
     }
     pthread_mutex_destroy(&t->lock);

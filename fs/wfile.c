@@ -388,9 +388,13 @@ int wfile_leave(struct vsfs *fs, struct inode *i)
         wfile_forget_name(fs, i);
     {
         VS_LOCK_SCOPE(&i->lock);
+        if (r < 0)
+            i->cached_version = 0; /* the kernel's pages hold what was never stored */
         if (--w->handles == 0 && i->wfile == w && !i->unlinked)
             detached = wfile_detach(i);
     }
+    if (r < 0)
+        notify_pages(fs->notify, i->ino);
     wfile_put(detached);
     wfile_put(w);
     return r;

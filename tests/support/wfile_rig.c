@@ -61,8 +61,8 @@ void rig_close(struct rig *r)
     rig_stores_down(r, RIG_STORES, false);
     collect_stop(fs->collect);
     vs_exec_stop(fs->ops);
-    upload_env_free(fs->uploads);
     inode_table_free(fs->inodes);
+    upload_env_free(fs->uploads);
     chunk_reader_free(fs->reader);
     meta_client_stop(fs->meta);
     vs_exec_stop(fs->exec);
@@ -91,8 +91,8 @@ int rig_teardown(void **state)
 {
     struct rig *r = *state;
 
-    assert_int_equal(r->fs.staging_used, 0);
     rig_close(r);
+    assert_int_equal(r->fs.staging_used, 0);
     free(r->bytes);
     free(r->other);
     free(r);

@@ -167,6 +167,39 @@ static void the_last_of_two_writers_settles_the_file(void **state)
     rig_check_stored(r, NAME, r->bytes, 2 * MIB);
 }
 
+/* The teardown stops the mount, and finds every upload freed and nothing counted as staged. */
+static void a_stop_under_open_writers_frees_their_state(void **state)
+{
+    struct rig *r = *state;
+    struct inode *i;
+
+    rig_store(r, NS_INO_ROOT, NAME, r->bytes, MIB);
+    i = rig_open_file(r, NS_INO_ROOT, NAME, false);
+    rig_write_all(r, i, MIB, r->bytes, 5 * MIB);
+    rig_write_all(r, i, 10, r->other, 1000);
+    i = rig_create(r, NS_INO_ROOT, "other.mkv");
+    rig_write_all(r, i, 0, r->bytes, 6 * MIB);
+    assert_true(wfile_dirty(i));
+}
+
+static void a_failed_writer_leaves_no_pages_that_the_kernel_may_keep(void **state)
+{
+    struct rig *r = *state;
+    struct inode *i;
+
+    rig_store(r, NS_INO_ROOT, NAME, r->bytes, 3 * MIB);
+    i = rig_open_file(r, NS_INO_ROOT, NAME, false);
+    rig_write_all(r, i, 0, r->other, MIB);
+    assert_int_equal(wfile_flush(&r->fs, i, WFILE_FSYNC), 0);
+    assert_int_equal(i->cached_version, rig_stored_attr(r, NS_INO_ROOT, NAME).version);
+    rig_write_all(r, i, 0, r->other + MIB, MIB);
+    rig_stores_down(r, RIG_STORES, true);
+    assert_true(wfile_flush(&r->fs, i, WFILE_FLUSH) < 0);
+    assert_true(wfile_flush(&r->fs, i, WFILE_RELEASE) < 0);
+    assert_int_equal(i->cached_version, 0);
+    rig_put(r, i);
+}
+
 static void bad_arguments_are_refused(void **state)
 {
     struct rig *r = *state;
@@ -367,6 +400,8 @@ int main(void)
         RIG_TEST(a_file_without_a_name_is_readable_and_never_committed),
         RIG_TEST(an_inbox_file_is_complete_only_while_a_flush_followed_its_last_write),
         RIG_TEST(the_last_of_two_writers_settles_the_file),
+        RIG_TEST(a_stop_under_open_writers_frees_their_state),
+        RIG_TEST(a_failed_writer_leaves_no_pages_that_the_kernel_may_keep),
         RIG_TEST(bad_arguments_are_refused),
         RIG_TEST(readers_see_what_was_written_while_commits_go_on),
         RIG_TEST(a_read_that_loses_its_chunk_to_a_commit_is_answered_from_the_new_version),
