@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "fs/fuse_calls.h"
+#include "fs/read_report.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -71,14 +72,16 @@ static void read_done(struct read_op *op)
 {
     struct reading *r = vs_container_of(op, struct reading, op);
 
-    if (op->status < 0)
+    if (op->status < 0) {
+        read_report(op->fs, op->inode, op->offset, op->bytes, op->status);
         fuse_reply_error(r->req, op->status);
-    else if (op->got_bytes == 0)
+    } else if (op->got_bytes == 0) {
         fuse_reply_buf(r->req, NULL, 0);
-    else if (op->iovcnt >= IOV_MAX)
+    } else if (op->iovcnt >= IOV_MAX) {
         read_reply_copied(r->req, op);
-    else
+    } else {
         fuse_reply_iov(r->req, op->iov, op->iovcnt);
+    }
     read_op_put(op);
     free(r);
     fuse_end();

@@ -228,7 +228,7 @@ int fuse_entry(struct vsfs *fs, uint64_t parent, const char *name, size_t len, u
     }
     if (S_ISDIR(attr->mode))
         inbox_dir_seen(fs->inbox, parent, name, len, attr);
-    else if (name != NULL && i == target)
+    if (name != NULL && i == target)
         names_seen(i, parent, name, len);
     ret->attr_timeout = fuse_attr_timeout(fs, parent, node, target, &now);
     ret->entry_timeout = i != target ? 0 : fuse_entry_timeout(fs, parent, i);

@@ -46,6 +46,7 @@ fs_SRCS += fs/notify.c
 fs_SRCS += fs/place_cache.c
 fs_SRCS += fs/provisional.c
 fs_SRCS += fs/read_op.c
+fs_SRCS += fs/read_report.c
 fs_SRCS += fs/rename.c
 fs_SRCS += fs/staging.c
 fs_SRCS += fs/statfs.c
