@@ -67,6 +67,8 @@ static int file_truncate(struct vsfs *fs, const struct names_caller *who, uint64
     r = wfile_truncate(fs, i, size);
     if (r == 0 && f != NULL && f->writer)
         f->wrote = true;
+    if (inode_is_alias(ino))
+        files_drop_pages(fs, i); /* the kernel has cut those of the alias */
     inode_put(fs->inodes, i);
     return r;
 }

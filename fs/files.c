@@ -12,7 +12,6 @@
 #include "fs/notify.h"
 #include "fs/provisional.h"
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -198,7 +197,8 @@ int files_open(struct vsfs *fs, const struct names_caller *who, uint64_t ino, in
         files_release(fs, f);
         return r;
     }
-    if (inode_is_alias(ino))
+    f->alias = inode_is_alias(ino);
+    if (f->alias)
         *ret_keep_pages = false;
     *ret = f;
     return 0;
@@ -221,12 +221,22 @@ int files_open_created(struct vsfs *fs, struct inode *i, int flags, struct file 
 
 /* ---- commit ---- */
 
+void files_drop_pages(struct vsfs *fs, struct inode *i)
+{
+    pthread_mutex_lock(&i->lock);
+    i->cached_version = 0;
+    pthread_mutex_unlock(&i->lock);
+    notify_pages(fs->notify, i->ino);
+}
+
 int files_commit(struct vsfs *fs, struct inode *i, enum wfile_flush how)
 {
     bool stored;
     int r, x;
 
     r = wfile_flush(fs, i, how);
+    if (r < 0)
+        files_drop_pages(fs, i); /* they hold what was written and is not stored */
     pthread_mutex_lock(&i->lock);
     stored = !i->provisional && !i->unlinked;
     pthread_mutex_unlock(&i->lock);
@@ -241,13 +251,23 @@ int files_commit(struct vsfs *fs, struct inode *i, enum wfile_flush how)
     return r;
 }
 
+/* The film changed through another inode of the kernel. */
+static void file_changed(struct vsfs *fs, const struct file *f, struct inode *i)
+{
+    if (f->alias && f->wrote)
+        files_drop_pages(fs, i);
+}
+
 int files_flush(struct vsfs *fs, struct file *f)
 {
     struct inode *i = f->inode;
+    int r;
 
     if (i == NULL || !f->writer || !f->wrote)
         return 0; /* dd flushes before its first write: nothing to make durable yet */
-    return files_commit(fs, i, WFILE_FLUSH);
+    r = files_commit(fs, i, WFILE_FLUSH);
+    file_changed(fs, f, i);
+    return r;
 }
 
 int files_fsync(struct vsfs *fs, struct file *f)
@@ -275,20 +295,6 @@ bool files_release_waits(struct file *f)
     return i->unlinked && i->opens == 1;
 }
 
-static void release_failed(struct vsfs *fs, struct inode *i, int err)
-{
-    char name[NS_NAME_BYTES_MAX + 1];
-    bool fresh;
-
-    (void)fs;
-    pthread_mutex_lock(&i->lock);
-    fresh = i->provisional; /* its name is gone: wfile_flush() took it back */
-    snprintf(name, sizeof(name), "%.*s", (int)i->name_len, i->name);
-    pthread_mutex_unlock(&i->lock);
-    vs_error("%s: could not be stored: %s -> %s", name, vs_err_text(err),
-             fresh ? "not kept; copy it again" : "the version before stays");
-}
-
 static void release_writer(struct vsfs *fs, struct inode *i)
 {
     bool last;
@@ -300,12 +306,11 @@ static void release_writer(struct vsfs *fs, struct inode *i)
     i->writers--;
     last = i->writers == 0;
     pthread_mutex_unlock(&i->lock);
-    if (r < 0) {
-        inbox_unexpect(fs, i->ino);
-        release_failed(fs, i, r);
-    } else if (last) {
+    if (r < 0)
+        inbox_unexpect(fs,
+                       i->ino); /* the commit has said why in the log, and close() to its caller */
+    else if (last)
         inbox_released(fs, i);
-    }
     if (last)
         notify_attr(fs->notify, i->ino); /* what it said while it was written may be kept now */
 }
@@ -318,11 +323,13 @@ void files_release(struct vsfs *fs, struct file *f)
     if (f->left != NULL) {
         if (f->writer)
             release_writer(fs, f->left);
+        file_changed(fs, f, f->left);
         file_uncount(fs, f->left);
     }
     if (i != NULL) {
         if (f->writer)
             release_writer(fs, i);
+        file_changed(fs, f, i);
         file_uncount(fs, i);
     }
     free(f);

@@ -4,8 +4,8 @@
  * under the alias's name, and the film stays as it is.
  *
  * Happy path: open -> read or write -> flush (durable) -> release (settled). Failure: an open that
- * fails counts nothing; a release that cannot commit a new file drops its name, with one line in
- * the log, since close() has said so already.
+ * fails counts nothing; a release that cannot commit a new file leaves no name of it, since close()
+ * has said so already.
  *
  * Threads: all wait (ops threads), except files_release_waits() and files_forget_node(). Caller
  * holds nothing. */
@@ -23,7 +23,8 @@ struct file {
     struct control_file *control;  /* then inode is NULL */
     struct read_cursor cursor;
     bool writer;
-    bool append;        /* O_APPEND: writes go to the end, whatever the kernel says */
+    bool alias;  /* opened by an alias: the kernel's pages of the film do not see its writes */
+    bool append; /* O_APPEND: writes go to the end, whatever the kernel says */
     _Atomic bool wrote; /* something a flush has to make durable */
 };
 
@@ -46,6 +47,9 @@ int files_commit(struct vsfs *fs, struct inode *i, enum wfile_flush how);
  * a new upload already. -ESTALE: the alias has lost its name. */
 int files_restart_alias(struct vsfs *fs, const struct names_caller *who, uint64_t ino,
                         struct inode **ret);
+
+/* The kernel's pages of this file are not its content any more. */
+void files_drop_pages(struct vsfs *fs, struct inode *i);
 
 /* chmod, chown, utimens, truncate (size != NULL), of any inode. f: the handle, or NULL. */
 int files_setattr(struct vsfs *fs, const struct names_caller *who, uint64_t ino, struct file *f,

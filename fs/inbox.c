@@ -360,6 +360,7 @@ static void inbox_tick(struct vs_job *job)
     }
     soonest = b->tick_due_ns < soonest ? b->tick_due_ns : soonest;
     b->ticking = b->tick_runs = false;
+    b->ticks++;
     if (soonest != INT64_MAX)
         inbox_tick_by(b, soonest);
     b->jobs--;

@@ -80,6 +80,7 @@ struct inbox {
     bool ticking;  /* tick_job is with fs->exec, for tick_due_ns, or runs */
     bool tick_runs;
     int64_t tick_due_ns; /* while it runs: what it must not forget */
+    uint64_t ticks;      /* that have run */
     struct vs_job tick_job;
     _Atomic int64_t last_use_ns;
     bool swept;                   /* nothing was used since the last sweep */
