@@ -195,8 +195,7 @@ int ns_apply_entry(struct ns_apply *a, uint64_t slot, const struct ns_entry *e,
         return a->fail;
     if (slot <= a->state.slot)
         return -EALREADY;
-    if (slot !=
-        a->state.slot + 1) /* the journal has a gap: applying on would forget what it held */
+    if (slot != a->state.slot + 1) /* a gap in the journal: going on would forget what it held */
         return -VS_ECORRUPT;
     tx = (struct ns_tx){ .kv = a->kv, .batch = a->batch, .state = a->state, .now = e->now };
     tx.in = a->in;

@@ -62,15 +62,13 @@ static int mirror_look(struct ns_tx *tx, uint64_t parent, const char *name, size
     int r;
 
     *ret = 0;
-    if (ns_name_reserved(parent, name, len) < 0)
-        return -EEXIST;
     r = ns_tx_find(tx, parent, name, len, &link);
     if (r < 0)
         return r == -ENOENT ? 0 : r;
     r = ns_tx_inode(tx, link.ino, &i);
     if (r < 0)
         return r == -ENOENT ? ns_tx_note(tx, -VS_ECORRUPT) : r;
-    if (!ns_is_dir(&i) || link.ino == NS_INO_INBOX)
+    if (!ns_is_dir(&i))
         return -EEXIST;
     *ret = link.ino;
     return 0;
@@ -81,7 +79,6 @@ static int mirror_create(struct ns_tx *tx, const struct ns_inode *inbox_dir, uin
                          const char *name, size_t len, uint64_t *ret)
 {
     const struct ns_attr *like = &inbox_dir->attr;
-    bool keep = (like->flags & NS_F_DIR_TIMES) != 0;
     struct ns_inode i = { 0 };
     int r;
 
@@ -92,10 +89,7 @@ static int mirror_create(struct ns_tx *tx, const struct ns_inode *inbox_dir, uin
     i.attr.gid = like->gid;
     i.attr.nlink = 2;
     i.attr.version = 1;
-    i.attr.atime = keep ? like->atime : tx->now;
-    i.attr.mtime = keep ? like->mtime : tx->now;
-    i.attr.flags = like->flags & NS_F_DIR_TIMES;
-    i.attr.ctime = i.attr.btime = tx->now;
+    i.attr.atime = i.attr.mtime = i.attr.ctime = i.attr.btime = tx->now;
     r = ns_xattr_copy(tx, like->ino, &i);
     if (r < 0)
         return r;

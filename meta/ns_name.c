@@ -44,7 +44,7 @@ static size_t name_cut(const char *stem, size_t len, size_t room)
 
     if (len <= room)
         return len;
-    while (start > 0 && room - start < 3 && ((uint8_t)stem[start] & 0xc0) == 0x80)
+    while (start > 0 && ((uint8_t)stem[start] & 0xc0) == 0x80)
         start--;
     if (start < room &&
         start + vs_utf8_char((const uint8_t *)stem + start, len - start, &code) > room)

@@ -50,8 +50,6 @@ static int publish_look(struct ns_tx *tx, struct publish *p, const char *name, s
     int r;
 
     p->there = (struct ns_link){ 0 };
-    if (ns_name_reserved(p->dir, name, len) < 0)
-        return -EEXIST;
     r = ns_tx_find(tx, p->dir, name, len, &p->there);
     if (r < 0)
         return r == -ENOENT ? 0 : r;

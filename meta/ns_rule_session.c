@@ -9,7 +9,6 @@
 
 #include "common/err.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- ranges of numbers -------------------------------------------------------------------------
@@ -207,41 +206,28 @@ int ns_rule_session_abort(struct ns_tx *tx, const struct ns_entry *e, struct ns_
 /* ---- released ids ------------------------------------------------------------------------------
  */
 
-static int id_cmp(const void *a, const void *b)
-{
-    return vs_id_cmp(a, b);
-}
-
 int ns_release(struct ns_tx *tx, enum ns_table table, const struct vs_id *ids, size_t count)
 {
-    struct vs_id *sorted;
     const uint8_t *value;
     size_t len;
-    int r = 0;
+    int r;
 
-    if (count == 0)
-        return 0;
     if (count > NS_RELEASED_MAX)
         return -EINVAL;
-    sorted = calloc(count, sizeof(*sorted));
-    if (sorted == NULL)
-        return ns_tx_note(tx, -ENOMEM);
-    memcpy(sorted, ids, count * sizeof(*sorted));
-    qsort(sorted, count, sizeof(*sorted), id_cmp);
-    for (size_t i = 0; i < count && r == 0; i++) {
-        struct ns_key key = ns_key_id(table, &sorted[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct ns_key key = ns_key_id(table, &ids[i]);
 
-        if (vs_id_is_zero(&sorted[i]) || (i > 0 && vs_id_cmp(&sorted[i], &sorted[i - 1]) == 0))
-            continue; /* a hole, or twice in the list */
+        if (vs_id_is_zero(&ids[i])) /* a hole */
+            continue;
         r = ns_tx_get(tx, &key, &value, &len);
-        if (r == -ENOENT) {
-            ns_tx_put(tx, &key, NULL, 0);
-            tx->state.released++;
-            r = 0;
-        }
+        if (r == 0) /* twice in the list, or released before */
+            continue;
+        if (r != -ENOENT)
+            return r;
+        ns_tx_put(tx, &key, NULL, 0);
+        tx->state.released++;
     }
-    free(sorted);
-    return r;
+    return 0;
 }
 
 /* One id left the queue `table`, if it was there. */

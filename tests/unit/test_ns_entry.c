@@ -277,6 +277,26 @@ static void a_field_beyond_its_limit_is_not_encoded(void **state)
     vs_buf_close(&buf);
 }
 
+static void more_ids_than_an_entry_may_have_are_refused_before_they_are_looked_at(void **state)
+{
+    struct ns_entry e = make_entry(NS_E_COLLECTED), back;
+    struct vs_id *many = calloc(NS_RELEASED_MAX, sizeof(*many));
+    struct vs_buf buf = { 0 };
+
+    (void)state;
+    assert_non_null(many);
+    e.collected = many;
+    e.collected_count = NS_RELEASED_MAX;
+    assert_int_equal(ns_entry_encode(&e, &buf), 0);
+    assert_int_equal(decode(&buf, buf.len, &back), 0);
+    assert_int_equal(back.collected_count, NS_RELEASED_MAX);
+    buf.data[buf.len - NS_RELEASED_MAX * sizeof(*many) - 4]++; /* the count, and one more id */
+    assert_int_equal(vs_buf_append(&buf, many, sizeof(*many), SIZE_MAX), 0);
+    assert_int_equal(decode(&buf, buf.len, &back), -VS_ECORRUPT);
+    free(many);
+    vs_buf_close(&buf);
+}
+
 static void an_entry_beyond_4_mib_is_not_encoded(void **state)
 {
     struct ns_entry e = make_entry(NS_E_MEDIA);
@@ -324,6 +344,7 @@ int main(void)
         cmocka_unit_test(every_truncated_or_longer_entry_is_refused),
         cmocka_unit_test(a_newer_format_or_kind_is_said_to_be_newer),
         cmocka_unit_test(a_field_beyond_its_limit_is_not_encoded),
+        cmocka_unit_test(more_ids_than_an_entry_may_have_are_refused_before_they_are_looked_at),
         cmocka_unit_test(an_entry_beyond_4_mib_is_not_encoded),
         cmocka_unit_test(random_bytes_decode_to_something_valid_or_nothing),
     };

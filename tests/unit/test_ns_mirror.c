@@ -239,23 +239,32 @@ static void a_tree_directory_moved_into_the_inbox_publishes_as_usual(void **stat
 static void nesting_has_a_limit(void **state)
 {
     struct nsf *f = *state;
-    uint64_t dir = BOX, moved = (uint64_t)nsf_mkdir(f, ROOT, "moved");
-    int64_t r = 0;
-    unsigned depth;
+    uint64_t dir = (uint64_t)nsf_mkdir(f, ROOT, "moved"), half = 0;
 
-    for (depth = 0; depth < 100; depth++) {
-        r = nsf_mkdir(f, dir, "d");
-        assert_true(r > 0);
-        dir = (uint64_t)r;
-    }
-    /* a tree nested deeper than counterparts are made for, moved in whole */
-    dir = moved;
-    for (depth = 0; depth < 2100; depth++)
+    for (unsigned depth = 0; depth < 2100; depth++) { /* in the tree, then moved in whole */
         dir = (uint64_t)nsf_mkdir(f, dir, "d");
+        half = depth == 1000 ? dir : half;
+    }
     assert_true(nsf_file(f, dir, "film", "1") > 0);
+    assert_true(nsf_file(f, half, "film", "1") > 0);
     assert_int_equal(nsf_rename(f, ROOT, "moved", BOX, "moved", 0), 0);
     assert_int_equal(nsf_publish(f, dir, "film", 0), -ENAMETOOLONG);
     assert_true(nsf_ino(f, dir, "film") > 0);
+    assert_int_equal(nsf_mkdir(f, dir, "more"), -ENAMETOOLONG);
+    assert_int_equal(nsf_publish(f, half, "film", 0), 0);
+}
+
+/* Links below a directory that was moved out are stale: nothing may follow them. */
+static void a_counterpart_does_not_follow_out_of_the_inbox(void **state)
+{
+    struct nsf *f = *state;
+    uint64_t a = (uint64_t)nsf_mkdir(f, BOX, "a"), sub = (uint64_t)nsf_mkdir(f, a, "sub");
+    uint64_t c = (uint64_t)nsf_mkdir(f, BOX, "c"), tree_c = nsf_ino(f, ROOT, "c");
+
+    assert_int_equal(nsf_rename(f, BOX, "a", ROOT, "moved out", 0), 0);
+    assert_int_equal(nsf_rename(f, BOX, "c", sub, "c", 0), 0);
+    assert_int_equal(nsf_attr(f, c).mirror, 0);
+    assert_int_equal(nsf_ino(f, ROOT, "c"), tree_c);
 }
 
 int main(void)
@@ -276,6 +285,7 @@ int main(void)
         NSF_TEST(exchanged_inbox_directories_find_their_counterparts_anew),
         NSF_TEST(a_tree_directory_moved_into_the_inbox_publishes_as_usual),
         NSF_TEST(nesting_has_a_limit),
+        NSF_TEST(a_counterpart_does_not_follow_out_of_the_inbox),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,6 +191,104 @@ static void xattr_questions_are_answered_as_getxattr_2_says(void **state)
 
 /* ---- beside an applier ---- */
 
+/* A store that lets an entry come in before the n-th get. */
+struct hooked {
+    struct kv kv;
+    struct nsf *f;
+    unsigned gets, hook_at;
+    void (*hook)(struct nsf *f);
+};
+
+static int hooked_get(struct kv *kv, const void *key, size_t key_len, struct vs_buf *ret)
+{
+    struct hooked *h = (struct hooked *)kv;
+
+    if (++h->gets == h->hook_at)
+        h->hook(h->f);
+    return kv_get(h->f->kv, key, key_len, ret);
+}
+
+static int hooked_scan(struct kv *kv, const void *from, size_t from_len, const void *to,
+                       size_t to_len, kv_scan_fn *fn, void *arg)
+{
+    return kv_scan(((struct hooked *)kv)->f->kv, from, from_len, to, to_len, fn, arg);
+}
+
+static const struct kv_ops hooked_ops = { .get = hooked_get, .scan = hooked_scan };
+
+static int read_hooked(struct nsf *f, struct meta_req *r, unsigned at, void (*hook)(struct nsf *))
+{
+    struct hooked h = { .kv = { &hooked_ops }, .f = f, .hook_at = at, .hook = hook };
+
+    return ns_read(&h.kv, r);
+}
+
+static void replace_name(struct nsf *f)
+{
+    assert_true(nsf_file(f, ROOT, "other", "2") > 0);
+    assert_int_equal(nsf_rename(f, ROOT, "other", ROOT, "name", 0), 0);
+}
+
+static void a_lookup_never_finds_what_has_lost_the_name(void **state)
+{
+    struct nsf *f = *state;
+    uint64_t old = (uint64_t)nsf_file(f, ROOT, "name", "1");
+    struct meta_req r = { .op = META_LOOKUP, .ino = ROOT, .name = "name", .name_len = 4 };
+
+    assert_int_equal(read_hooked(f, &r, 2, replace_name), 0);
+    assert_int_not_equal(r.attr.ino, old);
+    assert_int_equal(r.attr.nlink, 1);
+}
+
+static void remove_page(struct nsf *f)
+{
+    char name[16];
+
+    for (unsigned i = 0; i < PAGE; i++) {
+        snprintf(name, sizeof(name), "%u", i);
+        assert_int_equal(nsf_unlink(f, nsf_ino(f, ROOT, "d"), name), 0);
+    }
+}
+
+static void a_page_that_was_removed_is_not_the_end_of_a_listing(void **state)
+{
+    struct nsf *f = *state;
+    uint64_t dir = (uint64_t)nsf_mkdir(f, ROOT, "d");
+    struct ns_dirent d[PAGE];
+    struct meta_req r = {
+        .op = META_READDIR, .ino = dir, .with_attr = true, .dirents = d, .dirents_max = PAGE
+    };
+    char name[16];
+
+    for (unsigned i = 0; i <= PAGE; i++) {
+        snprintf(name, sizeof(name), "%u", i);
+        assert_true(nsf_file(f, dir, name, "1") > 0);
+    }
+    assert_int_equal(read_hooked(f, &r, 2, remove_page), 0); /* behind the scan */
+    assert_int_equal(r.dirents_count, 1);
+    assert_memory_equal(d[0].name, "7", 1);
+}
+
+static void empty_content(struct nsf *f)
+{
+    struct ns_entry e = { .kind = NS_E_SWAP, .base_version = 1 };
+
+    e.ino = nsf_ino(f, ROOT, "x");
+    assert_int_equal(nsf_do(f, &e), 0);
+}
+
+static void content_that_went_between_two_gets_is_read_again(void **state)
+{
+    struct nsf *f = *state;
+    struct meta_req r = { .op = META_CONTENT };
+
+    r.ino = (uint64_t)nsf_file(f, ROOT, "x", "hello");
+    assert_int_equal(read_hooked(f, &r, 2, empty_content), 0);
+    assert_int_equal(r.attr.version, 2);
+    assert_int_equal(r.bytes.len, 0);
+    vs_buf_close(&r.bytes);
+}
+
 struct reader {
     struct nsf *f;
     uint64_t ino;
@@ -258,6 +356,9 @@ int main(void)
         NSF_TEST(only_directories_are_listed),
         NSF_TEST(content_comes_with_the_attributes_of_its_version),
         NSF_TEST(xattr_questions_are_answered_as_getxattr_2_says),
+        NSF_TEST(a_lookup_never_finds_what_has_lost_the_name),
+        NSF_TEST(a_page_that_was_removed_is_not_the_end_of_a_listing),
+        NSF_TEST(content_that_went_between_two_gets_is_read_again),
         NSF_TEST(no_answer_mixes_two_moments),
     };
 

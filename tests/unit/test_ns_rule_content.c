@@ -226,9 +226,9 @@ static void a_swap_releases_exactly_what_it_names(void **state)
     struct vs_id released[4], out[8];
 
     released[0] = vs_id_make(1, 1, first + 2, VS_ID_SEGMENT);
-    released[1] = vs_id_make(1, 1, first, VS_ID_CHUNK);
-    released[2] = released[0];             /* named twice, counted once */
-    released[3] = (struct vs_id){ { 0 } }; /* a hole */
+    released[1] = released[0];             /* named twice, counted once */
+    released[2] = (struct vs_id){ { 0 } }; /* a hole */
+    released[3] = vs_id_make(1, 1, first, VS_ID_CHUNK);
     set_inline(&e, "small now");
     e.content.released = released;
     e.content.released_count = 4;
@@ -236,7 +236,7 @@ static void a_swap_releases_exactly_what_it_names(void **state)
     assert_int_equal(f->answer.attr.flags, 0);
     assert_int_equal(nsf_stats(f).released_waiting, 2);
     assert_int_equal(nsf_scan_ids(f, META_SCAN_RELEASED, out, 8), 2);
-    assert_int_equal(vs_id_cmp(&out[0], &released[1]), 0);
+    assert_int_equal(vs_id_cmp(&out[0], &released[3]), 0);
     assert_int_equal(vs_id_cmp(&out[1], &released[0]), 0);
     assert_int_equal(nsf_scan_ids(f, META_SCAN_RELEASED_WHOLE, out, 8), 0);
     assert_int_equal(nsf_stats(f).chunks, 0);

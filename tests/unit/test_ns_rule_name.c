@@ -365,6 +365,7 @@ static void an_inbox_directory_goes_with_its_empty_directories(void **state)
     nsf_check(f);
     assert_int_equal(nsf_publish(f, b, "film", 0), 0);
     assert_int_equal(nsf_rmdir(f, BOX, "a"), 0);
+    nsf_check(f);
     assert_int_equal(nsf_scan_u64(f, META_SCAN_ORPHANS, orphans, 8), 4);
     assert_int_equal(nsf_ino(f, BOX, "a"), 0);
     assert_int_equal(nsf_ino(f, ROOT, "a"), published); /* what was published stays */

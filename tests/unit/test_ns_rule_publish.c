@@ -192,9 +192,11 @@ static void replacing_and_refusing_only_when_told_to(void **state)
     assert_int_equal(f->answer.replaced.nlink, 0);
     assert_int_equal(nsf_attr(f, ROOT).size, size);
     assert_true(nsf_mkdir(f, ROOT, "dir") > 0);
+    assert_true(nsf_file(f, ROOT, "dir (2)", "somebody else's") > 0);
     assert_true(nsf_file(f, BOX, "dir", "new") > 0);
     assert_int_equal(nsf_publish(f, BOX, "dir", NS_TAKEN_REPLACE), 0); /* not a directory */
     assert_int_equal(f->answer.published, NS_PUBLISHED_NUMBERED);
+    assert_name(f, "dir (3)"); /* and not a name that nobody named */
 }
 
 static void times_set_on_a_directory_outlast_its_files_being_published(void **state)
