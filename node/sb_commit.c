@@ -164,6 +164,17 @@ static void group_apply(struct sb_store *s, unsigned n, int status)
     pthread_cond_broadcast(&s->changed);
 }
 
+/* A long upload must not push everything else out of the page cache. */
+static void cache_drop_behind(struct sb_file *f, uint64_t written_to)
+{
+    uint64_t to = written_to > SB_CACHE_BEHIND_BYTES ? written_to - SB_CACHE_BEHIND_BYTES : 0;
+
+    if (to < f->dropped_to + SB_CACHE_STEP_BYTES)
+        return;
+    vs_file_drop_cache(f->fd, f->dropped_to, to - f->dropped_to);
+    f->dropped_to = to;
+}
+
 static void group_answer(struct sb_store *s, unsigned n)
 {
     unsigned answered = 0;
@@ -171,6 +182,7 @@ static void group_answer(struct sb_store *s, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         struct sb_append *a = s->group[i];
 
+        cache_drop_behind(a->file, a->offset);
         sb_files_unpin(&s->files, a->file);
         if (a->put != NULL) {
             a->put->status = a->status;

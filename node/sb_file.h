@@ -27,6 +27,8 @@ struct sb_file {
     uint32_t pending;    /* reserved and not yet committed */
     uint32_t live;       /* DATA records in the index */
     uint64_t live_bytes; /* their payloads */
+    /* the committer's */
+    uint64_t dropped_to; /* page cache given up before this */
     /* under the lock of struct sb_files */
     struct vs_file *fd; /* NULL: not open now */
     unsigned pins;      /* while > 0 it is open and stays so */

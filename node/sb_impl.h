@@ -18,13 +18,15 @@
 #include "node/sb_store.h"
 #include <pthread.h>
 
-#define SB_PREALLOCATE_BYTES (64ull << 20)
-#define SB_SMALL_STEP_BYTES  (1ull << 20) /* when there is no room for a whole step */
-#define SB_BALLAST_BYTES     (1ull << 20)
-#define SB_SEQ_JUMP          65536 /* > records that may have been reserved and not found */
-#define SB_TICK_NS           (VS_NS_PER_S / 2)
-#define SB_GROUP_MAX         (CHUNK_STORE_QUEUE_MAX + 1) /* puts in flight and one TOMB */
-#define SB_DEAD_MAX          65536 /* payloads waiting to be punched; more are left to their file */
+#define SB_PREALLOCATE_BYTES  (64ull << 20)
+#define SB_SMALL_STEP_BYTES   (1ull << 20) /* when there is no room for a whole step */
+#define SB_BALLAST_BYTES      (1ull << 20)
+#define SB_SEQ_JUMP           65536 /* > records that may have been reserved and not found */
+#define SB_CACHE_BEHIND_BYTES (64ull << 20) /* what was just written stays in the page cache */
+#define SB_CACHE_STEP_BYTES   (8ull << 20)
+#define SB_TICK_NS            (VS_NS_PER_S / 2)
+#define SB_GROUP_MAX          (CHUNK_STORE_QUEUE_MAX + 1) /* puts in flight and one TOMB */
+#define SB_DEAD_MAX           SB_CKPT_DEAD_MAX /* payloads to punch; more are left to their file */
 
 /* A record that has a place and is not yet known to be durable. */
 struct sb_append {
