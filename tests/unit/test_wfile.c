@@ -1,6 +1,7 @@
 /* Rules of the write state: when a file is created, what the inbox is told, who may look while. */
 #include "common/cleanup.h"
 #include "common/rand.h"
+#include "tests/support/store_stall.h"
 #include "tests/support/wfile_rig.h"
 #include <errno.h>
 #include <linux/falloc.h>
@@ -388,6 +389,49 @@ static void a_read_that_loses_its_chunk_to_a_commit_is_answered_from_the_new_ver
     assert_int_equal(rig_release(r, s.i), 0);
 }
 
+static void *flusher(void *arg)
+{
+    struct shared *s = arg;
+
+    return wfile_flush(&s->rig->fs, s->i, WFILE_FLUSH) == 0 ? s : NULL;
+}
+
+/* Everything is durable by then, and nobody can name it: the bytes stay for who has it open. */
+static void a_file_that_loses_its_name_while_it_is_committed_goes_on_without_one(void **state)
+{
+    struct rig *r = *state;
+    struct shared s = { .rig = r, .i = rig_create(r, NS_INO_ROOT, NAME) };
+    struct chunk_store *stall[RIG_STORES];
+    pthread_t thread;
+    void *ok;
+
+    for (unsigned n = 0; n < RIG_STORES; n++) {
+        stall[n] = store_stall_new(r->mem[n], r->store_exec);
+        atomic_store(&r->fs.stores.entries[n].store, stall[n]);
+        store_stall_hold(stall[n], true);
+    }
+    rig_write_all(r, s.i, 0, r->bytes, 3 * MIB);
+    assert_int_equal(pthread_create(&thread, NULL, flusher, &s), 0);
+    store_stall_await_held(stall[0], 1);
+    {
+        VS_LOCK_SCOPE(&s.i->lock);
+        s.i->unlinked = true;
+    }
+    for (unsigned n = 0; n < RIG_STORES; n++)
+        store_stall_hold(stall[n], false);
+    assert_int_equal(pthread_join(thread, &ok), 0);
+    assert_non_null(ok);
+    rig_write_all(r, s.i, 3 * MIB, r->bytes + 3 * MIB, MIB);
+    rig_write_all(r, s.i, MIB, r->other, 1000);
+    memcpy(r->bytes + MIB, r->other, 1000);
+    assert_int_equal(wfile_flush(&r->fs, s.i, WFILE_FLUSH), 0);
+    assert_int_equal(wfile_flush(&r->fs, s.i, WFILE_RELEASE), 0);
+    rig_check(r, s.i, r->bytes, 4 * MIB);
+    wfile_drop(&r->fs, s.i);
+    rig_put(r, s.i);
+    assert_null(rig_find(r, NS_INO_ROOT, NAME));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +449,7 @@ int main(void)
         RIG_TEST(bad_arguments_are_refused),
         RIG_TEST(readers_see_what_was_written_while_commits_go_on),
         RIG_TEST(a_read_that_loses_its_chunk_to_a_commit_is_answered_from_the_new_version),
+        RIG_TEST(a_file_that_loses_its_name_while_it_is_committed_goes_on_without_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
