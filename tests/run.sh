@@ -97,7 +97,8 @@ run_program() {
     settle "$name" "$passed" "$failed" "$skipped" "$(seconds_since "$start")" "$remark"
 }
 
-# left_behind DIR: mounts below DIR and processes that name it; both are ended and told.
+# left_behind DIR: mounts below DIR, and processes that name it or were started by that case; both are
+# ended and told.
 left_behind() {
     local dir=$1 target pid cmd
     awk -v d="$dir/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
@@ -108,12 +109,13 @@ left_behind() {
     for pid in /proc/[0-9]*; do
         pid=${pid#/proc/}
         [ "$pid" = $$ ] && continue
-        cmd=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) || continue
-        case $cmd in *"$dir/"*)
-            echo "left a process: $pid $cmd"
-            kill -KILL "$pid" 2>/dev/null
-            ;;
-        esac
+        cmd=$({ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null)
+        if [[ $cmd != *"$dir/"* ]] && ! grep -zqxF "CASE_DIR=$dir" "/proc/$pid/environ" 2>/dev/null; then
+            continue
+        fi
+        [ -e "/proc/$pid/exe" ] || continue # a zombie is gone; its parent has not looked yet
+        echo "left a process: $pid $cmd"
+        kill -KILL "$pid" 2>/dev/null
     done
 }
 

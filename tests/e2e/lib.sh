@@ -12,6 +12,7 @@
 # Run one by hand: make test-e2e CASE=word, or bash tests/e2e/cases/word.sh (uses build/release).
 set -Eeuo pipefail
 export LC_ALL=C.UTF-8 TZ=UTC
+export PATH="/usr/sbin:/usr/bin:/sbin:/bin:$PATH" # the programs of the packages first
 umask 022
 
 ROOT=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
@@ -136,7 +137,7 @@ export TSAN_OPTIONS="${TSAN_OPTIONS:-}:log_path=$CASE_DIR/sanitizer"
 await() {
     local deadline=$((SECONDS + $1 * ${LIMIT_FACTOR:-1}))
     shift
-    until "$@" >/dev/null 2>&1; do
+    until ("$@") >/dev/null 2>&1; do # a subshell: a check that fails here only means "not yet"
         [ $SECONDS -lt $deadline ] || fail "waited in vain for: $*"
         sleep 0.05
     done
@@ -272,9 +273,9 @@ absent_in() {
     fi
 }
 
-# What it says on stderr goes to $WORK/said.
+# What it says on stderr goes to $CASE_DIR/said.
 refute() {
-    if "$@" 2>>"$WORK/said"; then
+    if "$@" 2>>"$CASE_DIR/said"; then
         fail "succeeded, and should not: $*"
     fi
 }
@@ -283,7 +284,7 @@ refute() {
 expect_errno() {
     local want=$1 got
     shift
-    got=$("$SYS" "$@" | tail -n 1) || fail "sys.py $*"
+    got=$("$SYS" "$@" | sed -n '$p') || fail "sys.py $*"
     [ "$got" = "$want" ] || fail "$*: got $got, expected $want"
 }
 

@@ -14,7 +14,7 @@ result=$("$ROOT/tests/e2e/stream.py" write "$MNT/inbox/big.bin" "$MIBS" "$DATA" 
 read -r close_s rate <<<"$result"
 echo "written at $rate MB/s, close took $close_s s"
 exists "$MNT/big.bin"
-peak() { awk '/^VmHWM/ { print $2 * 1024 }' "/proc/$pid/status"; }
+peak() { awk '/^VmHWM/ { printf "%.0f", $2 * 1024 }' "/proc/$pid/status"; }
 echo "peak memory after writing: $(($(peak) / MIB)) MiB"
 if [ "${VARIANT:-release}" != asan ] && [ "${VARIANT:-release}" != tsan ]; then
     at_most "seconds in close" "$close_s" 2

@@ -23,7 +23,16 @@ vs_mount
 cp -rp "$src" "$MNT/inbox/"
 await 5 arrived "$src" "$MNT/Series"
 equal "mode of the folder" "$(stat -c '%a %y' "$MNT/Series")" "$(stat -c '%a %y' "$src")"
-absent_in "$MNT/inbox" Series
+mkdir -p "$WORK/Filled/deeper"
+echo 1 >"$WORK/Filled/one"
+echo 2 >"$WORK/Filled/deeper/two"
+cp -r "$WORK/Filled" "$MNT/inbox/"
+await 5 exists "$MNT/Filled/deeper/two"
+await 5 absent_in "$MNT/inbox" Filled # emptied: no longer listed, but still found by a late chmod
+chmod 711 "$MNT/inbox/Filled/deeper"
+touch -d 2002-02-02 "$MNT/inbox/Filled"
+equal "mode through the inbox" "$(stat -c %a "$MNT/Filled/deeper")" 711
+equal "time through the inbox" "$(stat -c %Y "$MNT/Filled")" "$(date -d 2002-02-02 +%s)"
 vs_remount
 arrived "$src" "$MNT/Series" || fail "the folder differs after a remount"
 

@@ -4,9 +4,9 @@
 
 TIB=$((1024 * 1024 * MIB)) GIB=$((1024 * MIB))
 hole_and_data() {
-    equal "first data at or after 0" "$("$SYS" seek "$1" data 0 | head -n 1)" $((5 * GIB))
-    equal "first hole behind the data" "$("$SYS" seek "$1" hole $((5 * GIB)) | head -n 1)" $((5 * GIB + MIB))
-    equal "hole at 0" "$("$SYS" seek "$1" hole 0 | head -n 1)" 0
+    equal "first data at or after 0" "$("$SYS" seek "$1" data 0 | sed -n 1p)" $((5 * GIB))
+    equal "first hole behind the data" "$("$SYS" seek "$1" hole $((5 * GIB)) | sed -n 1p)" $((5 * GIB + MIB))
+    equal "hole at 0" "$("$SYS" seek "$1" hole 0 | sed -n 1p)" 0
     expect_errno ENXIO seek "$1" data $((5 * GIB + MIB))
     expect_errno ENXIO seek "$1" hole "$(stat -c %s "$1")"
     cmp <(tail -c +$((5 * GIB + 1)) "$1" | head -c $MIB) "$WORK/mib" || fail "the data in $1 differs"
@@ -45,6 +45,6 @@ dd if="$WORK/mib" of="$MNT/sparse.bin" bs=$MIB seek=1000 conv=notrunc status=non
 vs_remount
 equal "the far end" "$(tail -c 4 "$MNT/sparse.bin")" end
 cmp <(dd if="$MNT/sparse.bin" bs=$MIB skip=1000 count=1 status=none) "$WORK/mib" || fail "the middle differs"
-equal "first data" "$("$SYS" seek "$MNT/sparse.bin" data 0 | head -n 1)" $((1000 * MIB))
+equal "first data" "$("$SYS" seek "$MNT/sparse.bin" data 0 | sed -n 1p)" $((1000 * MIB))
 cp --sparse=always "$MNT/holey.bin" "$WORK/back.bin"
 at_most "blocks of the copy on disk" "$(stat -c %b "$WORK/back.bin")" $((4 * MIB / 512))

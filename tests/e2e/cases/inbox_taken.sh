@@ -19,7 +19,6 @@ put "$WORK/a" film.mkv
 equal "the same content twice" "$(root_files)" "film.mkv,"
 put "$WORK/b" film.mkv
 put "$WORK/c" film.mkv
-put "$WORK/b" film.mkv
 equal "names" "$(root_files)" "film (2).mkv,film (3).mkv,film.mkv,"
 same "$WORK/a" "$MNT/film.mkv"
 same "$WORK/b" "$MNT/film (2).mkv"
@@ -27,7 +26,6 @@ same "$WORK/c" "$MNT/film (3).mkv"
 
 put "$WORK/x" README
 put "$WORK/y" README
-put "$WORK/x" README
 equal "without a dot" "$(cat "$MNT/README" "$MNT/README (2)")" $'small x\nsmall y'
 absent "$MNT/README (3)"
 put "$WORK/x" two.dots.srt

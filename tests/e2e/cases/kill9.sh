@@ -16,14 +16,14 @@ for i in "${!sizes[@]}"; do make_bytes "$WORK/pool.$i" "${sizes[i]}"; done
 upload() {
     local count=0 i name
     while :; do
-        i=$(((count * 3 + $1 + $2) % ${#sizes[@]}))
+        i=$(((count * 3 + $1 + ${#2}) % ${#sizes[@]}))
         name=$1-$2-$count.$i
-        cp "$WORK/pool.$i" "$3/$name" 2>>"$WORK/said" || return 0
+        cp "$WORK/pool.$i" "$3/$name" 2>>"$CASE_DIR/said" || return 0
         echo "$name" >>"$WORK/acknowledged.$2"
         # A rewrite that is acknowledged counts as the new content.
         if [ $((count % 7)) -eq 6 ] && [ "$2" = tree ]; then
-            cp "$WORK/pool.$i" "$MNT/rewritten.new" 2>>"$WORK/said" || return 0
-            mv "$MNT/rewritten.new" "$MNT/rewritten" 2>>"$WORK/said" || return 0
+            cp "$WORK/pool.$i" "$MNT/rewritten.new" 2>>"$CASE_DIR/said" || return 0
+            mv "$MNT/rewritten.new" "$MNT/rewritten" 2>>"$CASE_DIR/said" || return 0
             echo "$i" >"$WORK/rewritten"
         fi
         count=$((count + 1))
@@ -72,7 +72,7 @@ at_least "acknowledged uploads" "$(wc -l <"$WORK/acknowledged")" "$CYCLES"
 # Leftovers of interrupted uploads do not stay: the space is that of the files, plus what is allowed.
 find "$MNT/inbox" -type f ! -name .ignore -delete
 vs_remount
-live=$(find "$MNT" -type f -printf '%s\n' | awk '{ s += $1 } END { print s + 0 }')
+live=$(find "$MNT" -type f -printf '%s\n' | awk '{ s += $1 } END { printf "%.0f", s }')
 space_is_theirs() {
     [ "$(du -s -B1 "$DATA/nodes" | cut -f 1)" -le $((live * 172 / 100 + 5 * 64 * MIB)) ]
 }

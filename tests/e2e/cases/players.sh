@@ -25,7 +25,7 @@ for c in mkv mp4 mp4last mp4frag webm ts avi mpg; do
         equal "frames of $name at $at s" "$(frames "$MNT/$name" $at)" "$(frames "$film" $at)"
     done
     # xattr and info know what it is
-    ms=$(ffprobe -v error -show_entries format=duration -of csv=p=0 "$film" | awk '{ printf "%d", $1 * 1000 }')
+    ms=$(ffprobe -v error -show_entries format=duration -of csv=p=0 "$film" | awk '{ printf "%.0f", $1 * 1000 }')
     at_least "duration of $name, ms" "$(vs_info "$MNT/$name" .duration_ms)" $((ms - 300))
     at_most "duration of $name, ms" "$(vs_info "$MNT/$name" .duration_ms)" $((ms + 300))
 done
@@ -54,7 +54,7 @@ if command -v cvlc >/dev/null; then
             --sout "#std{access=file,mux=ts,dst=$out}" "$MNT/$name" vlc://quit >"$WORK/vlc.log" 2>&1 ||
             fail "vlc on $name: $(tail -n 5 "$WORK/vlc.log")"
         got=$(ffprobe -v error -select_streams v:0 -count_packets -show_entries stream=nb_read_packets \
-            -of csv=p=0 "$out" | head -n 1)
+            -of csv=p=0 "$out" | sed -n 1p)
         rm -f "$out"
         at_least "pictures VLC read from $name" "${got%%,*}" 740
     done

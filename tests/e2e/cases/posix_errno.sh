@@ -46,7 +46,7 @@ call rmdir dir
 expect_errno EBUSY rmdir "$MNT"
 for what in "rmdir inbox" "rename inbox elsewhere"; do
     # shellcheck disable=SC2086  # call and arguments
-    got=$("$SYS" $what | tail -n 1)
+    got=$("$SYS" $what | sed -n '$p')
     case $got in EBUSY | EPERM | EACCES) ;; *) fail "$what: $got" ;; esac
 done
 exists inbox

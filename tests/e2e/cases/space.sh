@@ -7,16 +7,16 @@ used() {
     du -s -B1 "$1" | cut -f 1
 }
 superblocks() {
-    find "$DATA" -name 'sb-*.dat' -printf '%b\n' | awk '{ s += $1 } END { printf "%d", s * 512 }'
+    find "$DATA" -name 'sb-*.dat' -printf '%b\n' | awk '{ s += $1 } END { printf "%.0f", s * 512 }'
 }
 available() { # what is left to users of a file system
-    stat -f -c '%a %S' "$1" | awk '{ printf "%d", $1 * $2 }'
+    stat -f -c '%a %S' "$1" | awk '{ printf "%.0f", $1 * $2 }'
 }
 total() {
-    stat -f -c '%b %S' "$1" | awk '{ printf "%d", $1 * $2 }'
+    stat -f -c '%b %S' "$1" | awk '{ printf "%.0f", $1 * $2 }'
 }
 stored() { # bytes of all files
-    find "$MNT" -type f -printf '%s\n' | awk '{ s += $1 } END { printf "%d", s }'
+    find "$MNT" -type f -printf '%s\n' | awk '{ s += $1 } END { printf "%.0f", s }'
 }
 
 vs_mount
@@ -28,6 +28,7 @@ at_most "df of the mount against its disk" "$(awk -v a="$(available "$MNT")" -v 
 for c in "${CONTAINERS[@]}"; do cp "$(make_video "$c")" "$MNT/inbox/"; done
 for i in $(seq 200); do echo "episode $i" >"$MNT/note-$i.nfo"; done
 bytes=$(stored)
+films=$(cat "$MNT"/*-large.* | wc -c) # the notes live in the metadata
 at_least "bytes to speak of" "$bytes" $((300 * MIB))
 for f in "$MNT"/*.mkv "$MNT"/note-1.nfo; do
     equal "du of $f" "$(du -B1 "$f" | cut -f 1)" $((($(stat -c %s "$f") + 511) / 512 * 512))
@@ -35,8 +36,8 @@ done
 at_least "df: blocks" "$(total "$MNT")" $(($(available "$MNT") + bytes * 99 / 100))
 at_least "status: logical_bytes" "$(vs_status .logical_bytes)" "$bytes"
 at_most "status: logical_bytes" "$(vs_status .logical_bytes)" "$bytes"
-at_most "status: fragment_bytes" "$(vs_status .fragment_bytes)" $((bytes * 172 / 100))
-at_least "status: fragment_bytes" "$(vs_status .fragment_bytes)" $((bytes * 5 / 3))
+at_most "status: fragment_bytes" "$(vs_status .fragment_bytes)" $((films * 172 / 100))
+at_least "status: fragment_bytes" "$(vs_status .fragment_bytes)" $((films * 5 / 3))
 equal "status: files" "$(vs_status .files)" "$(find "$MNT" -type f ! -path '*/inbox/*' | wc -l)"
 
 vs_umount
@@ -46,13 +47,13 @@ at_most "files other than superblocks" $((before - $(superblocks))) $(($(superbl
 
 vs_mount
 rm "$MNT"/*.*
-given_back() {
-    [ "$(used "$DATA")" -le $((before - bytes * 160 / 100)) ]
+given_back() { # given_back ALLOWANCE: a mounted store keeps up to 64 MiB ready for what comes next
+    [ "$(used "$DATA")" -le $((before - bytes * 160 / 100 + $1)) ]
 }
-await 60 given_back
+await 60 given_back $((5 * 64 * MIB))
 equal "status: logical_bytes" "$(vs_status .logical_bytes)" 0
 vs_umount
-given_back || fail "$(used "$DATA") bytes after everything was deleted"
+given_back 0 || fail "$(used "$DATA") bytes after everything was deleted"
 
 # Space of films replaced, truncated, and unlinked while open comes back as well.
 vs_mount

@@ -38,7 +38,7 @@ refute cp "$WORK/noise.bin" "$MNT/refused.bin"
 expect_errno ENOENT open "$MNT/noise-4.bin" r
 refute cp "$WORK/noise.bin" "$MNT/inbox/noise-4.bin"
 expect_errno ENOENT open "$MNT/noise-4.bin" r
-grep -q 'Input/output error' "$WORK/said" || fail "cp was refused otherwise: $(cat "$WORK/said")"
+grep -q 'Input/output error' "$CASE_DIR/said" || fail "cp was refused otherwise: $(cat "$CASE_DIR/said")"
 echo small >"$MNT/small.txt"
 equal "a small file" "$(cat "$MNT/small.txt")" small
 vs_umount

@@ -10,13 +10,16 @@ vs_mount
 mkdir "$MNT/folder"
 cp "$WORK/film.mkv" "$MNT/folder/wedding.mkv"
 cp "$WORK/noise.bin" "$WORK/small.txt" "$MNT/"
-print=$(find "$MNT" -printf '%p %s %m %T@\n' | sort)
+see() {
+    find "$MNT" -path "$MNT/inbox" -prune -o -printf '%p %s %m %T@\n' | sort
+}
+print=$(see)
 vs_umount
 
 mkdir "$CASE_DIR/aside"
 mv "$DATA/nodes"/n{1,3,4} "$CASE_DIR/aside/"
 vs_mount_foreground
-equal "what find sees" "$(find "$MNT" -printf '%p %s %m %T@\n' | sort)" "$print"
+equal "what find sees" "$(see)" "$print"
 same "$WORK/small.txt" "$MNT/small.txt"
 expect_errno EIO read "$MNT/folder/wedding.mkv" 0 4096
 expect_errno EIO read "$MNT/folder/wedding.mkv" $((5 * CHUNK)) 131072
