@@ -9,6 +9,7 @@ Shell tools hide what the kernel answered behind messages, fallbacks and retries
 import ctypes
 import errno
 import os
+import signal
 import sys
 
 FLAGS = {
@@ -44,6 +45,16 @@ def call_write(path, offset, text):
     os.close(fd)
 
 
+def call_hold(path, source, ready):
+    """Writes and syncs, makes the file `ready`, and never closes: for a crash in between."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    with open(source, "rb") as f:
+        os.write(fd, f.read())
+    os.fsync(fd)
+    os.close(os.open(ready, os.O_WRONLY | os.O_CREAT, 0o644))
+    signal.pause()
+
+
 def call_renameat2(old, new, flags):
     if libc.renameat2(-100, os.fsencode(old), -100, os.fsencode(new), int(flags)) != 0:
         raise OSError(ctypes.get_errno(), "renameat2")
@@ -65,6 +76,7 @@ CALLS = {
     "open": call_open,
     "read": call_read,
     "write": call_write,
+    "hold": call_hold,
     "renameat2": call_renameat2,
     "seek": call_seek,
     "fallocate": call_fallocate,

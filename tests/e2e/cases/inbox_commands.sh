@@ -21,16 +21,17 @@ refute vs inbox publish nothing.part --mount "$MNT"
 refute vs inbox cancel nothing.part --mount "$MNT"
 refute vs inbox frobnicate --mount "$MNT"
 
-# After a crash a file is published if a close followed its last write: one whose close had begun
-# (another descriptor of it was closed) is there; one that was only synced stays, as interrupted.
+# After a crash a file is published if a close followed its last write: one whose close had returned is
+# there; one that was only synced stays, as interrupted.
 exec {closed}>"$MNT/inbox/closed.mkv"
-cat "$WORK/film" >&$closed
-(exec {closed}>&-) # a copy of the descriptor is closed: flushed, not yet released
-exec {synced}>"$MNT/inbox/synced.mkv"
-cat "$WORK/film" >&$synced
-sync -d "$MNT/inbox/synced.mkv"
+cat "$WORK/film" >&$closed # the end of cat closes its copy of the descriptor: flushed, not yet released
+"$SYS" hold "$MNT/inbox/synced.mkv" "$WORK/film" "$WORK/synced" &
+holder=$!
+await 20 exists "$WORK/synced"
 vs_kill9
-exec {closed}>&- {synced}>&- 2>>"$CASE_DIR/said" || echo "the dead mount says so at close"
+kill -KILL $holder
+refute wait $holder
+exec {closed}>&-
 vs_mount
 same "$WORK/film" "$MNT/closed.mkv"
 absent "$MNT/synced.mkv"

@@ -23,7 +23,7 @@ equal "what is in the empty metadata folder" "$(find "$DATA/meta" -mindepth 1)" 
 rmdir "$DATA/meta"
 back "$DATA"
 mv "$DATA/meta/acceptor" "$aside/"
-vs_refused 'metadata|acceptor' --data "$DATA" "$MNT"
+vs_refused 'meta' --data "$DATA" "$MNT"
 absent "$DATA/meta/acceptor"
 back "$DATA/meta"
 
@@ -88,6 +88,7 @@ back "$DATA/nodes"
 # To another folder.
 rm -rf "$DATA/nodes/n1"
 vs_mount
+mkdir "$CASE_DIR/disk"
 refute vs node replace n9 "$CASE_DIR/disk" --mount "$MNT"
 vs node replace n1 "$CASE_DIR/disk" --mount "$MNT" >>"$CASE_DIR/vstackfs.out"
 await 30 node_is n1 up
