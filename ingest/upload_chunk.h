@@ -24,6 +24,7 @@ struct up_chunk {
     bool coded; /* CODING: ready but for the id */
     bool hashed;
     bool given_up; /* its id */
+    bool stalled;  /* it waits for silent stores, since there was no other form */
     struct vs_id id;
     struct up_want want;
     struct frag_note note; /* but for the redundancy and the session */

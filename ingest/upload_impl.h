@@ -13,7 +13,8 @@
 #define UPLOAD_HOLD_BYTES_MAX (CUTTER_LIVE_LAG_BYTES_MAX + CUT_MAX_BYTES + CUT_TARGET_BYTES)
 #define UPLOAD_LAG_MS_MAX     250 /* a demuxer that takes nothing for so long is left */
 #define UPLOAD_LAG_RETRY_MS   4
-#define UPLOAD_FLUSH_WAIT_MS  400 /* a flush waits so long for the last keyframes */
+#define UPLOAD_FLUSH_QUIET_MS 400  /* a flush waits for the last keyframes: so long for the next */
+#define UPLOAD_FLUSH_WAIT_MS  1000 /* ... and so long for all of them */
 
 /* Bytes of the file in memory: a part of a buffer. */
 struct up_piece {
@@ -68,6 +69,7 @@ struct upload {
         bool opening, feeding, lagging, timer, ended;
         uint64_t fed;     /* file offset behind the last byte it took */
         int64_t took_ns;  /* when it last took some */
+        int64_t told_ns;  /* when it last reported something */
         int64_t flush_ns; /* when a flush began to wait for it */
         struct vs_job open_job;
         struct vs_job timer_job; /* feeds it when the writer does not */

@@ -3,8 +3,8 @@
  * Happy path: the first 64 KiB tell whether keyframes are to be expected; the demuxer is started by
  * a job and fed from the window, its reports go to the cut plan. Failure modes: a demuxer that is
  * slow to start or lags makes the writer wait a moment; one that takes nothing for
- * UPLOAD_LAG_MS_MAX, died, or is not done UPLOAD_FLUSH_WAIT_MS after a flush is left, and the rest
- * is cut by size. Nothing else is lost with it. */
+ * UPLOAD_LAG_MS_MAX, died, or keeps a flush waiting is left, and the rest is cut by size. Nothing
+ * else is lost with it. */
 #include "common/assert.h"
 #include "common/err.h"
 #include "ingest/upload_chunk.h"
@@ -32,6 +32,7 @@ static void on_keyframe(void *arg, uint64_t offset, uint32_t time_ms, uint64_t p
 
     pthread_mutex_lock(&env->lock);
     if (!u->freed && u->status == 0) {
+        u->cut.told_ns = upload_now_ns(env);
         cut_plan_keyframe(&u->plan, offset, time_ms, parsed);
         if (u->plan.over)
             u->cut.lagging = false;
@@ -182,6 +183,16 @@ void upload_live_feed_locked(struct upload *u)
         timer_locked(u, UPLOAD_LAG_RETRY_MS);
 }
 
+/* A flush has waited for reports for as long as it may. */
+static bool has_waited(const struct upload *u)
+{
+    int64_t now_ns = upload_now_ns(u->env);
+    int64_t told_ns = u->cut.told_ns > u->cut.flush_ns ? u->cut.told_ns : u->cut.flush_ns;
+
+    return now_ns - told_ns >= UPLOAD_FLUSH_QUIET_MS * VS_NS_PER_MS ||
+           now_ns - u->cut.flush_ns >= UPLOAD_FLUSH_WAIT_MS * VS_NS_PER_MS;
+}
+
 static void timer_job(struct vs_job *job)
 {
     struct upload *u = vs_container_of(job, struct upload, cut.timer_job);
@@ -200,7 +211,7 @@ static void timer_job(struct vs_job *job)
         pthread_mutex_lock(&env->lock);
     }
     if (u->flush != NULL && is_looking(u)) {
-        if (upload_now_ns(env) - u->cut.flush_ns >= UPLOAD_FLUSH_WAIT_MS * VS_NS_PER_MS)
+        if (has_waited(u))
             upload_live_stop_locked(u);
         else
             timer_locked(u, UPLOAD_LAG_RETRY_MS);

@@ -48,6 +48,11 @@ static void look_at_locked(struct up_chunk *c, const struct um_store looked[UM_S
     replaceable = um_place(stores, c->env->stores->count, c->turn, c->bytes, false, &place) == 0;
     switch (um_after_silence(replaceable, c->attempt->asked_ns, now_ns)) {
     case UM_RECODE:
+        if (c->stalled) { /* all were silent, and now they come back one by one: one more look */
+            c->stalled = false;
+            c->left_out = left_out;
+            break;
+        }
         up_chunk_recode_locked(c);
         break;
     case UM_FAIL:
@@ -55,6 +60,7 @@ static void look_at_locked(struct up_chunk *c, const struct um_store looked[UM_S
         break;
     default:
         c->left_out = left_out; /* it is still waited for */
+        c->stalled = true;
         break;
     }
 }

@@ -6,6 +6,7 @@
 #include "common/err.h"
 #include "meta/meta_local.h"
 #include "node/store_mem.h"
+#include "tests/support/meta_fail.h"
 #include "tests/support/store_sync.h"
 
 #include <semaphore.h>
@@ -52,6 +53,7 @@ void upload_rig_open(struct upload_rig *rig, unsigned stores, size_t budget_byte
     assert_int_equal(vs_exec_start(&rig->exec, "upload", 2), 0);
     assert_int_equal(vs_exec_start(&rig->store_exec, "store", 2), 0);
     assert_int_equal(meta_local_open(&rig->meta, &meta), 0);
+    rig->meta = meta_fail_new(rig->meta, rig->store_exec);
     rig->stores.count = stores;
     for (unsigned i = 0; i < stores; i++) {
         struct store_set_entry *e = &rig->stores.entries[i];

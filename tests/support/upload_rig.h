@@ -22,7 +22,7 @@ struct upload_rig {
     struct store_set stores;
     struct chunk_store *mem[UPLOAD_RIG_STORES_MAX];   /* behind ... */
     struct chunk_store *stall[UPLOAD_RIG_STORES_MAX]; /* ... these, which the set holds */
-    struct meta_client *meta;
+    struct meta_client *meta;                         /* meta_fail.h */
     struct upload_env *env;
     struct upload_session *session;
 };

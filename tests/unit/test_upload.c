@@ -1,7 +1,7 @@
 /* Uploads on five stores in memory: what was appended is what the registers rebuild, whatever the
  * stores do meanwhile. */
 #include "common/err.h"
-#include "ingest/upload_impl.h"
+#include "ingest/upload.h"
 #include "node/store_mem.h"
 #include "tests/support/upload_rig.h"
 
@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#define KIB 1024u
 #define MIB (1u << 20)
 
 static void sha_of_source(uint64_t seed, uint64_t bytes, uint8_t digest[VS_SHA256_BYTES])
@@ -350,239 +349,7 @@ static void a_store_for_reading_only_gets_nothing(void **state)
     upload_rig_close(&rig);
 }
 
-/* ---- looking at what was taken ---- */
-
-static void peek_check(struct upload_rig *rig, struct upload *u, uint64_t seed, uint64_t offset,
-                       uint64_t *checked)
-{
-    uint8_t got[3000], want[3000];
-    struct mf_chunk chunk;
-    int64_t n = upload_peek(u, offset, got, sizeof(got), &chunk);
-
-    assert_true(n >= 0 && n <= (int64_t)sizeof(got));
-    if (n > 0) {
-        upload_rig_fill(want, seed, offset, (size_t)n);
-        assert_memory_equal(got, want, (size_t)n);
-        return;
-    }
-    assert_true(offset >= chunk.offset && offset < chunk.offset + chunk.bytes);
-    if (!(*checked >> chunk.offset / (4 * MIB) & 1)) /* each once: it takes long */
-        upload_rig_check(rig, &chunk, 1, seed, chunk.offset);
-    *checked |= UINT64_C(1) << chunk.offset / (4 * MIB);
-}
-
-static void what_was_taken_can_be_read_at_any_time(void **state)
-{
-    struct upload_rig rig;
-    struct upload_flush f;
-    struct mf_chunk chunk;
-    struct upload *u;
-    uint64_t checked = 0;
-    uint8_t byte;
-
-    (void)state;
-    upload_rig_open(&rig, 5, 0, NULL);
-    for (unsigned i = 0; i < 5; i++)
-        store_stall_delay(rig.stall[i], 30 * VS_NS_PER_MS);
-    u = upload_rig_upload(&rig, "x", false, false);
-    for (unsigned i = 0; i < 40; i++) {
-        assert_int_equal(upload_rig_append(u, 5, 700001, 131072), 0);
-        for (uint64_t offset = i * 1001; offset < upload_end(u); offset += 1234567)
-            peek_check(&rig, u, 5, offset, &checked);
-        peek_check(&rig, u, 5, upload_end(u) - 1, &checked);
-    }
-    assert_int_equal(upload_peek(u, upload_end(u), &byte, 1, &chunk), -EINVAL);
-    assert_int_equal(upload_rig_flush(u, &f), 0);
-    for (uint64_t offset = 0; offset < upload_end(u); offset += 1234567)
-        peek_check(&rig, u, 5, offset, &checked);
-    upload_free(u);
-    upload_rig_close(&rig);
-}
-
-static void peek_sees_holes_as_zeros(void **state)
-{
-    struct upload_rig rig;
-    struct mf_chunk chunk;
-    struct upload *u;
-    uint8_t got[100], zeros[100] = { 0 };
-
-    (void)state;
-    upload_rig_open(&rig, 5, 0, NULL);
-    u = upload_rig_upload(&rig, "x", false, true);
-    assert_int_equal(upload_rig_append(u, 5, 1000, 1000), 0);
-    assert_int_equal(upload_hole(u, 50), 0);
-    assert_int_equal(upload_rig_append(u, 5, 1000, 1000), 0);
-    memset(got, 1, sizeof(got));
-    assert_int_equal(upload_peek(u, 1010, got, sizeof(got), &chunk), 40);
-    assert_memory_equal(got, zeros, 40);
-    assert_int_equal(upload_peek(u, 990, got, sizeof(got), &chunk) % 10, 0);
-    upload_free(u);
-    upload_rig_close(&rig);
-}
-
-/* ---- the budget ---- */
-
-static uint64_t used_now(struct upload_env *env)
-{
-    VS_LOCK_SCOPE(&env->lock);
-
-    return env->used;
-}
-
-static void a_fast_writer_waits_for_slow_stores_within_the_budget(void **state)
-{
-    const uint64_t budget = 16 * MIB;
-    struct upload_rig rig;
-    struct upload_flush f;
-    struct upload *u;
-    uint64_t most = 0;
-
-    (void)state;
-    upload_rig_open(&rig, 5, budget, NULL);
-    for (unsigned i = 0; i < 5; i++)
-        store_stall_delay(rig.stall[i], 20 * VS_NS_PER_MS);
-    u = upload_rig_upload(&rig, "x", false, false);
-    while (upload_end(u) < 60 * MIB) {
-        assert_int_equal(upload_rig_append(u, 2, MIB, MIB), 0); /* waits where it is told to */
-        if (used_now(rig.env) > most)
-            most = used_now(rig.env);
-    }
-    /* The budget, one append, and parity that is coded meanwhile. */
-    assert_true(most <= budget + MIB + budget);
-    assert_int_equal(upload_rig_flush(u, &f), 0);
-    upload_rig_check(&rig, f.chunks, f.chunk_count, 2, 0);
-    upload_free(u);
-    upload_rig_close(&rig);
-}
-
-struct writer {
-    struct upload *u;
-    struct upload_room room;
-    uint64_t seed;
-    unsigned told, waits;
-    int status;
-    _Atomic int waiting;
-};
-
-static void writer_told(struct upload_room *room)
-{
-    struct writer *w = vs_container_of(room, struct writer, room);
-
-    w->told++;
-    w->status = room->status;
-    w->waiting = 0;
-}
-
-/* More writers than the budget has room for, each with a part of a chunk: nobody waits for ever. */
-static void many_half_filled_uploads_do_not_block_each_other(void **state)
-{
-    enum { WRITERS = 40, BYTES = MIB + 777 };
-    static struct writer w[WRITERS];
-    struct upload_rig rig;
-    struct upload_flush f;
-    unsigned open = WRITERS;
-    uint8_t *piece = malloc(MIB);
-
-    (void)state;
-    assert_non_null(piece);
-    upload_rig_open(&rig, 5, 16 * MIB, NULL);
-    for (unsigned i = 0; i < WRITERS; i++)
-        w[i] = (struct writer){ .u = upload_rig_upload(&rig, "x", false, false), .seed = i };
-    while (open > 0) {
-        open = 0;
-        for (unsigned i = 0; i < WRITERS; i++) {
-            uint64_t end = upload_end(w[i].u);
-            size_t n = BYTES - end < 200000 ? BYTES - end : 200000;
-
-            if (w[i].waiting || n == 0) {
-                open += w[i].waiting != 0;
-                continue;
-            }
-            assert_int_equal(w[i].status, 0);
-            open++;
-            upload_rig_fill(piece, w[i].seed, end, n);
-            w[i].room.done = writer_told;
-            w[i].waiting = 1;
-            if (upload_append(w[i].u, piece, n, &w[i].room) == 0)
-                w[i].waiting = 0;
-            else
-                w[i].waits++;
-        }
-    }
-    for (unsigned i = 0; i < WRITERS; i++) {
-        assert_int_equal(upload_rig_flush(w[i].u, &f), 0);
-        assert_int_equal(chunks_end(&f), BYTES);
-        upload_rig_check(&rig, f.chunks, f.chunk_count, w[i].seed, 0);
-        assert_int_equal(w[i].told, w[i].waits);
-        upload_free(w[i].u);
-    }
-    free(piece);
-    upload_rig_close(&rig);
-}
-
-static void a_writer_that_waits_is_told_when_its_upload_goes(void **state)
-{
-    struct upload_rig rig;
-    struct writer w = { 0 };
-    uint8_t *piece = calloc(1, 20 * MIB);
-
-    (void)state;
-    upload_rig_open(&rig, 5, 16 * MIB, NULL);
-    for (unsigned i = 0; i < 5; i++)
-        store_stall_hold(rig.stall[i], true);
-    w.u = upload_rig_upload(&rig, "x", false, false);
-    w.room.done = writer_told;
-    w.waiting = 1;
-    assert_int_equal(upload_append(w.u, piece, 20 * MIB, &w.room), 1);
-    upload_free(w.u);
-    for (unsigned i = 0; i < 5; i++)
-        store_stall_hold(rig.stall[i], false);
-    upload_rig_close(&rig);
-    assert_int_equal(w.told, 1);
-    assert_int_equal(w.status, -ECANCELED);
-    free(piece);
-}
-
-/* ---- giving up ---- */
-
-static size_t open_sessions(struct upload_rig *rig)
-{
-    uint64_t sessions[8];
-    struct meta_req req = {
-        .op = META_SCAN, .scan = META_SCAN_SESSIONS, .scan_u64 = sessions, .scan_max = 8
-    };
-
-    assert_int_equal(meta_call(rig->meta, &req), 0);
-    return req.scan_count;
-}
-
-static void ids_of_a_freed_upload_are_given_up(void **state)
-{
-    struct upload_rig rig;
-    struct upload_flush f;
-    struct upload *kept, *freed;
-    const struct vs_id *ids;
-    size_t count;
-
-    (void)state;
-    upload_rig_open(&rig, 5, 0, NULL);
-    kept = upload_rig_upload(&rig, "kept", false, false);
-    freed = upload_rig_upload(&rig, "freed", false, false);
-    assert_int_equal(upload_rig_append(kept, 1, 9 * MIB, MIB), 0);
-    assert_int_equal(upload_rig_append(freed, 2, 30 * MIB, MIB), 0);
-    upload_free(freed);
-    assert_int_equal(upload_rig_flush(kept, &f), 0);
-    ids = upload_session_given_up(rig.session, &count);
-    assert_in_range(count, 1, 7); /* those that had an id by then */
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(vs_id_type(&ids[i]), VS_ID_CHUNK);
-        for (size_t c = 0; c < f.chunk_count; c++)
-            assert_int_not_equal(vs_id_cmp(&ids[i], &f.chunks[c].id), 0);
-    }
-    upload_free(kept);
-    assert_int_equal(open_sessions(&rig), 1);
-    upload_rig_close(&rig);
-}
+/* ---- the end ---- */
 
 static void freeing_at_any_moment_leaks_nothing(void **state)
 {
@@ -603,70 +370,6 @@ static void freeing_at_any_moment_leaks_nothing(void **state)
     upload_rig_close(&rig); /* asserts that all memory came back, and waits for all puts */
 }
 
-static void a_session_that_was_not_committed_is_aborted(void **state)
-{
-    struct upload_rig rig;
-    struct upload_session *s;
-    struct upload_flush f;
-    struct upload *u;
-
-    (void)state;
-    upload_rig_open(&rig, 5, 0, NULL);
-    u = upload_rig_upload(&rig, "x", false, false);
-    assert_int_equal(upload_rig_append(u, 1, 100000, 100000), 0);
-    assert_int_equal(upload_rig_flush(u, &f), 0);
-    upload_free(u);
-    assert_int_equal(open_sessions(&rig), 1);
-    upload_session_free(rig.session);
-    upload_env_free(rig.env); /* waits for the abort */
-    assert_int_equal(open_sessions(&rig), 0);
-
-    struct upload_env_config config = {
-        .stores = &rig.stores, .meta = rig.meta, .exec = rig.exec, .clock = &vs_clock_system
-    };
-    assert_int_equal(upload_env_new(&rig.env, &config), 0);
-    assert_int_equal(upload_session_new(&s, rig.env), 0);
-    rig.session = s;
-    u = upload_rig_upload(&rig, "x", false, false);
-    assert_int_equal(upload_rig_append(u, 1, 100000, 100000), 0);
-    assert_int_equal(upload_rig_flush(u, &f), 0);
-    upload_free(u);
-    upload_session_committed(s);
-    upload_session_free(s);
-    upload_env_free(rig.env);
-    assert_int_equal(open_sessions(&rig), 1); /* as far as the journal knows */
-    rig.session = NULL;
-    rig.env = NULL;
-    upload_rig_close(&rig);
-}
-
-static void a_long_upload_gets_ids_in_growing_ranges(void **state)
-{
-    struct upload_rig rig;
-    struct upload_flush f;
-    struct upload *u;
-    struct vs_id before = { 0 };
-
-    (void)state;
-    upload_rig_open(&rig, 2, 0, NULL); /* two copies of each: quick */
-    u = upload_rig_upload(&rig, "x", false, false);
-    for (unsigned i = 0; i < 100; i++) { /* tiny chunks, each ended by a hole */
-        assert_int_equal(upload_rig_append(u, 1, 10, 10), 0);
-        assert_int_equal(upload_hole(u, 10), 0);
-    }
-    assert_int_equal(upload_rig_flush(u, &f), 0);
-    assert_int_equal(f.chunk_count, 200);
-    for (size_t i = 0; i < 200; i += 2) {
-        assert_int_equal(vs_id_pid(&f.chunks[i].id), rig.meta->pid);
-        assert_int_equal(vs_id_inc(&f.chunks[i].id), rig.meta->inc);
-        assert_int_not_equal(vs_id_cmp(&f.chunks[i].id, &before), 0);
-        before = f.chunks[i].id;
-    }
-    upload_rig_check(&rig, f.chunks, f.chunk_count, 1, 0);
-    upload_free(u);
-    upload_rig_close(&rig);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -682,15 +385,7 @@ int main(void)
         cmocka_unit_test(a_store_that_goes_down_in_the_middle_costs_nothing),
         cmocka_unit_test(a_full_store_is_left_out_and_full_stores_are_enospc),
         cmocka_unit_test(a_store_for_reading_only_gets_nothing),
-        cmocka_unit_test(what_was_taken_can_be_read_at_any_time),
-        cmocka_unit_test(peek_sees_holes_as_zeros),
-        cmocka_unit_test(a_fast_writer_waits_for_slow_stores_within_the_budget),
-        cmocka_unit_test(many_half_filled_uploads_do_not_block_each_other),
-        cmocka_unit_test(a_writer_that_waits_is_told_when_its_upload_goes),
-        cmocka_unit_test(ids_of_a_freed_upload_are_given_up),
         cmocka_unit_test(freeing_at_any_moment_leaks_nothing),
-        cmocka_unit_test(a_session_that_was_not_committed_is_aborted),
-        cmocka_unit_test(a_long_upload_gets_ids_in_growing_ranges),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
