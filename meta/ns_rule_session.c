@@ -3,8 +3,8 @@
  *
  * Happy path: a session is open as long as it has a record; the entry that links its content
  * removes the record, so does an abort, which leaves the ids it reserved to the collector as
- * ranges: an abort is one small batch however much was uploaded. Failure modes: -ESTALE or -ENOENT
- * for a session that is closed. docs/CHUNKPAXOS.md, "Sessions". */
+ * ranges: an abort is one small batch however much was uploaded. Failure modes: -ESTALE for a
+ * session that is closed. docs/CHUNKPAXOS.md, "Sessions". */
 #include "meta/ns_rules.h"
 
 #include "common/err.h"
@@ -198,7 +198,7 @@ int ns_rule_session_abort(struct ns_tx *tx, const struct ns_entry *e, struct ns_
     (void)a;
     r = session_load(tx, e->session, &s);
     if (r < 0)
-        return r;
+        return r == -ENOENT ? -ESTALE : r;
     r = ns_release(tx, NS_T_RELEASED, e->content.released, e->content.released_count);
     return r < 0 ? r : session_close(tx, e->session, &s);
 }
