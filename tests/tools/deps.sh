@@ -17,7 +17,7 @@ build libavformat-dev libavcodec-dev libavutil-dev
 demo  ffmpeg
 test  libcmocka-dev shellcheck clang-format git
 test  ffmpeg mpv vlc-bin vlc-plugin-base
-test  attr jq rsync strace python3 util-linux procps
+test  attr jq rsync strace python3 util-linux procps systemd
 bench fio python3
 LIST
 }
