@@ -58,12 +58,17 @@ UNIT_TESTS    := $(sort $(wildcard tests/unit/test_*.c))
 CONTRACTS     := $(sort $(wildcard tests/contract/test_*.c))
 
 # $(call owner,tests/unit/test_codec.c): the folder that holds codec.c or codec.h; leftmost if none.
-owner = $(firstword $(foreach f,$(FOLDERS),$(if $(wildcard $f/$(patsubst test_%.c,%,$(notdir $1)).[ch]),$f)) $(firstword $(FOLDERS)))
+owner = $(firstword $(foreach f,$(FOLDERS),$(if $(wildcard $f/$(call stem,$1).[ch]),$f)) $(firstword $(FOLDERS)))
 # $(call from,meta): meta and the folders to its right.
 from = $(if $(filter $1,$(firstword $2)),$2,$(call from,$1,$(wordlist 2,$(words $2),$2)))
 # $(call archives,meta): the archives a file of that folder may need, in link order.
 archives = $(foreach f,$(call from,$1,$(FOLDERS)),$(if $(strip $($f_SRCS)),$(BUILD)/lib$f.a))
 objects  = $(patsubst %.c,$(BUILD)/obj/%.o,$1)
+
+# $(call subject,tests/unit/test_cutter.c): the objects of cutter.c and cutter_*.c, linked before
+# tests/support, so that a twin which lives there never takes the place of what is tested.
+stem    = $(patsubst test_%.c,%,$(notdir $1))
+subject = $(filter $(BUILD)/obj/$(call owner,$1)/$(call stem,$1).o $(BUILD)/obj/$(call owner,$1)/$(call stem,$1)_%.o,$(call objects,$($(call owner,$1)_SRCS)))
 
 # FOLDER=node: only the tests of that folder's files. T=test_codec: only that program.
 FOLDER ?=
@@ -116,7 +121,7 @@ endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$p)))
 
 define test_rule
-$(call test_program,$1): $(call objects,$1) $(if $(SUPPORT_SRCS),$(BUILD)/libsupport.a) $(call archives,$(call owner,$1))
+$(call test_program,$1): $(call objects,$1) $(call subject,$1) $(if $(SUPPORT_SRCS),$(BUILD)/libsupport.a) $(call archives,$(call owner,$1))
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
 	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(ALL_LIBS) -lcmocka
