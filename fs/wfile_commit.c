@@ -183,6 +183,10 @@ static void commit_entry_create(struct commit *c, struct ns_entry *e, char *name
     e->attr = i->attr;
     e->attr.mtime = c->w->mtime;
     e->set = NS_SET_ATIME | NS_SET_MTIME;
+    e->now = i->attr.ctime; /* what stat has been saying of the file, and of its directory */
+    if (!c->w->mtime_set &&
+        (e->now.s < c->w->mtime.s || (e->now.s == c->w->mtime.s && e->now.ns < c->w->mtime.ns)))
+        e->now = c->w->mtime;
 }
 
 static void commit_entry_swap(struct commit *c, struct ns_entry *e)
@@ -220,7 +224,7 @@ static int commit_enter(struct commit *c)
         return r;
     {
         VS_LOCK_SCOPE(&i->lock);
-        i->provisional = false;
+        i->provisional = i->replace = false;
         i->attr = c->answer.attr;
     }
     if (c->fs->provisional != NULL)

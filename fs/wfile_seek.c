@@ -76,12 +76,19 @@ static int64_t content_seek(struct content *c, uint64_t offset, bool data)
 int64_t wfile_seek(struct vsfs *fs, struct inode *i, uint64_t offset, bool data)
 {
     struct wfile *w = wfile_get(i);
-    struct content *c;
     int64_t at;
 
     if (w == NULL) {
-        int r = content_load_wait(fs->meta, i->ino, &c, NULL);
+        struct content *c = NULL;
+        int r = 0;
 
+        {
+            VS_LOCK_SCOPE(&i->lock);
+            if (i->content != NULL) /* what reads of this inode go by, too */
+                c = content_ref(i->content);
+        }
+        if (c == NULL)
+            r = content_load_wait(fs->meta, i->ino, &c, NULL);
         if (r < 0)
             return r;
         at = content_seek(c, offset, data);
