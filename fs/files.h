@@ -21,6 +21,7 @@ struct file {
     _Atomic(struct inode *) inode; /* what it reads and writes now; a reference, counted open */
     struct inode *left;            /* what it wrote before its alias became a new upload, or NULL */
     struct control_file *control;  /* then inode is NULL */
+    uint64_t control_answer; /* file position behind the last command: its answer begins here */
     struct read_cursor cursor;
     bool writer;
     bool alias;  /* opened by an alias: the kernel's pages of the film do not see its writes */

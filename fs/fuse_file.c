@@ -90,12 +90,15 @@ static void read_done(struct read_op *op)
 static int work_read_control(struct fuse_call *c)
 {
     const struct vs_buf *text = &c->file->control->text;
-    uint64_t left = c->offset < text->len ? text->len - c->offset : 0;
+    uint64_t answer = c->file->control_answer, left;
 
+    if (c->offset >= answer) /* else somebody has gone back to the start */
+        c->offset -= answer;
+    left = c->offset < text->len ? text->len - c->offset : 0;
     if (c->len > left)
         c->len = left;
-    return vs_buf_append(&c->bytes, text->data + (left > 0 ? c->offset : 0), c->len,
-                         FUSE_OPS_BYTES_MAX);
+    return c->len > 0 ? vs_buf_append(&c->bytes, text->data + c->offset, c->len, FUSE_OPS_BYTES_MAX)
+                      : 0;
 }
 
 static void answer_read_control(struct fuse_call *c, int r)
@@ -181,6 +184,7 @@ static int work_write(struct fuse_call *c)
     c->count = (int64_t)c->len;
     if (c->file->control != NULL) {
         c->count = control_write(c->fs, c->file->control, c->text, c->len);
+        c->file->control_answer = c->offset + c->len;
         return c->count < 0 ? (int)c->count : 0;
     }
     return wfile_write_wait(c->fs, i, c->offset, c->text, c->len);
@@ -213,7 +217,7 @@ void fuse_call_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
     int r;
 
     if (f->control != NULL) {
-        write_wait(req, ino, f, buf, size, 0);
+        write_wait(req, ino, f, buf, size, (uint64_t)off);
         return;
     }
     w = calloc(1, sizeof(*w));

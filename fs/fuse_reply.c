@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "fs/inbox.h"
+#include "fs/provisional.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,13 +189,25 @@ static bool inode_moving(struct inode *i)
     return i->wfile != NULL || i->provisional;
 }
 
+/* Names that are not committed yet have changed their directory, too. */
+static bool dir_moving(struct vsfs *fs, struct ns_attr *attr)
+{
+    struct ns_time newest;
+
+    if (!S_ISDIR(attr->mode) || !provisional_newest(fs->provisional, attr->ino, &newest))
+        return false;
+    if (newest.s > attr->mtime.s || (newest.s == attr->mtime.s && newest.ns > attr->mtime.ns))
+        attr->mtime = attr->ctime = newest;
+    return true;
+}
+
 /* Overlay what is being written; the time-out of the attributes. */
 static double fuse_attr_timeout(struct vsfs *fs, uint64_t parent, uint64_t node, struct inode *i,
                                 struct ns_attr *attr)
 {
     wfile_getattr(i, attr);
-    if (inode_is_alias(node) || inode_moving(i) || inbox_has_dir(fs->inbox, parent) ||
-        inbox_has_dir(fs->inbox, node))
+    if (dir_moving(fs, attr) || inode_is_alias(node) || inode_moving(i) ||
+        inbox_has_dir(fs->inbox, parent) || inbox_has_dir(fs->inbox, node))
         return 0;
     return FUSE_TREE_TIMEOUT_S;
 }
@@ -228,8 +241,10 @@ int fuse_entry(struct vsfs *fs, uint64_t parent, const char *name, size_t len, u
     }
     if (S_ISDIR(attr->mode))
         inbox_dir_seen(fs->inbox, parent, name, len, attr);
-    if (name != NULL && i == target)
+    if (name != NULL && i == target) {
         names_seen(i, parent, name, len);
+        inbox_told(fs, i, parent);
+    }
     ret->attr_timeout = fuse_attr_timeout(fs, parent, node, target, &now);
     ret->entry_timeout = i != target ? 0 : fuse_entry_timeout(fs, parent, i);
     fuse_stat(&now, &ret->attr);

@@ -18,6 +18,13 @@ static bool name_begins(const char *name, const char *with)
     return strncmp(name, with, strlen(with)) == 0;
 }
 
+/* Others have no meaning here, and ACLs (system.) are not supported. */
+static bool name_is_known(const char *name)
+{
+    return name_begins(name, "user.") || name_begins(name, "trusted.") ||
+           name_begins(name, "security.");
+}
+
 /* What a getxattr or listxattr with room for `size` bytes is told. */
 static void reply_bytes(fuse_req_t req, int r, const struct vs_buf *b, size_t size)
 {
@@ -158,7 +165,7 @@ void fuse_call_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 {
     struct fuse_call *c;
 
-    if (name_begins(name, "system.")) {
+    if (!name_is_known(name)) {
         fuse_reply_err(req, EOPNOTSUPP);
     } else if (control_owns(ino)) {
         fuse_reply_err(req, ENODATA);
@@ -192,7 +199,7 @@ static int xattr_check(uint64_t ino, const char *name, const void *value, size_t
         return -EPERM;
     if (strlen(name) > NS_XATTR_NAME_BYTES_MAX)
         return -ERANGE;
-    if (name_begins(name, "system."))
+    if (!name_is_known(name))
         return -EOPNOTSUPP;
     if (!name_begins(name, XATTRS_PREFIX))
         return 0;

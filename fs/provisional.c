@@ -233,6 +233,17 @@ bool provisional_any(struct provisional *p, uint64_t dir)
     return d != NULL;
 }
 
+bool provisional_newest(struct provisional *p, uint64_t dir, struct ns_time *ret)
+{
+    struct prov_dir *d;
+
+    VS_LOCK_SCOPE(&p->lock);
+    HASH_FIND(hh, p->dirs, &dir, sizeof(dir), d);
+    if (d != NULL) /* entries are in the order in which they came */
+        *ret = vs_container_of(d->entries.prev, struct prov_entry, in_dir)->inode->attr.btime;
+    return d != NULL;
+}
+
 int provisional_list(struct provisional *p, uint64_t dir, struct provisional_name **ret,
                      size_t *ret_count)
 {

@@ -41,6 +41,8 @@ int provisional_drop(struct provisional *p, struct inode *i);
 
 /* Is any provisional file in this directory? */
 bool provisional_any(struct provisional *p, uint64_t dir);
+/* The same, and when the last name was made there that is still provisional. */
+bool provisional_newest(struct provisional *p, uint64_t dir, struct ns_time *ret);
 /* All names of a directory, on the heap; NULL and 0 when there is none. -ENOMEM. */
 int provisional_list(struct provisional *p, uint64_t dir, struct provisional_name **ret,
                      size_t *ret_count);

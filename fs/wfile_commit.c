@@ -341,33 +341,46 @@ static int commit_complete(struct vsfs *fs, struct inode *i, struct wfile *w)
     return 0;
 }
 
+/* What to do about it, for the log. */
+static const char *commit_advice(int error)
+{
+    switch (error) {
+    case -ENOSPC:
+        return "delete something or add a disk (vstackfs status), then write it again";
+    case -ESTALE:
+        return "another version was stored meanwhile: look at it before writing again";
+    case -EEXIST:
+        return "another file took its name meanwhile: write it under another one";
+    default:
+        return "bring the stores back (vstackfs status), then write it again";
+    }
+}
+
 static int commit_owner(struct vsfs *fs, struct inode *i, struct wfile *w, enum wfile_flush how)
 {
     struct commit c = { .fs = fs, .inode = i, .w = w, .how = how };
     char name[NS_NAME_BYTES_MAX + 1] = "";
-    bool create, nameless;
+    bool fresh, nameless; /* fresh: never committed */
     int r;
 
     if (w->error < 0)
         return w->error;
     {
         VS_LOCK_SCOPE(&i->lock);
-        create = i->provisional && how != WFILE_FLUSH;
+        fresh = i->provisional;
         nameless = i->unlinked;
         memcpy(name, i->name, i->name_len);
     }
     if (nameless)
         return 0;
-    if (!w->dirty && !create)
+    if (!w->dirty && (!fresh || how == WFILE_FLUSH))
         return how != WFILE_FSYNC && w->complete_due ? commit_complete(fs, i, w) : 0;
     r = commit_run_all(&c);
     commit_close(&c);
     if (r == 0)
         return 0;
-    vs_error("%s: cannot be stored (%s) -> the last stored version stays; %s, then write it again",
-             name, vs_err_text(r),
-             r == -ESTALE ? "it was replaced meanwhile: look at it"
-                          : "make room or bring stores back (vstackfs status)");
+    vs_error("%s: cannot be stored (%s) -> %s; %s", name, vs_err_text(r),
+             fresh ? "it is not kept" : "the last stored version stays", commit_advice(r));
     VS_LOCK_SCOPE(&w->lock);
     if (w->error == 0)
         w->error = r;
