@@ -84,54 +84,112 @@ static void next_file(struct sb_rig *rig, uint64_t *n)
         assert_int_equal(sb_rig_put(rig, (*n)++, FRAG), 0);
 }
 
-/* File A: 0 and 1. File B: a TOMB of 0, and 2. File C: more. Then 1 and 2 die together: A and B are
- * removed in one go. Whatever the power cut leaves, and without checkpoints, 0 stays deleted. */
+static void del_done(struct store_del *d)
+{
+    (void)d;
+}
+
+/* In one group: what dies together is removed together. */
+static void del_both(struct sb_rig *rig, uint64_t a, uint64_t b)
+{
+    struct store_del del[2] = { { .key = sync_key(a), .done = del_done },
+                                { .key = sync_key(b), .done = del_done } };
+
+    chunk_store_del(rig->ss.s, &del[0]);
+    chunk_store_del(rig->ss.s, &del[1]);
+    sb_store_run(rig->ss.s);
+}
+
+/* File A: 0, 1 and another. File B: TOMBs of 0 and of the other, and one that lives. File C: the
+ * TOMBs of all else. *ret_last is the fragment that keeps B. */
+static void three_files(struct sb_rig *rig, uint64_t *ret_last)
+{
+    uint64_t n = 10, first_of_b;
+    struct vs_io *io;
+
+    sim_io_reset(rig->sim);
+    rig->config.file_bytes = 400000;
+    io = sb_rig_io(rig);
+    assert_int_equal(sb_store_format(io, &rig->config.cluster, &rig->config.node), 0);
+    vs_io_free(io);
+    assert_int_equal(sb_rig_open(rig), 0);
+    assert_int_equal(sb_rig_put(rig, 0, FRAG), 0);
+    assert_int_equal(sb_rig_put(rig, 1, FRAG), 0);
+    next_file(rig, &n);
+    first_of_b = n - 1;
+    for (uint64_t i = 10; i < first_of_b; i++)
+        assert_int_equal(sb_rig_del(rig, i), 0);
+    assert_int_equal(sb_rig_del(rig, 0), 0);
+    *ret_last = n;
+    next_file(rig, &n);
+    for (uint64_t i = first_of_b; i < n; i++)
+        if (i != *ret_last)
+            assert_int_equal(sb_rig_del(rig, i), 0);
+    assert_int_equal(sb_rig_files(rig, "sb-", NULL), 3);
+}
+
+/* 1 and the last of B die together, so A and B are removed in one go. Or only B dies, and A stays.
+ * Whatever a power cut leaves, and without checkpoints, 0 stays deleted. */
 static void tombs_outlive_what_they_killed(void **state)
 {
     struct sb_rig *rig = *state;
-    bool fired = true;
 
-    for (uint64_t cut = 0; fired; cut++) {
-        for (uint64_t outcome = 0; outcome < 8; outcome++) {
-            uint64_t n = 10, first_of_b, last;
-            struct vs_io *io;
+    for (unsigned together = 0; together < 2; together++) {
+        bool fired = true;
 
+        for (uint64_t cut = 0; fired; cut++) {
             assert_true(cut < 200);
-            sim_io_reset(rig->sim);
-            rig->config.file_bytes = 400000;
-            io = sb_rig_io(rig);
-            assert_int_equal(sb_store_format(io, &rig->config.cluster, &rig->config.node), 0);
-            vs_io_free(io);
-            assert_int_equal(sb_rig_open(rig), 0);
-            assert_int_equal(sb_rig_put(rig, 0, FRAG), 0);
-            assert_int_equal(sb_rig_put(rig, 1, FRAG), 0);
-            next_file(rig, &n);
-            first_of_b = n - 1;
-            for (uint64_t i = 10; i < first_of_b; i++)
-                assert_int_equal(sb_rig_del(rig, i), 0);
-            assert_int_equal(sb_rig_del(rig, 0), 0);
-            assert_int_equal(sb_rig_put(rig, 2, 10), 0);
-            last = n;
-            next_file(rig, &n);
-            for (uint64_t i = first_of_b; i < n; i++)
-                if (i != last)
-                    assert_int_equal(sb_rig_del(rig, i), 0);
-            assert_int_equal(sb_rig_del(rig, 2), 0);
-            sim_io_cut_after(rig->sim, cut);
-            (void)sb_rig_del(rig, 1); /* the last of A; then A, B and what was between go */
-            (void)sb_rig_del(rig, last);
-            fired = sim_io_was_cut(rig->sim);
-            sb_rig_close(rig);
-            fired = sim_io_was_cut(rig->sim);
-            sim_io_restore_power(rig->sim, outcome);
-            lose_checkpoints(rig);
-            assert_int_equal(sb_rig_open(rig), 0);
-            assert_int_equal(rig->recovery.corrupt, 0);
-            assert_int_equal(sb_rig_check(rig, 0, FRAG), -ENOENT);
-            assert_int_equal(sb_rig_check(rig, 2, 10), -ENOENT);
-            sb_rig_close(rig);
+            for (uint64_t outcome = 0; outcome < 8; outcome++) {
+                uint64_t last;
+
+                three_files(rig, &last);
+                sim_io_cut_after(rig->sim, cut);
+                if (together == 1)
+                    del_both(rig, 1, last);
+                else
+                    (void)sb_rig_del(rig, last);
+                sb_rig_close(rig);
+                fired = sim_io_was_cut(rig->sim);
+                sim_io_restore_power(rig->sim, outcome);
+                lose_checkpoints(rig);
+                assert_int_equal(sb_rig_open(rig), 0);
+                assert_int_equal(rig->recovery.corrupt, 0);
+                assert_int_equal(sb_rig_check(rig, 0, FRAG), -ENOENT);
+                assert_int_equal(sb_rig_check(rig, 10, FRAG), -ENOENT);
+                if (together == 0)
+                    assert_int_equal(sb_rig_check(rig, 1, FRAG), 0);
+                sb_rig_close(rig);
+            }
         }
     }
+}
+
+/* A damaged record was replaced; replacement and TOMB are gone with their files; the damaged one
+ * still lies in a file that stays. */
+static void a_replaced_record_does_not_come_back(void **state)
+{
+    struct sb_rig *rig = *state;
+    uint64_t n = 10;
+
+    assert_int_equal(sb_rig_open(rig), 0);
+    assert_int_equal(sb_rig_put(rig, 0, FRAG), 0);
+    assert_int_equal(sb_rig_put(rig, 1, FRAG), 0);
+    next_file(rig, &n);
+    sb_rig_flip(rig, "sb-0000000000000001.dat", 8192 + 4096 + 50, 0);
+    assert_int_equal(sb_store_scrub(rig->ss.s, NULL, NULL), 1);
+    assert_int_equal(sb_rig_put(rig, 0, FRAG), 0); /* in file 2 */
+    assert_int_equal(sb_rig_check(rig, 0, FRAG), 0);
+    next_file(rig, &n);
+    assert_int_equal(sb_rig_del(rig, 0), 0); /* its TOMB in file 3 */
+    next_file(rig, &n);
+    for (uint64_t i = 10; i < n; i++)
+        assert_int_equal(sb_rig_del(rig, i), 0);
+    assert_int_equal(sb_rig_files(rig, "sb-", NULL), 2); /* 1 with what stays, and the active one */
+    sb_rig_close(rig);
+    lose_checkpoints(rig);
+    assert_int_equal(sb_rig_open(rig), 0);
+    assert_int_equal(sb_rig_check(rig, 0, FRAG), -ENOENT);
+    assert_int_equal(sb_rig_check(rig, 1, FRAG), 0);
 }
 
 /* A file with something unreadable in it is kept: what it held is not known. */
@@ -157,6 +215,7 @@ int main(void)
         ON_SIM(a_file_without_live_fragments_is_removed),
         ON_SIM(a_store_that_is_filled_and_emptied_stays_small),
         ON_SIM(tombs_outlive_what_they_killed),
+        ON_SIM(a_replaced_record_does_not_come_back),
         ON_SIM(a_file_that_cannot_be_read_is_kept),
     };
 
