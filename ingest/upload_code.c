@@ -57,54 +57,84 @@ int up_gather(struct up_chunk *c)
     return 0;
 }
 
-static void frag_describe(struct up_attempt *a, unsigned i)
-{
+/* What is computed of one fragment, block by block. */
+struct describing {
+    struct vs_sha *sha;
     uint32_t table[FRAG_BLOCKS_MAX];
-    unsigned blocks = frag_crc_table(a->fragment[i], a->fragment_bytes, table);
+};
 
-    a->frag[i].table_crc = frag_table_crc(table, blocks);
-    vs_sha256(a->fragment[i], a->fragment_bytes, a->frag[i].sha256);
-}
-
-static int code_parity(struct up_attempt *a)
+static int parity_new(struct up_attempt *a)
 {
     unsigned k = a->place.red.k, m = a->place.red.m;
-    uint8_t *parity[VS_EC_M_MAX];
 
     a->parity = up_buf_new(&a->env->pool, (size_t)m * a->fragment_bytes);
     if (a->parity == NULL)
         return -ENOMEM;
     a->parity->used = (size_t)m * a->fragment_bytes;
-    for (unsigned i = 0; i < m; i++) {
-        parity[i] = a->parity->bytes + (size_t)i * a->fragment_bytes;
-        a->fragment[k + i] = parity[i];
-    }
-    vs_ec_encode(k, m, a->fragment_bytes, a->fragment, parity);
+    for (unsigned i = 0; i < m; i++)
+        a->fragment[k + i] = a->parity->bytes + (size_t)i * a->fragment_bytes;
     return 0;
 }
 
-/* Fragments and what is known of them. */
-static int attempt_code(struct up_attempt *a, const uint8_t *bytes)
+static void code_block(struct up_attempt *a, size_t at, size_t len)
 {
-    unsigned k = a->place.red.k;
-    int r = 0;
+    unsigned k = a->place.red.k, m = a->place.red.m;
+    const uint8_t *data[VS_EC_K_MAX];
+    uint8_t *parity[VS_EC_M_MAX];
 
     for (unsigned i = 0; i < k; i++)
-        a->fragment[i] = bytes + (size_t)i * a->fragment_bytes;
-    if (a->place.red.kind == VS_RED_RS)
-        r = code_parity(a);
-    if (r < 0)
-        return r;
-    frag_describe(a, 0);
-    for (unsigned i = 1; i < a->place.count; i++) {
-        if (a->place.red.kind == VS_RED_RS) {
-            frag_describe(a, i);
-        } else {
-            a->fragment[i] = a->fragment[0];
-            a->frag[i] = a->frag[0];
+        data[i] = a->fragment[i] + at;
+    for (unsigned i = 0; i < m; i++)
+        parity[i] = a->parity->bytes + (size_t)i * a->fragment_bytes + at;
+    vs_ec_encode(k, m, len, data, parity);
+}
+
+/* One pass over the memory: a block of all fragments is coded, summed and hashed while it is in the
+ * cache. */
+static void fragments_describe(struct up_attempt *a, struct describing d[], unsigned count)
+{
+    unsigned block = 0;
+
+    for (size_t at = 0; at < a->fragment_bytes; at += FRAG_BLOCK_BYTES, block++) {
+        size_t left = a->fragment_bytes - at;
+        size_t len = left < FRAG_BLOCK_BYTES ? left : FRAG_BLOCK_BYTES;
+
+        if (a->parity != NULL)
+            code_block(a, at, len);
+        for (unsigned i = 0; i < count; i++) {
+            frag_crc_table(a->fragment[i] + at, len, &d[i].table[block]);
+            vs_sha_update(d[i].sha, a->fragment[i] + at, len);
         }
     }
-    return 0;
+    for (unsigned i = 0; i < count; i++) {
+        a->frag[i].table_crc = frag_table_crc(d[i].table, block);
+        vs_sha_final(d[i].sha, a->frag[i].sha256);
+    }
+}
+
+static int attempt_code(struct up_attempt *a, const uint8_t *bytes)
+{
+    bool coded = a->place.red.kind == VS_RED_RS;
+    unsigned count = coded ? a->place.count : 1; /* copies are described once */
+    struct describing *d = calloc(count, sizeof(*d));
+    int r = d != NULL ? 0 : -ENOMEM;
+
+    for (unsigned i = 0; i < a->place.red.k; i++)
+        a->fragment[i] = bytes + (size_t)i * a->fragment_bytes;
+    if (r == 0 && coded)
+        r = parity_new(a);
+    for (unsigned i = 0; r == 0 && i < count; i++)
+        r = vs_sha_new(&d[i].sha);
+    if (r == 0)
+        fragments_describe(a, d, count);
+    for (unsigned i = count; i < a->place.count; i++) {
+        a->fragment[i] = a->fragment[0];
+        a->frag[i] = a->frag[0];
+    }
+    for (unsigned i = 0; d != NULL && i < count; i++)
+        vs_sha_free(d[i].sha);
+    free(d);
+    return r;
 }
 
 int up_attempt_new(struct up_attempt **ret, struct up_chunk *c, const struct um_place *place)
