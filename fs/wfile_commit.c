@@ -285,10 +285,6 @@ static int commit_rebase(struct commit *c)
         w->epoch++;
     }
     content_put(before);
-    for (size_t k = 0; k < c->run_count; k++) { /* uploads go before their session */
-        upload_free(c->runs[k].upload);
-        c->runs[k].upload = NULL;
-    }
     wfile_layers_free(&old);
     return 0;
 }

@@ -26,8 +26,13 @@ struct commit_flush {
 /* Consecutive dirty chunks [first, last) stored anew as one upload. */
 struct commit_run {
     size_t first, last;
-    struct upload *upload;
+    struct upload *upload; /* until it is durable: its memory goes before the commit ends */
     struct commit_flush flush;
+    struct mf_chunk *chunks; /* what became of it */
+    uint32_t *start_ms;
+    size_t chunk_count;
+    bool sha_known;
+    uint8_t sha256[VS_SHA256_BYTES];
 };
 
 struct commit {

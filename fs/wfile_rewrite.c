@@ -40,6 +40,8 @@ void commit_close(struct commit *c)
     for (size_t k = 0; k < c->run_count; k++) {
         (void)commit_flush_wait(&c->runs[k].flush);
         upload_free(c->runs[k].upload);
+        free(c->runs[k].chunks);
+        free(c->runs[k].start_ms);
     }
     free(c->runs);
     free(c->old);
@@ -169,6 +171,30 @@ static int commit_run_store(struct commit *c, struct commit_run *run, uint8_t *b
     return r;
 }
 
+/* Wait until the run is durable, keep what it became, and let its upload go. */
+static int commit_run_finish(struct commit_run *run)
+{
+    const struct upload_flush *f = &run->flush.flush;
+    int r = commit_flush_wait(&run->flush);
+
+    if (r < 0)
+        return r;
+    run->chunks = calloc(f->chunk_count + 1, sizeof(*run->chunks));
+    run->start_ms = calloc(f->chunk_count + 1, sizeof(*run->start_ms));
+    if (run->chunks == NULL || run->start_ms == NULL)
+        return -ENOMEM;
+    run->chunk_count = f->chunk_count;
+    for (size_t n = 0; n < f->chunk_count; n++) {
+        run->chunks[n] = f->chunks[n];
+        run->start_ms[n] = upload_chunk_start_ms(run->upload, n);
+    }
+    run->sha_known = f->sha_known;
+    memcpy(run->sha256, f->sha256, sizeof(run->sha256));
+    upload_free(run->upload);
+    run->upload = NULL;
+    return 0;
+}
+
 /* Runs of dirty chunks; the whole file when more than half of it is dirty. */
 static int commit_find_runs(struct commit *c)
 {
@@ -210,12 +236,13 @@ static int commit_store_runs(struct commit *c)
         return -ENOMEM;
     for (size_t k = 0; k < c->run_count && r == 0; k++) {
         if (k >= COMMIT_RUNS_IN_FLIGHT)
-            r = commit_flush_wait(&c->runs[k - COMMIT_RUNS_IN_FLIGHT].flush);
+            r = commit_run_finish(&c->runs[k - COMMIT_RUNS_IN_FLIGHT]);
         if (r == 0)
             r = commit_run_store(c, &c->runs[k], buf);
     }
     for (size_t k = 0; k < c->run_count && r == 0; k++)
-        r = commit_flush_wait(&c->runs[k].flush);
+        if (c->runs[k].upload != NULL)
+            r = commit_run_finish(&c->runs[k]);
     return r;
 }
 
@@ -240,7 +267,7 @@ static int commit_list_new(struct commit *c)
     struct commit_run *run = c->runs, *end = c->runs + c->run_count;
 
     for (size_t k = 0; k < c->run_count; k++)
-        max += c->runs[k].flush.flush.chunk_count;
+        max += c->runs[k].chunk_count;
     c->chunks = calloc(max + 1, sizeof(*c->chunks));
     c->start_ms = calloc(max + 1, sizeof(*c->start_ms));
     if (c->chunks == NULL || c->start_ms == NULL)
@@ -251,8 +278,8 @@ static int commit_list_new(struct commit *c)
             k++;
             continue;
         }
-        for (size_t n = 0; n < run->flush.flush.chunk_count; n++)
-            commit_add(c, &run->flush.flush.chunks[n], upload_chunk_start_ms(run->upload, n));
+        for (size_t n = 0; n < run->chunk_count; n++)
+            commit_add(c, &run->chunks[n], run->start_ms[n]);
         k = run->last;
         run++;
     }
@@ -265,14 +292,14 @@ static int commit_list_new(struct commit *c)
 /* One upload that is the whole file knows its SHA-256. */
 static const uint8_t *commit_sha(const struct commit *c)
 {
-    const struct upload_flush *f = NULL;
+    const struct wfile *w = c->w;
 
     if (c->run_count == 1 && c->runs[0].first == 0 && c->runs[0].last == c->old_count)
-        f = &c->runs[0].flush.flush;
-    else if (c->run_count == 0 && c->w->tail != NULL && c->w->tail_start == 0 &&
-             upload_end(c->w->tail) == c->w->size)
-        f = &c->tail.flush;
-    return f != NULL && f->sha_known ? f->sha256 : NULL;
+        return c->runs[0].sha_known ? c->runs[0].sha256 : NULL;
+    if (c->run_count == 0 && w->tail != NULL && w->tail_start == 0 &&
+        upload_end(w->tail) == w->size && c->tail.flush.sha_known)
+        return c->tail.flush.sha256;
+    return NULL;
 }
 
 int commit_chunks(struct commit *c)
@@ -298,6 +325,7 @@ int commit_chunks(struct commit *c)
         r = commit_store_runs(c);
     if (r == 0)
         r = commit_list_new(c);
-    c->sha = commit_sha(c);
+    if (r == 0)
+        c->sha = commit_sha(c);
     return r;
 }
