@@ -157,50 +157,76 @@ static int open_control(struct vsfs *fs, uint64_t ino, int flags, struct file **
     return 0;
 }
 
-int files_open(struct vsfs *fs, const struct names_caller *who, uint64_t ino, int flags,
-               struct file **ret, bool *ret_keep_pages)
+/* What a handle of a file that is there needs: write state, or current content. */
+static int open_prepare(struct vsfs *fs, struct file *f, struct inode *i, int flags,
+                        bool *ret_keep_pages)
 {
-    bool writer = (flags & O_ACCMODE) != O_RDONLY;
-    struct inode *i = NULL;
-    struct file *f;
-    int r = -ENODATA;
+    if (!f->writer)
+        return open_reader(fs, i, ret_keep_pages);
+    inbox_unexpect(fs, i->ino);
+    f->wrote = (flags & O_TRUNC) != 0;
+    return wfile_open(fs, i, (flags & O_TRUNC) != 0);
+}
 
-    *ret_keep_pages = false;
-    if (control_owns(ino))
-        return open_control(fs, ino, flags, ret);
-    if (inode_is_alias(ino) && writer && (flags & O_TRUNC))
-        r = files_restart_alias(fs, who, ino, &i);
-    if (r == -ENODATA) {
-        i = inode_resolve(fs->inodes, ino);
-        r = i != NULL ? 0 : -ENOMEM;
-    }
-    if (r < 0)
-        return r;
-    f = file_new(i, flags);
-    r = f != NULL ? file_count(i, writer) : -ENOMEM;
+/* An upload of the inbox that is complete, or a film that was one a moment ago, is not what the
+ * opener means to cut: -ESTALE, the kernel looks the name up again. */
+static int open_may_cut(struct vsfs *fs, uint64_t ino, struct inode *i, int flags)
+{
+    int r;
+
+    if (inode_is_alias(ino) || (flags & O_ACCMODE) == O_RDONLY || (flags & O_TRUNC) == 0)
+        return 0;
+    r = inbox_before_cut(fs, i);
+    return r > 0 ? -ESTALE : r;
+}
+
+static int open_existing(struct vsfs *fs, uint64_t ino, int flags, struct file **ret,
+                         bool *ret_keep_pages)
+{
+    struct inode *i = inode_resolve(fs->inodes, ino);
+    struct file *f = i != NULL ? file_new(i, flags) : NULL;
+    int r = f != NULL ? open_may_cut(fs, ino, i, flags) : -ENOMEM;
+
+    if (r == 0)
+        r = file_count(i, f->writer);
     if (r < 0) {
         inode_put(fs->inodes, i);
         free(f);
         return r;
     }
-    if (writer) {
-        inbox_unexpect(fs, i->ino);
-        r = wfile_open(fs, i, (flags & O_TRUNC) != 0);
-        f->wrote = (flags & O_TRUNC) != 0;
-    } else {
-        r = open_reader(fs, i, ret_keep_pages);
-    }
+    r = open_prepare(fs, f, i, flags, ret_keep_pages);
     if (r < 0) {
-        f->writer = false; /* there is no write state of this handle to commit */
-        if (writer)
+        if (f->writer)
             file_uncount_writer(i);
+        f->writer = false; /* there is no write state of this handle to commit */
         files_release(fs, f);
         return r;
     }
-    f->alias = inode_is_alias(ino);
-    if (f->alias)
-        *ret_keep_pages = false;
     *ret = f;
+    return 0;
+}
+
+int files_open(struct vsfs *fs, const struct names_caller *who, uint64_t ino, int flags,
+               struct file **ret, bool *ret_keep_pages)
+{
+    bool truncates = (flags & O_ACCMODE) != O_RDONLY && (flags & O_TRUNC) != 0;
+    struct inode *fresh = NULL;
+    int r = -ENODATA;
+
+    *ret_keep_pages = false;
+    if (control_owns(ino))
+        return open_control(fs, ino, flags, ret);
+    if (inode_is_alias(ino) && truncates)
+        r = files_restart_alias(fs, who, ino, &fresh);
+    if (r == -ENODATA)
+        r = open_existing(fs, ino, flags, ret, ret_keep_pages);
+    else if (r == 0)
+        r = files_open_created(fs, fresh, flags, ret);
+    inode_put(fs->inodes, fresh);
+    if (r < 0 || !inode_is_alias(ino))
+        return r;
+    (*ret)->alias = true;
+    *ret_keep_pages = false;
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "fs/inbox_state.h"
 #include "fs/names.h"
 #include "fs/notify.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,8 +27,8 @@ static void result_add(struct inbox *b, const char *name, const char *path, cons
     r->at = vsfs_now(b->fs);
     r->what = what;
     r->err = err;
-    memcpy(r->name, name, INBOX_PATH_MAX);
-    memcpy(r->path, path, INBOX_PATH_MAX);
+    snprintf(r->name, sizeof(r->name), "%s", name);
+    snprintf(r->path, sizeof(r->path), "%s", path);
 }
 
 /* What a PUBLISH did, in words; `path` is where the file is now. */
@@ -205,6 +206,80 @@ void inbox_released(struct vsfs *fs, struct inode *i)
     pthread_mutex_unlock(&i->lock);
     if (!nameless && s.parent != 0)
         inbox_settle(fs, &s);
+}
+
+/* ---- first ---- */
+
+/* Under the names of the inode. */
+static int first_locked(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name,
+                        size_t len)
+{
+    struct meta_req req = { .op = META_LOOKUP, .ino = parent, .name = name, .name_len = len };
+
+    if (!inbox_has_dir(fs->inbox, parent) || inbox_is_temporary(name, len))
+        return 0;
+    if (meta_call(fs->meta, &req) < 0 || req.attr.ino != ino || !S_ISREG(req.attr.mode) ||
+        req.attr.size == 0 || (req.attr.flags & NS_F_FLUSHED) == 0)
+        return 0;
+    return inbox_publish_now(fs, ino, parent, name, len, true) == 0;
+}
+
+int inbox_publish_first(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name,
+                        size_t len)
+{
+    struct inode *i;
+    int r;
+
+    if (!inbox_has_dir(fs->inbox, parent))
+        return 0;
+    i = inode_get(fs->inodes, ino);
+    if (i == NULL)
+        return -ENOMEM;
+    pthread_mutex_lock(&i->names);
+    r = first_locked(fs, ino, parent, name, len);
+    pthread_mutex_unlock(&i->names);
+    inode_put(fs->inodes, i);
+    return r;
+}
+
+/* The kernel means its name in the inbox, and it is not there any more. */
+static bool cut_has_moved(struct vsfs *fs, struct inode *i)
+{
+    VS_LOCK_SCOPE(&i->lock);
+    if (!i->told_in_inbox || i->parent == 0 || inbox_has_dir(fs->inbox, i->parent))
+        return false;
+    i->told_in_inbox = false; /* who has no name to look up asks once more, and means it */
+    return true;
+}
+
+int inbox_before_cut(struct vsfs *fs, struct inode *i)
+{
+    char name[NS_NAME_BYTES_MAX];
+    bool complete;
+    uint64_t parent;
+    size_t len;
+    int r = 1;
+
+    pthread_mutex_lock(&i->names); /* not while it is being published */
+    if (!cut_has_moved(fs, i)) {
+        pthread_mutex_lock(&i->lock);
+        complete = !i->provisional && i->parent != 0;
+        parent = i->parent;
+        len = i->name_len;
+        memcpy(name, i->name, len);
+        pthread_mutex_unlock(&i->lock);
+        r = complete ? first_locked(fs, i->ino, parent, name, len) : 0;
+    }
+    pthread_mutex_unlock(&i->names);
+    return r;
+}
+
+void inbox_told(struct vsfs *fs, struct inode *i, uint64_t parent)
+{
+    bool inside = inbox_has_dir(fs->inbox, parent);
+
+    VS_LOCK_SCOPE(&i->lock);
+    i->told_in_inbox = inside;
 }
 
 /* ---- soon ---- */

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define RENAME_TRIES_MAX 3 /* each is one state of the file: provisional, stored, published */
+#define RENAME_TRIES_MAX 5 /* each is one state of the file: provisional, stored, published */
 
 struct rename_ends {
     uint64_t parent, new_parent;
@@ -230,7 +230,16 @@ static int rename_alias(struct vsfs *fs, struct rename_ends *e)
     return 0;
 }
 
-/* -ESTALE: the source has changed its kind meanwhile. */
+/* A complete upload in the way is published first: two cameras both call theirs CLIP0001.MP4. */
+static int rename_publish_first(struct vsfs *fs, const struct rename_ends *e)
+{
+    if (e->dst.kind != NAMES_STORED || found_dir(&e->dst) || (e->flags & RENAME_EXCHANGE) != 0 ||
+        (e->src.kind == NAMES_STORED && e->src.attr.ino == e->dst.attr.ino))
+        return 0;
+    return inbox_publish_first(fs, e->dst.attr.ino, e->new_parent, e->new_name, e->new_len);
+}
+
+/* -ESTALE: the source, or what is in the way, has changed its kind meanwhile. */
 static int rename_once(struct vsfs *fs, struct rename_ends *e)
 {
     int r = names_find(fs, e->parent, e->name, e->len, &e->src);
@@ -239,8 +248,10 @@ static int rename_once(struct vsfs *fs, struct rename_ends *e)
         r = names_find(fs, e->new_parent, e->new_name, e->new_len, &e->dst);
     if (r == 0)
         r = rename_check(fs, e);
-    if (r < 0)
-        return r;
+    if (r == 0)
+        r = rename_publish_first(fs, e);
+    if (r != 0)
+        return r < 0 ? r : -ESTALE;
     if (e->src.kind == NAMES_PROVISIONAL)
         r = rename_provisional(fs, e);
     else if (e->src.kind == NAMES_ALIAS)

@@ -88,8 +88,10 @@ int names_rig_open_name(struct names_rig *r, uint64_t parent, const char *name, 
     if (found.kind == NAMES_STORED && found.inode == NULL) /* what a lookup's reply does */
         found.inode = inode_get(r->fs->inodes, found.attr.ino);
     assert_non_null(found.inode);
-    if (found.kind == NAMES_STORED)
+    if (found.kind == NAMES_STORED) {
         names_seen(found.inode, parent, name, strlen(name));
+        inbox_told(r->fs, found.inode, parent);
+    }
     e = files_open(r->fs, &nobody, found.inode->ino, flags, ret, &keep);
     names_found_close(r->fs, &found);
     return e;

@@ -141,6 +141,74 @@ static void making_the_name_anew_begins_a_new_upload(void **state)
     expect_both(r, "second");
 }
 
+/* Between FLUSH and RELEASE the name is not an alias yet; close() has returned. */
+static void opened_with_truncation_before_its_publish_it_is_published_first(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *one = names_rig_create(r, INBOX, "two"), *other;
+
+    names_rig_write(r, one, 0, "one");
+    assert_int_equal(files_flush(r->fs, one), 0);
+    assert_int_equal(names_rig_open_name(r, INBOX, "two", O_WRONLY | O_TRUNC, &other), -ESTALE);
+    other = names_rig_open_file(r, INBOX, "two", O_WRONLY | O_TRUNC); /* the kernel's second look */
+    names_rig_write(r, other, 0, "other");
+    files_release(r->fs, one);
+    assert_int_equal(names_rig_close_file(r, other), 0);
+    names_rig_check(r, ROOT, "two", "one");
+    names_rig_check(r, ROOT, "two (2)", "other");
+}
+
+/* The kernel looked it up in the inbox, it was published, and then the open arrives. */
+static void published_between_lookup_and_open_it_is_not_cut(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *f = names_rig_create(r, INBOX, "two");
+    struct inode *i = inode_ref(f->inode, r->fs->inodes);
+    bool keep;
+
+    inbox_told(r->fs, i, INBOX);
+    names_rig_write(r, f, 0, "one");
+    assert_int_equal(names_rig_close_file(r, f), 0);
+    assert_int_equal(files_open(r->fs, &caller, i->ino, O_WRONLY | O_TRUNC, &f, &keep), -ESTALE);
+    names_rig_check(r, ROOT, "two", "one");
+    /* who means the film in the tree comes through the tree */
+    f = names_rig_open_file(r, ROOT, "two", O_WRONLY | O_TRUNC);
+    names_rig_write(r, f, 0, "new");
+    assert_int_equal(names_rig_close_file(r, f), 0);
+    names_rig_check(r, ROOT, "two", "new");
+    inode_put(r->fs->inodes, i);
+}
+
+static void cut_by_name_before_its_publish_it_is_published_first(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *f = names_rig_create(r, INBOX, "two");
+    uint64_t zero = 0;
+
+    names_rig_write(r, f, 0, "one");
+    assert_int_equal(files_flush(r->fs, f), 0);
+    set_attr(r, f->inode->ino, NULL, 0, &(struct ns_attr){ 0 }, &zero, -ESTALE);
+    names_rig_check(r, ROOT, "two", "one");
+    files_release(r->fs, f);
+    names_rig_check(r, ROOT, "two", "one");
+}
+
+/* A writer that has not closed it, and one that ended with fsync only, have promised nothing. */
+static void what_is_not_complete_is_cut_as_anywhere_else(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *one = names_rig_create(r, INBOX, "two"), *other;
+
+    names_rig_write(r, one, 0, "one");
+    assert_int_equal(files_fsync(r->fs, one), 0);
+    other = names_rig_open_file(r, INBOX, "two", O_WRONLY | O_TRUNC);
+    names_rig_write(r, other, 0, "other");
+    assert_int_equal(names_rig_close_file(r, one), 0);
+    assert_int_equal(names_rig_close_file(r, other), 0);
+    names_rig_check(r, ROOT, "two", "other");
+    assert_int_equal(names_rig_kind(r, ROOT, "two (2)"), NAMES_NONE);
+}
+
 static void truncating_an_open_alias_turns_the_handle_to_a_new_upload(void **state)
 {
     struct names_rig *r = *state;
@@ -199,6 +267,21 @@ static void renaming_onto_the_alias_leaves_the_film_alone(void **state)
     expect_both(r, "second");
 }
 
+static void renaming_onto_what_is_about_to_be_published_leaves_it_alone(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *f = names_rig_create(r, INBOX, "two");
+
+    names_rig_put(r, INBOX, "two.part", "other");
+    names_rig_write(r, f, 0, "one");
+    assert_int_equal(files_flush(r->fs, f), 0);
+    assert_int_equal(names_rig_rename(r, INBOX, "two.part", INBOX, "two", 0), 0);
+    files_release(r->fs, f);
+    names_rig_settle(r);
+    names_rig_check(r, ROOT, "two", "one");
+    names_rig_check(r, ROOT, "two (2)", "other");
+}
+
 static void renaming_the_alias_renames_the_film(void **state)
 {
     struct names_rig *r = *state;
@@ -247,6 +330,11 @@ int main(void)
         ALIAS_TEST(the_alias_of_dropped_content_reaches_what_was_there),
         ALIAS_TEST(opening_with_truncation_begins_a_new_upload),
         ALIAS_TEST(making_the_name_anew_begins_a_new_upload),
+        ALIAS_TEST(opened_with_truncation_before_its_publish_it_is_published_first),
+        ALIAS_TEST(published_between_lookup_and_open_it_is_not_cut),
+        ALIAS_TEST(cut_by_name_before_its_publish_it_is_published_first),
+        ALIAS_TEST(what_is_not_complete_is_cut_as_anywhere_else),
+        ALIAS_TEST(renaming_onto_what_is_about_to_be_published_leaves_it_alone),
         ALIAS_TEST(truncating_an_open_alias_turns_the_handle_to_a_new_upload),
         ALIAS_TEST(truncating_by_name_leaves_an_empty_upload),
         ALIAS_TEST(an_alias_that_lost_its_name_never_cuts_the_film),
