@@ -105,6 +105,8 @@ void upload_rooms_locked(struct upload_env *env);
 /* ---- upload_session.c ---- */
 /* An id that is reserved: true. False: none left, use a want. */
 bool upload_session_take_locked(struct upload_session *s, enum vs_id_type type, struct vs_id *ret);
+/* Ids will be needed: open the session now, so that nobody waits for it later. */
+void upload_session_prepare_locked(struct upload_session *s);
 void upload_session_want_locked(struct upload_session *s, struct up_want *w);
 void upload_session_user_locked(struct upload_session *s);
 void upload_session_user_end_locked(struct upload_session *s);

@@ -11,10 +11,10 @@
 #define UPLOAD_LIVE_BLOCK     (1u << 20) /* unit of the window while cuts are not known */
 /* Held behind the last cut while waiting for the demuxer: its lag, its window, and some. */
 #define UPLOAD_HOLD_BYTES_MAX (CUTTER_LIVE_LAG_BYTES_MAX + CUT_MAX_BYTES + CUT_TARGET_BYTES)
-#define UPLOAD_LAG_MS_MAX     250 /* a demuxer that takes nothing for so long is left */
+#define UPLOAD_LAG_MS_MAX     500 /* a demuxer that takes nothing for so long is left */
 #define UPLOAD_LAG_RETRY_MS   4
-#define UPLOAD_FLUSH_QUIET_MS 400  /* a flush waits for the last keyframes: so long for the next */
-#define UPLOAD_FLUSH_WAIT_MS  1000 /* ... and so long for all of them */
+#define UPLOAD_FLUSH_QUIET_MS 600  /* a flush waits for the last keyframes: so long for the next */
+#define UPLOAD_FLUSH_WAIT_MS  1200 /* ... and so long for all of them */
 
 /* Bytes of the file in memory: a part of a buffer. */
 struct up_piece {

@@ -81,6 +81,7 @@ void upload_plan_locked(struct upload *u, bool look)
     if (look && u->live_cut && u->window_from == 0 && first != NULL && u->env->cutter != NULL)
         expects = cutter_expects_keyframes(first->buf->bytes, first->bytes);
     u->planned = true;
+    upload_session_prepare_locked(u->session);
     if (cut_plan_init(&u->plan, u->window_from, expects) < 0) {
         upload_fail_locked(u, -ENOMEM);
         return;

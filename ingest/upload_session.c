@@ -236,3 +236,9 @@ void upload_session_want_locked(struct upload_session *s, struct up_want *w)
     vs_list_add_tail(&s->wants, &w->link);
     session_serve_locked(s);
 }
+
+void upload_session_prepare_locked(struct upload_session *s)
+{
+    if (s->last_count == 0)
+        session_ask_locked(s);
+}
