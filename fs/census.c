@@ -1,133 +1,111 @@
-/* census: a merge of the register list with every store's list. See the header. */
+/* census: the register list, page by page, held against the stores' lists. See the header.
+ *
+ * Each page of registers is read first and judged against lists read after it, so that a chunk
+ * written meanwhile is not missed; what does not look whole is read once more from its register,
+ * since it may have been deleted or moved after the page was read. */
 #include "fs/census.h"
 #include "common/cleanup.h"
 #include "common/err.h"
-#include "fs/waiter.h"
+#include "fs/frag_lists.h"
 #include "meta/place_value.h"
 #include <string.h>
 
 #define CENSUS_PAGE 1024
 
-/* One store's list, read page by page. */
-struct census_store {
-    struct chunk_store *store; /* NULL: down */
-    uint32_t node;
-    struct frag_key *keys; /* CENSUS_PAGE of them */
-    uint32_t count, at;
-    bool end;
+struct census_taking {
+    struct vsfs *fs;
+    struct census *census;
+    struct frag_lists lists;
+    struct meta_reg *regs; /* CENSUS_PAGE of them */
+    struct place_value *values;
+    uint32_t count;
 };
 
-struct list_wait {
-    struct store_list list;
-    struct waiter waiter;
-};
-
-static void census_listed(struct store_list *l)
+static void census_add(struct census *c, enum chunk_left left)
 {
-    waiter_wake(&vs_container_of(l, struct list_wait, list)->waiter);
-}
-
-static int census_page(struct census_store *s)
-{
-    struct list_wait w = {
-        .list = { .keys = s->keys, .keys_max = CENSUS_PAGE, .done = census_listed },
-        .waiter = WAITER_INIT,
-    };
-
-    if (s->count > 0)
-        w.list.after = s->keys[s->count - 1];
-    chunk_store_list(s->store, &w.list);
-    waiter_wait(&w.waiter);
-    if (w.list.status < 0)
-        return w.list.status;
-    s->at = 0;
-    s->count = w.list.keys_count;
-    s->end = w.list.keys_count < CENSUS_PAGE;
-    return 0;
-}
-
-/* Keys are asked for in ascending order, except that fragments of one chunk come in any. */
-static bool census_has(struct census_store *s, const struct frag_key *key)
-{
-    const struct frag_key low = { .chunk = key->chunk };
-
-    if (s->store == NULL)
-        return false;
-    for (;;) {
-        while (s->at < s->count && frag_key_cmp(&s->keys[s->at], &low) < 0)
-            s->at++;
-        if (s->at < s->count)
-            break;
-        if (s->end)
-            return false;
-        if (census_page(s) < 0) {
-            s->store = NULL; /* went down meanwhile */
-            return false;
-        }
-    }
-    for (uint32_t i = s->at; i < s->count; i++) {
-        int c = frag_key_cmp(&s->keys[i], key);
-
-        if (c >= 0)
-            return c == 0;
-    }
-    return false;
-}
-
-static void census_count(struct census *c, struct census_store *stores, unsigned n,
-                         const struct vs_id *id, const struct place_value *v)
-{
-    unsigned total = (unsigned)v->red.k + v->red.m, there = 0;
-
     c->chunks++;
-    for (unsigned f = 0; f < total; f++) {
-        struct frag_key key = { *id, (uint8_t)f, v->generation };
-
-        for (unsigned s = 0; s < n; s++)
-            if (stores[s].node == v->frag[f].node && census_has(&stores[s], &key))
-                there++;
-    }
-    if (there < v->red.k)
-        c->lost++;
-    else if (there < total)
-        c->degraded++;
-    else if (v->red.m < 2 && n >= 5) {
-        c->degraded++;
-        c->weak++;
-    }
+    c->lost += left == CHUNK_LOST;
+    c->degraded += left == CHUNK_DEGRADED || left == CHUNK_WEAK;
+    c->weak += left == CHUNK_WEAK;
 }
 
-static int census_registers(struct vsfs *fs, struct census *c, struct census_store *stores,
-                            unsigned n)
+/* Read the registers; those that are gone are dropped from the page, and one that makes no sense is
+ * lost: what it placed cannot be found. */
+static int census_read(struct census_taking *t)
+{
+    struct meta_req read = { .op = META_REG_READ, .regs = t->regs, .reg_count = t->count };
+    uint32_t kept = 0;
+    int r = t->count > 0 ? meta_call(t->fs->meta, &read) : 0;
+
+    for (uint32_t i = 0; i < t->count; i++) {
+        struct meta_reg *reg = &t->regs[i];
+        struct place_value v = { .state = 0 };
+        bool there = r == 0 && reg->status != -ENOENT;
+
+        if (there && reg->status == 0 &&
+            place_value_decode(reg->current.data, reg->current.len, &v) == 0)
+            there = v.state == PLACE_LIVE;
+        vs_buf_close(&reg->current);
+        if (!there)
+            continue;
+        t->regs[kept] = (struct meta_reg){ .id = reg->id };
+        t->values[kept++] = v;
+    }
+    t->count = kept;
+    return r;
+}
+
+/* Count what is whole; the others stay in the page. `last`: count them too. */
+static void census_judge(struct census_taking *t, bool last)
+{
+    uint32_t kept = 0;
+
+    frag_lists_forget(&t->lists);
+    for (uint32_t i = 0; i < t->count; i++) {
+        enum chunk_left left = frag_lists_judge(&t->lists, &t->regs[i].id, &t->values[i]);
+
+        if (last || left == CHUNK_WHOLE || left == CHUNK_WEAK)
+            census_add(t->census, left);
+        else
+            t->regs[kept++] = t->regs[i];
+    }
+    t->count = kept;
+}
+
+static int census_page(struct census_taking *t)
+{
+    int r = census_read(t);
+
+    if (r < 0)
+        return r;
+    census_judge(t, false);
+    if (t->count == 0)
+        return 0;
+    r = census_read(t); /* a second look */
+    if (r == 0)
+        census_judge(t, true);
+    return r;
+}
+
+static int census_registers(struct census_taking *t)
 {
     VS_AUTO_FREE struct vs_id *ids = calloc(CENSUS_PAGE, sizeof(*ids));
-    VS_AUTO_FREE struct meta_reg *regs = calloc(CENSUS_PAGE, sizeof(*regs));
     struct meta_req scan = {
         .op = META_SCAN, .scan = META_SCAN_REGISTERS, .scan_ids = ids, .scan_max = CENSUS_PAGE
     };
 
-    if (ids == NULL || regs == NULL)
+    if (ids == NULL)
         return -ENOMEM;
     do {
-        struct meta_req read = { .op = META_REG_READ, .regs = regs };
-        int r = meta_call(fs->meta, &scan);
+        int r = meta_call(t->fs->meta, &scan);
 
         if (r < 0)
             return r;
+        t->count = 0;
         for (uint32_t i = 0; i < scan.scan_count; i++)
             if (vs_id_type(&ids[i]) == VS_ID_CHUNK)
-                regs[read.reg_count++] = (struct meta_reg){ .id = ids[i] };
-        if (read.reg_count > 0)
-            r = meta_call(fs->meta, &read);
-        for (uint32_t i = 0; i < read.reg_count; i++) {
-            struct place_value v;
-
-            if (r == 0 && regs[i].status == 0 &&
-                place_value_decode(regs[i].current.data, regs[i].current.len, &v) == 0 &&
-                v.state == PLACE_LIVE)
-                census_count(c, stores, n, &regs[i].id, &v);
-            vs_buf_close(&regs[i].current);
-        }
+                t->regs[t->count++] = (struct meta_reg){ .id = ids[i] };
+        r = census_page(t);
         if (r < 0)
             return r;
         if (scan.scan_count > 0)
@@ -138,25 +116,21 @@ static int census_registers(struct vsfs *fs, struct census *c, struct census_sto
 
 int census_take(struct vsfs *fs, struct census *ret)
 {
-    struct census_store stores[STORE_SET_MAX] = { 0 };
-    unsigned n = fs->stores.count;
-    int r = 0;
+    VS_AUTO_FREE struct census_taking *t = calloc(1, sizeof(*t));
+    VS_AUTO_FREE struct meta_reg *regs = calloc(CENSUS_PAGE, sizeof(*regs));
+    VS_AUTO_FREE struct place_value *values = calloc(CENSUS_PAGE, sizeof(*values));
+    int r;
 
     *ret = (struct census){ 0 };
-    for (unsigned i = 0; i < n; i++) {
-        struct store_health h;
-
-        store_set_health(&fs->stores, i, &h);
-        stores[i].node = fs->stores.entries[i].node;
-        if (h.state != STORE_DOWN)
-            stores[i].store = store_set_get(&fs->stores, stores[i].node);
-        stores[i].keys = calloc(CENSUS_PAGE, sizeof(struct frag_key));
-        if (stores[i].keys == NULL)
-            r = -ENOMEM;
-    }
+    if (t == NULL || regs == NULL || values == NULL)
+        return -ENOMEM;
+    t->fs = fs;
+    t->census = ret;
+    t->regs = regs;
+    t->values = values;
+    r = frag_lists_open(&t->lists, &fs->stores, FRAG_LISTS_PAGE_MAX);
     if (r == 0)
-        r = census_registers(fs, ret, stores, n);
-    for (unsigned i = 0; i < n; i++)
-        free(stores[i].keys);
+        r = census_registers(t);
+    frag_lists_close(&t->lists);
     return r;
 }

@@ -1,240 +1,78 @@
-/* data_dir: lock, first start, later starts. See the header. */
+/* data_dir: lock, existing clusters, replacing a node. See the header. */
 #include "fs/data_dir.h"
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
-#include "common/rand.h"
+#include "fs/data_path.h"
+#include "fs/data_setup.h"
 #include "fs/data_store.h"
 #include "meta/meta_local.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 
-#define PATH_BYTES 512
-
-static void data_path(const struct vsfs *fs, const char *name, char path[PATH_BYTES])
-{
-    snprintf(path, PATH_BYTES, "%.400s/%.100s", fs->opt.data_dir, name);
-}
-
-static bool data_has(const struct vsfs *fs, const char *name)
-{
-    char path[PATH_BYTES];
-    struct stat st;
-
-    data_path(fs, name, path);
-    return lstat(path, &st) == 0;
-}
-
-/* mkdir -p; 0 also when it is there. */
-static int data_mkdirs(const char *path)
-{
-    char part[PATH_BYTES];
-
-    if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
-        return -ENAMETOOLONG;
-    for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(part, 0755) < 0 && errno != EEXIST)
-            return -errno;
-        *slash = '/';
-    }
-    return mkdir(part, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
+#define LOCK_POLL_NS (50 * VS_NS_PER_MS)
+#define STAGING_NAME "staging"
 
 /* ---- lock ---- */
 
 static int data_lock(struct data_dir *d, const struct vsfs *fs, char *why)
 {
-    char path[PATH_BYTES];
+    char path[DATA_PATH_BYTES];
     int64_t deadline = vs_now_ns(fs->clock) + DATA_DIR_LOCK_WAIT_S * VS_NS_PER_S;
+    int r = 0;
 
     data_path(fs, "lock", path);
     d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (d->lock_fd < 0) {
-        snprintf(why, DATA_DIR_WHY_BYTES, "cannot open %s: %s", path, strerror(errno));
-        return -errno;
+        r = -errno;
+        snprintf(why, DATA_DIR_WHY_BYTES, "cannot open %s: %s", path, vs_err_text(r));
+        return r;
     }
     while (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0) { /* the previous process may be closing */
-        if (errno != EWOULDBLOCK || vs_now_ns(fs->clock) > deadline) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK) {
+            r = -errno;
+            snprintf(why, DATA_DIR_WHY_BYTES, "cannot lock %s: %s", path, vs_err_text(r));
+            return r;
+        }
+        if (vs_now_ns(fs->clock) > deadline) {
             snprintf(why, DATA_DIR_WHY_BYTES,
                      "%s is in use by another mount; unmount that one first (vstackfs umount MNT)",
                      fs->opt.data_dir);
             return -EBUSY;
         }
-        nanosleep(&(struct timespec){ .tv_nsec = 50 * 1000 * 1000 }, NULL);
+        nanosleep(&(struct timespec){ .tv_nsec = LOCK_POLL_NS }, NULL);
     }
     return 0;
-}
-
-/* ---- a new cluster ---- */
-
-static int data_write_setup(const struct vsfs *fs)
-{
-    char path[PATH_BYTES];
-    VS_AUTO_FD int dir = open(fs->opt.data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    VS_AUTO_FD int fd = -1;
-
-    data_path(fs, "setup", path);
-    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (dir < 0 || fd < 0 || fsync(fd) < 0 || fsync(dir) < 0)
-        return -errno;
-    return 0;
-}
-
-static int data_end_setup(const struct vsfs *fs)
-{
-    VS_AUTO_FD int dir = open(fs->opt.data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (dir < 0 || unlinkat(dir, "setup", 0) < 0 || fsync(dir) < 0)
-        return -errno;
-    return 0;
-}
-
-/* Remove the plain files in a directory made by an interrupted first start, and the directory. */
-static int data_remove_files(const char *path)
-{
-    DIR *dir = opendir(path);
-    struct dirent *e;
-    int r = 0;
-
-    if (dir == NULL)
-        return errno == ENOENT ? 0 : -errno;
-    while (r == 0 && (e = readdir(dir)) != NULL)
-        if (e->d_type == DT_REG && unlinkat(dirfd(dir), e->d_name, 0) < 0)
-            r = -errno;
-    closedir(dir);
-    if (r == 0 && rmdir(path) < 0 && errno != ENOENT)
-        r = -errno;
-    return r;
-}
-
-/* The place of node number n (from 1) of a new cluster, as it is recorded. */
-static void data_node_new(const struct vsfs *fs, unsigned n, struct ns_node *node)
-{
-    *node = (struct ns_node){ .node = n };
-    snprintf(node->name, sizeof(node->name), "n%u", n);
-    if (fs->opt.disk_count > 0)
-        snprintf(node->path, sizeof(node->path), "%.255s", fs->opt.disks[n - 1]);
-    else
-        snprintf(node->path, sizeof(node->path), "nodes/n%u", n);
-    snprintf(node->domain, sizeof(node->domain), "n%u", n);
-}
-
-static unsigned data_node_count(const struct vsfs *fs)
-{
-    return fs->opt.disk_count > 0 ? fs->opt.disk_count : DATA_DIR_NODES_DEFAULT;
-}
-
-static int data_undo_setup(struct vsfs *fs, char *why)
-{
-    static const char *const dirs[] = { "meta/acceptor", "meta/namespace", "meta" };
-    char path[PATH_BYTES];
-    int r = 0;
-
-    for (unsigned i = 0; r == 0 && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-        data_path(fs, dirs[i], path);
-        r = data_remove_files(path);
-    }
-    for (unsigned n = 1; r == 0 && fs->opt.disk_count == 0 && n <= DATA_DIR_NODES_DEFAULT; n++) {
-        snprintf(path, sizeof(path), "%.400s/nodes/n%u", fs->opt.data_dir, n);
-        r = data_remove_files(path);
-    }
-    if (r < 0)
-        snprintf(why, DATA_DIR_WHY_BYTES,
-                 "a first start was interrupted, and %s cannot be removed: %s; remove %s and try "
-                 "again",
-                 path, vs_err_text(r), fs->opt.data_dir);
-    return r;
-}
-
-static int data_put_node(struct vsfs *fs, const struct ns_node *node)
-{
-    struct ns_entry e = { .kind = NS_E_NODE_PUT, .node = *node };
-    struct ns_answer answer;
-
-    return vsfs_change(fs, &e, &answer);
-}
-
-static int data_make_stores(struct vsfs *fs, struct ns_node *nodes, char *why)
-{
-    char path[256];
-
-    for (unsigned n = 1; n <= data_node_count(fs); n++) {
-        int r;
-
-        data_node_new(fs, n, &nodes[n - 1]);
-        data_store_path(fs, &nodes[n - 1], path);
-        r = fs->opt.disk_count > 0 ? 0 : data_mkdirs(path);
-        if (r < 0) {
-            snprintf(why, DATA_DIR_WHY_BYTES, "cannot make %s: %s", path, vs_err_text(r));
-            return r;
-        }
-        r = data_store_format(fs, &nodes[n - 1], path, why);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-static int data_create(struct data_dir *d, struct vsfs *fs, char *why)
-{
-    struct ns_node nodes[STORE_SET_MAX];
-    struct meta_local_config config = {
-        .create = true, .root_uid = getuid(), .root_gid = getgid(), .clock = fs->clock
-    };
-    char meta[PATH_BYTES];
-    int r = data_write_setup(fs);
-
-    vs_rand_system(&fs->cluster, sizeof(fs->cluster));
-    data_path(fs, "meta", meta);
-    if (r == 0)
-        r = data_mkdirs(meta);
-    if (r < 0) {
-        snprintf(why, DATA_DIR_WHY_BYTES, "cannot write in %s: %s", fs->opt.data_dir,
-                 vs_err_text(r));
-        return r;
-    }
-    r = data_make_stores(fs, nodes, why);
-    if (r < 0)
-        return r;
-    config.dir = meta;
-    config.cluster = fs->cluster;
-    r = meta_local_open(&fs->meta, &config);
-    for (unsigned n = 0; r == 0 && n < data_node_count(fs); n++)
-        r = data_put_node(fs, &nodes[n]);
-    if (r == 0)
-        r = data_end_setup(fs);
-    if (r < 0)
-        snprintf(why, DATA_DIR_WHY_BYTES, "cannot make the metadata in %s: %s", meta,
-                 vs_err_text(r));
-    d->created = r == 0;
-    return r;
 }
 
 /* ---- an existing cluster ---- */
 
-/* Some store directory holds a store although there is no metadata. */
-static bool data_stores_without_meta(struct vsfs *fs, char path[256])
+/* There is no metadata. Was there ever some? Then *path says what is left of that time. */
+static bool data_was_used(struct vsfs *fs, char path[256])
 {
-    for (unsigned n = 1; n <= data_node_count(fs); n++) {
-        struct ns_node node;
+    struct ns_node node = { .node = 0 };
 
-        data_node_new(fs, n, &node);
+    for (unsigned n = 1; n <= data_setup_count(fs) + DATA_DIR_NODES_DEFAULT; n++) {
+        if (n <= data_setup_count(fs))
+            data_setup_node(fs, n, &node);
+        else /* it may have been made without --disk */
+            snprintf(node.path, sizeof(node.path), "nodes/n%u", n - data_setup_count(fs));
         data_store_path(fs, &node, path);
         if (data_store_exists(path) != 0)
             return true;
     }
-    return false;
+    snprintf(path, 256, "%s/" STAGING_NAME, fs->opt.data_dir);
+    return data_path_exists(fs, STAGING_NAME);
 }
 
 static int data_open_meta(struct vsfs *fs, char *why)
 {
     struct meta_local_config config = { .clock = fs->clock };
-    char meta[PATH_BYTES];
+    char meta[DATA_PATH_BYTES];
     int r;
 
     data_path(fs, "meta", meta);
@@ -258,6 +96,21 @@ static int data_open_meta(struct vsfs *fs, char *why)
     return r;
 }
 
+/* A store that was found by its uuid at a new place stays there: without --disk, too. */
+static void data_note_moved(struct vsfs *fs, struct ns_node *node, const char *path)
+{
+    char recorded[256];
+
+    data_store_path(fs, node, recorded);
+    if (strcmp(recorded, path) == 0)
+        return;
+    snprintf(node->path, sizeof(node->path), "%.255s", path);
+    if (data_store_record(fs, node) < 0)
+        vs_warn("store %s: its new place cannot be recorded -> mount with --disk again", path);
+    else
+        vs_info("store %s: it was in %s -> its new place is recorded", path, recorded);
+}
+
 static int data_open_stores(struct vsfs *fs, char *why)
 {
     struct ns_node nodes[STORE_SET_MAX];
@@ -276,27 +129,29 @@ static int data_open_stores(struct vsfs *fs, char *why)
         e->node = nodes[i].node;
         snprintf(e->name, sizeof(e->name), "%.63s", nodes[i].name);
         data_store_locate(fs, &nodes[i], e->path);
-        if (data_store_open(fs, &nodes[i], e->path, &store, e->why) < 0)
+        if (data_store_open(fs, &nodes[i], e->path, &store, e->why) < 0) {
             vs_error("store %s", e->why);
-        else
+        } else {
+            data_note_moved(fs, &nodes[i], e->path);
             up++;
+        }
         atomic_store(&e->store, store);
         fs->stores.count++;
     }
     if (up > 0)
         return 0;
     snprintf(why, DATA_DIR_WHY_BYTES,
-             "none of the %u stores is there (the first: %s); the film data is missing, so nothing "
-             "is mounted: bring the disks back",
-             fs->stores.count, fs->stores.count > 0 ? fs->stores.entries[0].path : "none recorded");
+             "none of the %u stores can be used: the film data is missing, so nothing is mounted; "
+             "bring the disks back (the first: %s)",
+             fs->stores.count, fs->stores.count > 0 ? fs->stores.entries[0].why : "none recorded");
     return -VS_EDOWN;
 }
 
 static void data_note_devices(struct vsfs *fs)
 {
     uint64_t device = 0;
+    bool single = true;
 
-    fs->single_device = true;
     for (unsigned i = 0; i < fs->stores.count; i++) {
         struct store_health h;
 
@@ -304,26 +159,26 @@ static void data_note_devices(struct vsfs *fs)
         if (h.state == STORE_DOWN)
             continue;
         if (device != 0 && h.device != device)
-            fs->single_device = false;
+            single = false;
         device = h.device;
     }
+    fs->single_device = single;
 }
 
 static int data_open_staging(struct vsfs *fs, char *why)
 {
-    char path[PATH_BYTES];
+    char path[DATA_PATH_BYTES];
     int r;
 
-    data_path(fs, "staging", path);
-    r = data_mkdirs(path);
-    if (r == 0) {
-        fs->staging_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fs->staging_fd < 0)
-            r = -errno;
-    }
+    data_path(fs, STAGING_NAME, path);
+    r = data_path_make(path);
+    if (r == 0)
+        r = data_path_open_dir(fs, STAGING_NAME);
     if (r < 0)
         snprintf(why, DATA_DIR_WHY_BYTES, "cannot use %s: %s", path, vs_err_text(r));
-    return r;
+    else
+        fs->staging_fd = r;
+    return r < 0 ? r : 0;
 }
 
 static int data_open_locked(struct data_dir *d, struct vsfs *fs, char *why)
@@ -331,20 +186,21 @@ static int data_open_locked(struct data_dir *d, struct vsfs *fs, char *why)
     char path[256];
     int r = 0;
 
-    if (data_has(fs, "setup"))
-        r = data_undo_setup(fs, why);
+    if (data_setup_pending(fs))
+        r = data_setup_undo(fs, why);
     if (r < 0)
         return r;
-    if (data_has(fs, "meta/acceptor") || data_has(fs, "meta/namespace")) {
+    if (data_path_exists(fs, "meta/acceptor") || data_path_exists(fs, "meta/namespace")) {
         r = data_open_meta(fs, why);
-    } else if (data_stores_without_meta(fs, path)) {
+    } else if (data_was_used(fs, path)) {
         snprintf(why, DATA_DIR_WHY_BYTES,
-                 "%s holds a store, but the metadata in %s/meta is missing: without it nothing can "
-                 "be found, so nothing is mounted; put meta/ back",
+                 "%s was in use, but the metadata in %s/meta is missing: without it nothing can be "
+                 "found, so nothing is mounted; put meta/ back",
                  path, fs->opt.data_dir);
         r = -ENOENT;
     } else {
-        r = data_create(d, fs, why);
+        r = data_setup_create(fs, why);
+        d->created = r == 0;
     }
     if (r == 0)
         r = data_open_stores(fs, why);
@@ -355,12 +211,34 @@ static int data_open_locked(struct data_dir *d, struct vsfs *fs, char *why)
     return r;
 }
 
+/* Records and paths have room for so much; a path cut short would be another place. */
+static int data_check_paths(const struct vsfs *fs, char *why)
+{
+    if (strlen(fs->opt.data_dir) > DATA_PATH_DIR_BYTES_MAX) {
+        snprintf(why, DATA_DIR_WHY_BYTES, "the path %.300s is too long (%d bytes at most)",
+                 fs->opt.data_dir, DATA_PATH_DIR_BYTES_MAX);
+        return -ENAMETOOLONG;
+    }
+    for (unsigned i = 0; i < fs->opt.disk_count; i++) {
+        if (strlen(fs->opt.disks[i]) <= DATA_PATH_DISK_MAX)
+            continue;
+        snprintf(why, DATA_DIR_WHY_BYTES, "the path %.300s is too long (%d bytes at most)",
+                 fs->opt.disks[i], DATA_PATH_DISK_MAX);
+        return -ENAMETOOLONG;
+    }
+    return 0;
+}
+
 int data_dir_open(struct data_dir *d, struct vsfs *fs, char why[DATA_DIR_WHY_BYTES])
 {
-    int r = data_mkdirs(fs->opt.data_dir);
+    int r = data_check_paths(fs, why);
 
     *d = (struct data_dir){ .lock_fd = -1 };
+    if (r < 0)
+        return r;
+    d->opened = true;
     fs->staging_fd = -1;
+    r = data_path_make(fs->opt.data_dir);
     if (r < 0)
         snprintf(why, DATA_DIR_WHY_BYTES, "cannot make %s: %s", fs->opt.data_dir, vs_err_text(r));
     else
@@ -379,6 +257,9 @@ void data_dir_close_stores(struct vsfs *fs)
 
 void data_dir_close(struct data_dir *d, struct vsfs *fs)
 {
+    if (!d->opened)
+        return;
+    d->opened = false;
     store_set_close(&fs->stores);
     meta_client_stop(fs->meta);
     fs->meta = NULL;
@@ -390,32 +271,84 @@ void data_dir_close(struct data_dir *d, struct vsfs *fs)
     d->lock_fd = -1;
 }
 
+/* ---- replacing a node ---- */
+
+/* A store that works and holds something is not to be thrown away by a wrong word. */
+static int data_check_replaceable(struct vsfs *fs, unsigned i, const struct ns_node *node,
+                                  const char *path, char *why)
+{
+    const struct store_set_entry *e = &fs->stores.entries[i];
+    struct store_health h;
+
+    if (strlen(path) > DATA_PATH_DISK_MAX) {
+        snprintf(why, DATA_DIR_WHY_BYTES, "the path %.300s is too long (%d bytes at most)", path,
+                 DATA_PATH_DISK_MAX);
+        return -ENAMETOOLONG;
+    }
+    store_set_health(&fs->stores, i, &h);
+    if (h.state == STORE_DOWN || h.fragments == 0 ||
+        !data_store_is(e->path, &fs->cluster, &node->uuid))
+        return 0;
+    snprintf(why, DATA_DIR_WHY_BYTES,
+             "%s works and holds %llu fragments in %s, which would be given up; to have it "
+             "elsewhere, unmount, move that directory, and mount once with --disk NEWDIR for it",
+             e->name, (unsigned long long)h.fragments, e->path);
+    return -EBUSY;
+}
+
+/* Format, record, open, use. */
+static int data_put_new_store(struct vsfs *fs, unsigned i, struct ns_node *node, const char *path,
+                              char *why)
+{
+    struct chunk_store *store = NULL;
+    int r = data_store_format(fs, node, path, why);
+
+    if (r < 0)
+        return r;
+    snprintf(node->path, sizeof(node->path), "%.255s", path);
+    r = data_store_record(fs, node);
+    if (r < 0) {
+        data_store_unformat(path, &fs->cluster);
+        return r;
+    }
+    r = data_store_open(fs, node, path, &store, why);
+    if (r == 0)
+        r = store_set_replace(&fs->stores, i, store, path);
+    if (r < 0)
+        chunk_store_stop(store);
+    return r;
+}
+
 int data_dir_replace_node(struct vsfs *fs, const char *name, const char *path,
                           char why[DATA_DIR_WHY_BYTES])
 {
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     struct ns_node nodes[STORE_SET_MAX];
     struct meta_req req = { .op = META_NODES, .nodes = nodes, .nodes_max = STORE_SET_MAX };
-    struct chunk_store *store = NULL;
-    int r = meta_call(fs->meta, &req);
-    unsigned i = 0;
+    unsigned n = 0, i = 0;
+    int r;
 
-    while (r == 0 && i < req.nodes_count && strcmp(nodes[i].name, name) != 0)
+    VS_LOCK_SCOPE(&one_at_a_time);
+    why[0] = '\0';
+    r = meta_call(fs->meta, &req);
+    while (r == 0 && n < req.nodes_count && strcmp(nodes[n].name, name) != 0)
+        n++;
+    while (r == 0 && n < req.nodes_count && i < fs->stores.count &&
+           fs->stores.entries[i].node != nodes[n].node)
         i++;
-    if (r < 0 || i == req.nodes_count) {
-        snprintf(why, DATA_DIR_WHY_BYTES, "no node %s; `vstackfs status` lists them", name);
-        return r < 0 ? r : -ENOENT;
+    if (r == 0 && (n == req.nodes_count || i == fs->stores.count)) {
+        snprintf(why, DATA_DIR_WHY_BYTES, "no node %.100s; `vstackfs status` lists them", name);
+        return -ENOENT;
     }
-    r = data_store_format(fs, &nodes[i], path, why);
+    if (r == 0)
+        r = data_check_replaceable(fs, i, &nodes[n], path, why);
+    if (r == 0)
+        r = data_put_new_store(fs, i, &nodes[n], path, why);
+    if (r < 0 && why[0] == '\0')
+        snprintf(why, DATA_DIR_WHY_BYTES, "cannot replace %.100s: %s", name, vs_err_text(r));
     if (r < 0)
         return r;
-    snprintf(nodes[i].path, sizeof(nodes[i].path), "%.255s", path);
-    r = data_put_node(fs, &nodes[i]);
-    if (r == 0)
-        r = data_store_open(fs, &nodes[i], path, &store, why);
-    for (unsigned s = 0; r == 0 && s < fs->stores.count; s++)
-        if (fs->stores.entries[s].node == nodes[i].node)
-            r = store_set_replace(&fs->stores, s, store, path);
-    if (r < 0 && why[0] == '\0')
-        snprintf(why, DATA_DIR_WHY_BYTES, "cannot replace %s: %s", name, vs_err_text(r));
-    return r;
+    data_note_devices(fs);
+    vs_info("node %s: its store is now %s, empty", name, path);
+    return 0;
 }

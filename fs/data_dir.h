@@ -22,8 +22,9 @@
 #define DATA_DIR_WHY_BYTES     1024
 
 struct data_dir {
-    int lock_fd;  /* -1: not held */
+    bool opened;  /* there is something to close */
     bool created; /* this start made the cluster */
+    int lock_fd;  /* -1: not held */
 };
 
 /* Lock, open or create everything: fills fs->meta, fs->stores, fs->cluster, fs->staging_fd,
@@ -33,11 +34,13 @@ int data_dir_open(struct data_dir *d, struct vsfs *fs, char why[DATA_DIR_WHY_BYT
 /* Stop the stores: whatever is in flight on them has ended when it returns. */
 void data_dir_close_stores(struct vsfs *fs);
 
-/* Close what open opened, in the right order, and give the lock back. Forgives half-open. */
+/* Close what open opened, in the right order, and give the lock back. Forgives half-open,
+ * zeroed, twice. */
 void data_dir_close(struct data_dir *d, struct vsfs *fs);
 
 /* Put a new, empty store in directory `path` in the place of node entry `name`. The directory must
- * exist and be empty. `why` as above. Waits: ops threads. */
+ * exist and be empty; a store that works and holds something is not replaced (-EBUSY). `why` as
+ * above. Waits: ops threads. */
 int data_dir_replace_node(struct vsfs *fs, const char *name, const char *path,
                           char why[DATA_DIR_WHY_BYTES]);
 

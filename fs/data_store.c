@@ -16,7 +16,7 @@ void data_store_path(const struct vsfs *fs, const struct ns_node *node, char pat
         snprintf(path, 256, "%.190s/%.60s", fs->opt.data_dir, node->path);
 }
 
-static bool data_store_is(const char *path, const struct vs_id *cluster, const struct vs_id *uuid)
+bool data_store_is(const char *path, const struct vs_id *cluster, const struct vs_id *uuid)
 {
     struct vs_id c, n;
     struct vs_io *io;
@@ -56,6 +56,28 @@ int data_store_exists(const char *path)
     if (r == -ENOENT)
         return 0;
     return 1; /* also when it cannot be read: something of a store is there */
+}
+
+int data_store_unformat(const char *path, const struct vs_id *cluster)
+{
+    struct vs_io *io;
+    int r = vs_io_posix_new(&io, path);
+
+    if (r == -ENOENT || r == -ENOTDIR)
+        return 0;
+    if (r < 0)
+        return r;
+    r = sb_store_unformat(io, cluster);
+    vs_io_free(io);
+    return r;
+}
+
+int data_store_record(struct vsfs *fs, const struct ns_node *node)
+{
+    struct ns_entry e = { .kind = NS_E_NODE_PUT, .node = *node };
+    struct ns_answer answer;
+
+    return vsfs_change(fs, &e, &answer);
 }
 
 static struct sb_store_config data_store_config(struct vsfs *fs, const struct ns_node *node)
@@ -100,6 +122,11 @@ int data_store_open(struct vsfs *fs, const struct ns_node *node, const char *pat
                  "right disk",
                  path);
         break;
+    case -VS_ENEWER:
+        snprintf(why, 256,
+                 "%.150s was written by a newer version of V-Stack -> down; use that version",
+                 path);
+        break;
     default:
         snprintf(why, 256, "%.150s: %s -> down", path, vs_err_text(r));
     }
@@ -118,6 +145,9 @@ int data_store_format(struct vsfs *fs, struct ns_node *node, const char *path, c
     }
     if (r == -ENOTEMPTY)
         snprintf(why, 256, "%.150s is not empty; give an empty directory", path);
+    else if (r == -ENOENT)
+        snprintf(why, 256, "%.150s does not exist; is that disk mounted? make the directory first",
+                 path);
     else if (r == -EOPNOTSUPP)
         snprintf(why, 256,
                  "%.150s: this file system cannot give space back (no hole punching); use "

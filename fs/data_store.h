@@ -21,4 +21,14 @@ int data_store_format(struct vsfs *fs, struct ns_node *node, const char *path, c
 /* 1 a store is there, 0 none, negative: cannot be told. */
 int data_store_exists(const char *path);
 
+/* Is the store in this directory the one of that cluster and uuid? */
+bool data_store_is(const char *path, const struct vs_id *cluster, const struct vs_id *uuid);
+
+/* Make a directory empty again that was formatted for `cluster` and never used. 0 also when no
+ * store is there; -ENOTEMPTY something was written in it; -ESTALE another cluster's. */
+int data_store_unformat(const char *path, const struct vs_id *cluster);
+
+/* Register a node, or its new place or uuid, in the metadata. Waits. */
+int data_store_record(struct vsfs *fs, const struct ns_node *node);
+
 #endif

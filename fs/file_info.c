@@ -3,65 +3,75 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/hex.h"
+#include "fs/frag_lists.h"
 #include "fs/inode_table.h"
 #include "fs/wfile.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static bool node_up(struct vsfs *fs, uint32_t node)
-{
-    for (unsigned i = 0; i < fs->stores.count; i++) {
-        struct store_health h;
+#define FILE_INFO_TRIES_MAX 4 /* times the file may be rewritten while it is looked at */
 
-        if (fs->stores.entries[i].node != node)
-            continue;
-        store_set_health(&fs->stores, i, &h);
-        return h.state != STORE_DOWN;
-    }
-    return false;
+static void file_info_judge(struct file_info *i, struct frag_lists *lists, const struct vs_id *id,
+                            const struct place_value *v)
+{
+    enum chunk_left left = frag_lists_judge(lists, id, v);
+
+    i->lost += left == CHUNK_LOST;
+    i->degraded += left == CHUNK_DEGRADED || left == CHUNK_WEAK;
 }
 
-static void file_info_judge(struct vsfs *fs, struct file_info *i, const struct place_value *v)
+/* Read the registers of chunks [from, from + count), and judge what is left of them. */
+static int file_info_batch(struct vsfs *fs, struct file_info *i, struct frag_lists *lists,
+                           struct meta_reg *regs, size_t from, uint32_t count)
 {
-    unsigned there = 0, total = (unsigned)v->red.k + v->red.m;
+    struct meta_req req = { .op = META_REG_READ, .regs = regs };
+    int r = 0;
 
-    for (unsigned f = 0; f < total; f++)
-        there += node_up(fs, v->frag[f].node);
-    if (v->state != PLACE_LIVE || there < v->red.k)
-        i->lost++;
-    else if (there < total || (v->red.m < 2 && fs->stores.count >= 5))
-        i->degraded++;
+    for (uint32_t n = 0; n < count; n++)
+        if (!vs_id_is_zero(&i->chunks[from + n].id))
+            regs[req.reg_count++] = (struct meta_reg){ .id = i->chunks[from + n].id };
+    if (req.reg_count > 0)
+        r = meta_call(fs->meta, &req);
+    frag_lists_forget(lists);
+    for (uint32_t n = 0, at = 0; n < count; n++) {
+        struct place_value *v = &i->places[from + n];
+
+        if (vs_id_is_zero(&i->chunks[from + n].id))
+            continue;
+        if (r == 0) {
+            if (regs[at].status < 0 ||
+                place_value_decode(regs[at].current.data, regs[at].current.len, v) < 0)
+                v->state = PLACE_TOMB;
+            file_info_judge(i, lists, &regs[at].id, v);
+        }
+        vs_buf_close(&regs[at++].current);
+    }
+    return r;
 }
 
 static int file_info_places(struct vsfs *fs, struct file_info *i)
 {
     VS_AUTO_FREE struct meta_reg *regs = calloc(META_REGISTER_BATCH_MAX, sizeof(*regs));
-    int r = 0;
+    struct frag_lists lists;
+    size_t page = i->chunk_count;
+    int r;
 
     i->places = calloc(i->chunk_count + 1, sizeof(*i->places));
     if (regs == NULL || i->places == NULL)
         return -ENOMEM;
+    if (page < FRAG_LISTS_PAGE_MIN)
+        page = FRAG_LISTS_PAGE_MIN;
+    r = frag_lists_open(&lists, &fs->stores,
+                        page < FRAG_LISTS_PAGE_MAX ? (uint32_t)page : FRAG_LISTS_PAGE_MAX);
     for (size_t from = 0; r == 0 && from < i->chunk_count; from += META_REGISTER_BATCH_MAX) {
-        struct meta_req req = { .op = META_REG_READ, .regs = regs };
         size_t left = i->chunk_count - from;
 
-        req.reg_count = left < META_REGISTER_BATCH_MAX ? (uint32_t)left : META_REGISTER_BATCH_MAX;
-        for (uint32_t n = 0; n < req.reg_count; n++)
-            regs[n] = (struct meta_reg){ .id = i->chunks[from + n].id };
-        r = meta_call(fs->meta, &req);
-        for (uint32_t n = 0; n < req.reg_count; n++) {
-            struct place_value *v = &i->places[from + n];
-
-            if (vs_id_is_zero(&regs[n].id) || r < 0)
-                continue;
-            if (regs[n].status < 0 ||
-                place_value_decode(regs[n].current.data, regs[n].current.len, v) < 0)
-                v->state = PLACE_TOMB;
-            file_info_judge(fs, i, v);
-            vs_buf_close(&regs[n].current);
-        }
+        r = file_info_batch(fs, i, &lists, regs, from,
+                            left < META_REGISTER_BATCH_MAX ? (uint32_t)left
+                                                           : META_REGISTER_BATCH_MAX);
     }
+    frag_lists_close(&lists);
     return r;
 }
 
@@ -114,22 +124,16 @@ static bool file_is_uploading(struct vsfs *fs, uint64_t ino, struct ns_attr *pro
     return uploading;
 }
 
-int file_info_load(struct vsfs *fs, uint64_t ino, unsigned want, struct file_info *ret)
+/* The stored version of a file as it is now. */
+static int file_info_read(struct vsfs *fs, uint64_t ino, unsigned want, struct file_info *ret)
 {
     struct content *c = NULL;
-    int r;
+    int r = content_load_wait(fs->meta, ino, &c, &ret->attr);
 
-    *ret = (struct file_info){ .uploading = false };
-    ret->uploading = file_is_uploading(fs, ino, &ret->attr);
-    if (ret->attr.ino != 0) { /* not committed yet: all there is */
-        snprintf(ret->stored_as, sizeof(ret->stored_as), "metadata");
-        return 0;
-    }
-    r = content_load_wait(fs->meta, ino, &c, &ret->attr);
     if (r == 0 && !S_ISREG(ret->attr.mode))
         r = S_ISDIR(ret->attr.mode) ? -EISDIR : -ENODATA;
     if (r == 0 && c->kind == NS_CONTENT_CHUNKS) {
-        ret->head = c->head; /* lent until the content goes: copied below */
+        ret->head = c->head; /* but for the segments, which go with the content */
         ret->head.segments = NULL;
         ret->head.segment_count = 0;
         ret->has_sha = c->head.has_sha;
@@ -147,6 +151,36 @@ int file_info_load(struct vsfs *fs, uint64_t ino, unsigned want, struct file_inf
     if (r == 0) {
         file_info_stored_as(ret);
         r = file_info_media(fs, ret);
+    }
+    return r;
+}
+
+/* Was the file given new content since it was read? Then its old chunks are going. */
+static bool file_info_is_old(struct vsfs *fs, const struct file_info *i)
+{
+    struct meta_req req = { .op = META_GETATTR, .ino = i->attr.ino };
+
+    return meta_call(fs->meta, &req) == 0 && req.attr.version != i->attr.version;
+}
+
+int file_info_load(struct vsfs *fs, uint64_t ino, unsigned want, struct file_info *ret)
+{
+    int r = 0;
+
+    for (unsigned tries = 0; tries < FILE_INFO_TRIES_MAX; tries++) {
+        *ret = (struct file_info){ .uploading = false };
+        ret->uploading = file_is_uploading(fs, ino, &ret->attr);
+        if (ret->attr.ino != 0) { /* not committed yet: all there is */
+            snprintf(ret->stored_as, sizeof(ret->stored_as), "metadata");
+            return 0;
+        }
+        r = file_info_read(fs, ino, want, ret);
+        if (r == -EISDIR || r == -ENODATA || ret->attr.ino == 0)
+            break;
+        if ((r == 0 && ret->lost == 0 && ret->degraded == 0) || !file_info_is_old(fs, ret))
+            break;
+        if (tries + 1 < FILE_INFO_TRIES_MAX)
+            file_info_close(ret);
     }
     if (r < 0)
         file_info_close(ret);

@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "fs/mount_line.h"
 #include <dirent.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -11,38 +12,36 @@
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 
+#define MOUNT_STACK_MAX 16 /* dead mounts on one another that are taken away */
+
 extern char **environ;
 
-/* mountinfo writes blanks and backslashes as \040 (proc(5)); in place. */
-static void mount_unescape(char *s)
+void mount_point_resolve(const char *path, char ret[MOUNT_POINT_PATH_BYTES])
 {
-    char *to = s;
+    VS_AUTO_FREE char *real = realpath(path, NULL);
+    VS_AUTO_FREE char *copy = NULL;
+    size_t len = strlen(path);
+    char *name;
 
-    for (; *s != '\0'; s++) {
-        if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] != '\0' && s[3] != '\0') {
-            *to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-            s += 3;
-        } else {
-            *to++ = *s;
-        }
+    snprintf(ret, MOUNT_POINT_PATH_BYTES, "%s", real != NULL ? real : path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    copy = strndup(path, len);
+    if (real != NULL || copy == NULL)
+        return;
+    /* a dead mount cannot be looked at, the folder it is in can */
+    name = strrchr(copy, '/');
+    name = name != NULL ? name + 1 : copy;
+    if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return;
+    if (name == copy) {
+        real = realpath(".", NULL);
+    } else {
+        name[-1] = '\0';
+        real = realpath(copy[0] != '\0' ? copy : "/", NULL);
     }
-    *to = '\0';
-}
-
-/* "36 35 98:0 /root /mnt/point rw,... - fstype source options": the fifth field, if it is ours. */
-static char *mount_line_path(char *line)
-{
-    char *sep = strstr(line, " - "), *save = NULL, *field = NULL;
-
-    if (sep == NULL || strncmp(sep + 3, MOUNT_POINT_FSTYPE " ", sizeof(MOUNT_POINT_FSTYPE)) != 0)
-        return NULL;
-    *sep = '\0';
-    field = strtok_r(line, " ", &save);
-    for (int i = 0; field != NULL && i < 4; i++)
-        field = strtok_r(NULL, " ", &save);
-    if (field != NULL)
-        mount_unescape(field);
-    return field;
+    if (real != NULL)
+        snprintf(ret, MOUNT_POINT_PATH_BYTES, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
 }
 
 int mount_point_each(mount_point_fn *fn, void *arg)
@@ -55,7 +54,7 @@ int mount_point_each(mount_point_fn *fn, void *arg)
     if (f == NULL)
         return -errno;
     while (r == 0 && getline(&line, &cap, f) > 0) {
-        char *path = mount_line_path(line);
+        char *path = mount_line_path(line, MOUNT_POINT_FSTYPE);
 
         if (path != NULL)
             r = fn(arg, path);
@@ -67,6 +66,11 @@ int mount_point_each(mount_point_fn *fn, void *arg)
 static int mount_is(void *arg, const char *path)
 {
     return strcmp(arg, path) == 0 ? 1 : 0;
+}
+
+bool mount_point_is_ours(const char *path)
+{
+    return mount_point_each(mount_is, (void *)path) == 1;
 }
 
 int mount_point_detach(const char *path, bool lazy)
@@ -114,24 +118,27 @@ static int mount_point_check_empty(const char *path, char *why)
 
 int mount_point_prepare(const char *path, char why[512])
 {
+    char real[MOUNT_POINT_PATH_BYTES];
     struct statvfs st;
-    int r = mount_point_each(mount_is, (void *)path);
 
-    if (r == 1) {
+    mount_point_resolve(path, real);
+    for (unsigned n = 0; n < MOUNT_STACK_MAX && mount_point_is_ours(real); n++) {
+        int r;
+
         /* statvfs asks the process; stat may be answered from what the kernel remembers */
-        if (statvfs(path, &st) == 0 || errno != ENOTCONN) {
+        if (statvfs(real, &st) == 0 || errno != ENOTCONN) {
             snprintf(why, 512,
-                     "%.300s is mounted already; unmount it first: vstackfs umount %.100s", path,
-                     path);
+                     "%.300s is mounted already; unmount it first: vstackfs umount %.100s", real,
+                     real);
             return -EBUSY;
         }
-        r = mount_point_detach(path, true);
+        r = mount_point_detach(real, true);
         if (r < 0) {
-            snprintf(why, 512, "a dead mount is on %.300s and cannot be taken away: %s", path,
+            snprintf(why, 512, "a dead mount is on %.300s and cannot be taken away: %s", real,
                      vs_err_text(r));
             return r;
         }
-        vs_info("mount %s: its process was gone -> taken away, mounting again", path);
+        vs_info("mount %s: its process was gone -> taken away, mounting again", real);
     }
-    return mount_point_check_empty(path, why);
+    return mount_point_check_empty(real, why);
 }

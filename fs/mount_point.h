@@ -17,6 +17,12 @@ int mount_point_prepare(const char *path, char why[512]);
 typedef int mount_point_fn(void *arg, const char *path);
 int mount_point_each(mount_point_fn *fn, void *arg);
 
+bool mount_point_is_ours(const char *path);
+
+/* The path as the kernel writes it; also of a dead mount, which cannot be looked at. What does not
+ * exist is given back as it is. */
+void mount_point_resolve(const char *path, char ret[MOUNT_POINT_PATH_BYTES]);
+
 /* Detach a mount: as root by the kernel, else through fusermount3. */
 int mount_point_detach(const char *path, bool lazy);
 

@@ -4,6 +4,8 @@
 #include "fs/census.h"
 #include <stdio.h>
 
+#define STATUS_STORES_SAFE 3 /* any two may be lost from here on */
+
 static const char *status_node_state(enum store_state s)
 {
     switch (s) {
@@ -35,13 +37,13 @@ static struct vs_json *status_node(struct vsfs *fs, unsigned i, const struct sto
     return j;
 }
 
-static const char *status_form(unsigned up)
+static const char *status_form(unsigned up, unsigned count)
 {
     switch (up) {
     case 0:
         return "none: uploads fail";
     case 1:
-        return "none: uploads fail until a second store is up";
+        return count == 1 ? "replicate:1" : "none: uploads fail until a second store is up";
     case 2:
         return "replicate:2";
     case 3:
@@ -72,7 +74,12 @@ static void status_advice(struct vs_json *j, struct vsfs *fs, const struct censu
     else if (c->degraded > 0)
         snprintf(text, sizeof(text), "%llu chunks have less redundancy than they should",
                  (unsigned long long)c->degraded);
-    else if (fs->single_device && count > 1)
+    else if (count < STATUS_STORES_SAFE)
+        snprintf(text, sizeof(text),
+                 "only %u store%s: the loss of %s loses films; give five or more with --disk from "
+                 "the first mount on",
+                 count, count == 1 ? "" : "s", count == 1 ? "it" : "both");
+    else if (fs->single_device)
         snprintf(
             text, sizeof(text),
             "all stores are on one file system: this survives corruption, not the loss of that "
@@ -120,7 +127,7 @@ struct vs_json *status_json(struct vsfs *fs, int *ret_status)
     vs_json_set_u64(j, "chunks_lost", c.lost);
     vs_json_set_u64(j, "logical_bytes", req.stats.logical_bytes);
     vs_json_set_u64(j, "fragment_bytes", fragment_bytes);
-    vs_json_set_text(j, "new_files_stored_as", status_form(up));
+    vs_json_set_text(j, "new_files_stored_as", status_form(up, fs->stores.count));
     vs_json_set_bool(j, "one_file_system", fs->single_device);
     vs_json_set_u64(j, "synced_batches", req.stats.synced_batches);
     vs_json_set_u64(j, "waiting_to_be_collected", req.stats.released_waiting);

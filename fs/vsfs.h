@@ -68,7 +68,7 @@ struct vsfs {
     int staging_fd;          /* directory of staging files: DATA/staging */
     uint64_t staging_used;   /* bytes, atomic */
     struct vs_id cluster;
-    bool single_device; /* all stores on one file system: survives corruption, not its loss */
+    _Atomic bool single_device; /* all stores on one file system: survives corruption only */
 };
 
 /* Time now as the namespace keeps it. */

@@ -154,6 +154,33 @@ static int scan_file(void *arg, const char *name, uint64_t file_bytes)
     return 1;
 }
 
+static int refuse_used(void *arg, const char *name, uint64_t file_bytes)
+{
+    return strcmp(name, SB_IDENT_NAME) == 0 ? 0 : refuse_other(arg, name, file_bytes);
+}
+
+int sb_store_unformat(struct vs_io *io, const struct vs_id *cluster)
+{
+    static const char *const names[] = { SB_IDENT_NAME, IDENT_TMP_NAME };
+    struct sb_ident id;
+    int r, good;
+
+    r = vs_io_list(io, refuse_used, NULL);
+    if (r < 0)
+        return r;
+    good = read_ident(io, &id);
+    if (good == 0 || (good < 0 && good != -ENOENT))
+        return good < 0 ? good : -VS_ECORRUPT;
+    if (good > 0 && vs_id_cmp(&id.cluster, cluster) != 0)
+        return -ESTALE;
+    for (unsigned i = 0; i < 2; i++) {
+        r = vs_io_unlink(io, names[i]);
+        if (r < 0 && r != -ENOENT)
+            return r;
+    }
+    return vs_io_sync_dir(io);
+}
+
 int sb_ident_find(struct vs_io *io, struct sb_ident *ret, bool *ret_damaged)
 {
     struct ident_scan scan = { .io = io };

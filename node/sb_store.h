@@ -46,6 +46,10 @@ struct sb_recovery {
  * -ENOTEMPTY, -EOPNOTSUPP the file system cannot punch holes, or an I/O error. */
 int sb_store_format(struct vs_io *io, const struct vs_id *cluster, const struct vs_id *node);
 
+/* Undo sb_store_format(): an empty directory again, synced. 0 also when there is no store.
+ * -ENOTEMPTY something was written in it since; -ESTALE the store of another cluster. */
+int sb_store_unformat(struct vs_io *io, const struct vs_id *cluster);
+
 /* uuids of the store in a directory: -ENOENT when there is none (empty or missing files),
  * -VS_ENEWER, -VS_ECORRUPT. */
 int sb_store_identify(struct vs_io *io, struct vs_id *ret_cluster, struct vs_id *ret_node);

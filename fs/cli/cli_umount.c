@@ -12,6 +12,8 @@
 
 #define UMOUNT_WAIT_S 120
 
+_Static_assert(CLI_PATH_BYTES == MOUNT_POINT_PATH_BYTES, "a mount point is a path");
+
 /* DATA/lock of a mount, open; -1 when the mount does not say (it is dead). */
 static int umount_lock_fd(const char *mount)
 {
@@ -56,8 +58,9 @@ int cli_umount(int argc, char **argv)
         return 1;
     if (a.rest_count != 1)
         return cli_fail("which mount? vstackfs umount MNT");
-    if (realpath(a.rest[0], mount) == NULL)
-        snprintf(mount, sizeof(mount), "%s", a.rest[0]);
+    mount_point_resolve(a.rest[0], mount);
+    if (!mount_point_is_ours(mount))
+        return cli_fail("%s is not a V-Stack mount", mount);
     fd = a.force ? -1 : umount_lock_fd(mount);
     r = mount_point_detach(mount, a.force);
     if (r == -EBUSY)
