@@ -305,7 +305,7 @@ static void chunk_fetch_advance(struct chunk_fetch *f)
         fetch_hold(f);
         r = fetch_part_rebuild(f, p);
         if (!fetch_settled(f))
-            return; /* the last answer goes on */
+            return;                                /* the last answer goes on */
         if (r == -VS_ELOST && !f->place_checked) { /* it may have changed since it was read */
             f->place_checked = true;
             fetch_parts_free(f);
@@ -367,6 +367,10 @@ static void chunk_fetch_ask(struct chunk_fetch *f)
     start = (uint64_t)first_frag * f->frag_bytes + a;
     fetch_blocks(f, last_frag, f->offset, last, &a, &b);
     end = (uint32_t)((uint64_t)last_frag * f->frag_bytes + b - start);
+    if (f->mem != NULL && f->mem->cap < end) { /* placed anew in another form */
+        chunk_bytes_put(f->mem);
+        f->mem = NULL;
+    }
     if (f->mem == NULL)
         f->mem = chunk_bytes_new(f->env->mem, end);
     if (f->mem == NULL) {

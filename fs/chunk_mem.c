@@ -77,8 +77,26 @@ struct chunk_bytes *chunk_bytes_ref(struct chunk_bytes *b)
     return b;
 }
 
+/* Keep a buffer for the next one who wants such a size; what has to go for it, or NULL. A list that
+ * is full of sizes nobody asks for must not keep the others out. */
+static struct chunk_bytes *chunk_mem_keep_spare(struct chunk_mem_pool *p, struct chunk_bytes *b)
+{
+    struct chunk_bytes *oldest = NULL;
+
+    VS_LOCK_SCOPE(&p->lock);
+    if (p->spare_count == CHUNK_MEM_SPARE_MAX) {
+        oldest = vs_container_of(p->spare.prev, struct chunk_bytes, link);
+        vs_list_del(&oldest->link);
+        p->spare_count--;
+    }
+    vs_list_add(&p->spare, &b->link); /* warmest first */
+    p->spare_count++;
+    return oldest;
+}
+
 void chunk_bytes_put(struct chunk_bytes *b)
 {
+    struct chunk_bytes *oldest;
     unsigned before;
 
     if (b == NULL)
@@ -87,14 +105,7 @@ void chunk_bytes_put(struct chunk_bytes *b)
     VS_ASSERT(before > 0);
     if (before > 1)
         return;
-
-    {
-        VS_LOCK_SCOPE(&b->pool->lock);
-        if (b->pool->spare_count < CHUNK_MEM_SPARE_MAX) {
-            vs_list_add(&b->pool->spare, &b->link); /* warmest first */
-            b->pool->spare_count++;
-            return;
-        }
-    }
-    chunk_bytes_free(b);
+    oldest = chunk_mem_keep_spare(b->pool, b);
+    if (oldest != NULL)
+        chunk_bytes_free(oldest);
 }

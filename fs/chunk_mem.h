@@ -25,6 +25,7 @@ struct chunk_mem_pool {
 struct chunk_bytes {
     _Atomic unsigned refs;
     size_t cap;
+    uint64_t chunk_bytes; /* length of the chunk in it, once the cache holds it */
     uint8_t *data;
     struct chunk_mem_pool *pool;
     struct chunk_cache_entry entry; /* while the cache holds a reference */

@@ -106,6 +106,7 @@ static void shared_fetch_done(struct chunk_fetch *f)
         if (sf->whole && f->status == 0) {
             f->mem->entry.id = f->chunk.id;
             f->mem->entry.bytes = f->mem->cap;
+            f->mem->chunk_bytes = f->chunk.bytes;
             chunk_cache_add(&cr->cache, &chunk_bytes_ref(f->mem)->entry, &evicted);
         }
     }
@@ -149,9 +150,43 @@ static struct shared_fetch *shared_fetch_new(struct chunk_reader *cr, const stru
     return sf;
 }
 
+/* A chunk has one length. A manifest that says another one is wrong, and must not read beyond. */
+static int chunk_read_refuse(struct chunk_read *r)
+{
+    r->status = -VS_ECORRUPT;
+    return 1;
+}
+
+/* From the cache, or from a fetch on its way: as chunk_read_start(); -ENOENT: neither. Under
+ * cr->lock. */
+static int chunk_read_join(struct chunk_reader *cr, struct chunk_read *r)
+{
+    struct chunk_cache_entry *e = chunk_cache_find(&cr->cache, &r->chunk.id);
+    struct shared_fetch *sf = NULL;
+
+    if (e != NULL) {
+        struct chunk_bytes *mem = vs_container_of(e, struct chunk_bytes, entry);
+
+        if (mem->chunk_bytes != r->chunk.bytes)
+            return chunk_read_refuse(r);
+        cr->hits++;
+        chunk_read_fill(r, mem, mem->data, 0);
+        return 1;
+    }
+    HASH_FIND(hh, cr->by_id, &r->chunk.id, sizeof(struct vs_id), sf);
+    if (sf == NULL)
+        return -ENOENT;
+    if (sf->fetch.chunk.bytes != r->chunk.bytes)
+        return chunk_read_refuse(r);
+    cr->hits++;
+    vs_list_add_tail(&sf->waiters, &r->link);
+    return 0;
+}
+
 int chunk_read_start(struct chunk_reader *cr, struct chunk_read *r)
 {
     struct shared_fetch *sf = NULL;
+    int joined;
 
     VS_ASSERT(r->bytes > 0 && r->offset + (uint64_t)r->bytes <= r->chunk.bytes);
     r->mem = NULL;
@@ -159,21 +194,9 @@ int chunk_read_start(struct chunk_reader *cr, struct chunk_read *r)
     vs_list_init(&r->link);
     {
         VS_LOCK_SCOPE(&cr->lock);
-        struct chunk_cache_entry *e = chunk_cache_find(&cr->cache, &r->chunk.id);
-
-        if (e != NULL) {
-            struct chunk_bytes *mem = vs_container_of(e, struct chunk_bytes, entry);
-
-            cr->hits++;
-            chunk_read_fill(r, mem, mem->data, 0);
-            return 1;
-        }
-        HASH_FIND(hh, cr->by_id, &r->chunk.id, sizeof(struct vs_id), sf);
-        if (sf != NULL) {
-            cr->hits++;
-            vs_list_add_tail(&sf->waiters, &r->link);
-            return 0;
-        }
+        joined = chunk_read_join(cr, r);
+        if (joined >= 0)
+            return joined;
         cr->misses++;
         sf = shared_fetch_new(cr, &r->chunk, r->ino, r->whole, r->offset, r->bytes);
         if (sf != NULL)

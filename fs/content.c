@@ -6,6 +6,7 @@
 #include "meta/place_value.h"
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct content_segment {
     uint32_t count;
@@ -65,8 +66,10 @@ static int content_new(struct content **ret, struct meta_client *meta, struct me
             if (c->segments == NULL)
                 r = -ENOMEM;
         }
-    } else if (c->size > 0) {
+    } else if (S_ISREG(req->attr.mode) && c->size > 0) {
         r = -VS_ECORRUPT;
+    } else {
+        c->size = 0; /* a directory's counts its names */
     }
     if (r < 0) {
         content_put(c);
@@ -99,7 +102,18 @@ void content_load(struct meta_client *meta, struct content_load *l)
 
 /* ---- finding a chunk ---- */
 
-static struct content_segment *content_segment_decode(const struct mf_segment_ref *ref,
+/* Is it what the head says of segment `index`: so many chunks, up to where the next one begins? */
+static bool content_segment_fits(const struct mf_head *h, int index, const struct mf_chunk *chunks,
+                                 uint32_t count)
+{
+    const struct mf_segment_ref *ref = &h->segments[index];
+    uint64_t end = (uint32_t)index + 1 < h->segment_count ? ref[1].offset : h->size;
+
+    return count == ref->count && chunks[0].offset == ref->offset &&
+           chunks[count - 1].offset + chunks[count - 1].bytes == end;
+}
+
+static struct content_segment *content_segment_decode(const struct mf_head *head, int index,
                                                       const struct meta_reg *reg, int *ret_status)
 {
     struct mf_chunk *chunks = malloc(MF_SEGMENT_CHUNKS * sizeof(*chunks));
@@ -115,7 +129,7 @@ static struct content_segment *content_segment_decode(const struct mf_segment_re
         n = -ESTALE; /* released: a newer version took its place */
     if (n == 0)
         n = mf_segment_decode(reg->current.data, reg->current.len, chunks);
-    if (n >= 0 && ((uint32_t)n != ref->count || chunks[0].offset != ref->offset))
+    if (n >= 0 && !content_segment_fits(head, index, chunks, (uint32_t)n))
         n = -VS_ECORRUPT;
     if (n >= 0) {
         seg = malloc(sizeof(*seg) + (size_t)n * sizeof(*chunks));
@@ -165,7 +179,7 @@ static void content_segment_read(struct meta_req *req)
     VS_ASSERT(index >= 0);
     f->status = req->status;
     if (f->status == 0)
-        seg = content_segment_decode(&c->head.segments[index], &f->reg, &f->status);
+        seg = content_segment_decode(&c->head, index, &f->reg, &f->status);
     vs_buf_close(&f->reg.current);
     if (seg != NULL)
         f->status = content_find_in(f, content_segment_keep(c, index, seg));

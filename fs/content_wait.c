@@ -57,13 +57,14 @@ static int content_find_wait(struct content *c, uint64_t offset, struct mf_chunk
 int content_chunks_wait(struct content *c, struct mf_chunk **ret, size_t *ret_count)
 {
     struct mf_chunk *all;
+    uint64_t at = 0;
     size_t n = 0;
 
     VS_ASSERT(c->kind == NS_CONTENT_CHUNKS);
     all = calloc(c->head.chunk_count + 1, sizeof(*all));
     if (all == NULL)
         return -ENOMEM;
-    for (uint64_t at = 0; at < c->size && n < c->head.chunk_count; at += all[n++].bytes) {
+    for (; at < c->size && n < c->head.chunk_count; at += all[n++].bytes) {
         int r = content_find_wait(c, at, &all[n]);
 
         if (r < 0) {
@@ -71,7 +72,7 @@ int content_chunks_wait(struct content *c, struct mf_chunk **ret, size_t *ret_co
             return r;
         }
     }
-    if (n != c->head.chunk_count) {
+    if (n != c->head.chunk_count || at != c->size) {
         free(all);
         return -VS_ECORRUPT;
     }

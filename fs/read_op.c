@@ -8,7 +8,8 @@
 #include "fs/vsfs.h"
 #include <string.h>
 
-#define READ_OP_WHOLE_RUN 2 /* sequential reads in a row before whole chunks are fetched */
+#define READ_OP_WHOLE_RUN   2 /* sequential reads in a row before whole chunks are fetched */
+#define READ_OP_RETRIES_MAX 8 /* times the content may be swapped away under one read */
 
 static int read_op_content(struct read_op *op, struct content *c);
 
@@ -74,24 +75,35 @@ static void read_op_reset(struct read_op *op)
     content_put(keep);
 }
 
+/* Keep a loaded content for the reads that follow; takes the reference, gives one to the newest
+ * that is known. What was overtaken by a commit while it was on its way must not come back. */
+static struct content *read_op_keep(struct inode *i, struct content *c)
+{
+    struct content *older = NULL;
+
+    {
+        VS_LOCK_SCOPE(&i->lock);
+        if (i->content != NULL && i->content->version >= c->version) {
+            older = c;
+            c = content_ref(i->content);
+        } else if (c->version >= i->cached_version) {
+            older = i->content;
+            i->content = content_ref(c);
+        }
+    }
+    content_put(older);
+    return c;
+}
+
 static void read_op_reloaded(struct content_load *l)
 {
     struct read_op *op = vs_container_of(l, struct read_op, load);
     int done = 1;
 
-    if (l->status < 0) {
+    if (l->status < 0)
         op->status = l->status;
-    } else {
-        struct content *old;
-
-        {
-            VS_LOCK_SCOPE(&op->inode->lock);
-            old = op->inode->content;
-            op->inode->content = content_ref(l->content);
-        }
-        content_put(old);
-        done = read_op_content(op, l->content);
-    }
+    else
+        done = read_op_content(op, read_op_keep(op->inode, l->content));
     if (done)
         op->done(op);
 }
@@ -102,12 +114,12 @@ static void read_op_load(struct read_op *op)
     content_load(op->fs->meta, &op->load);
 }
 
-/* All parts are there: the answer, or once more with the file's new content. 1: op is finished. */
+/* All parts are there: the answer, or again with the file's new content. 1: op is finished. */
 static int read_op_finish(struct read_op *op)
 {
     op->status = atomic_load(&op->failed);
-    if (op->status == -ESTALE && op->content != NULL && !op->retried) {
-        op->retried = true;
+    if (op->status == -ESTALE && op->content != NULL && op->retries < READ_OP_RETRIES_MAX) {
+        op->retries++;
         op->bytes = op->want;
         read_op_reset(op);
         read_op_load(op);
@@ -280,7 +292,7 @@ int read_op_start(struct vsfs *fs, struct inode *i, struct read_op *op)
     VS_ASSERT(op->bytes <= READ_OP_BYTES_MAX);
     op->fs = fs;
     op->inode = i;
-    op->retried = false;
+    op->retries = 0;
     op->want = op->bytes;
     if (op->cursor != NULL)
         read_cursor_note(op->cursor, op->offset, op->bytes);

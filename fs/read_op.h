@@ -3,8 +3,8 @@
  * First the range is resolved into parts (holes, inline bytes, chunk ranges), which may have to
  * load a manifest segment; then a chunk read is started for each chunk part; the last one to arrive
  * finishes the op. A chunk that is gone because the file was swapped meanwhile makes the op start
- * again, once, with the new content. Sequential reads of a handle fetch whole chunks, and the one
- * after.
+ * again, a few times, with the new content. Sequential reads of a handle fetch whole chunks, and
+ * the one after.
  *
  * Threads: start from any. `done` runs exactly once, on another thread, unless the start returned
  * 1: then the answer was in memory, the outputs are filled and `done` will not run. */
@@ -54,7 +54,7 @@ struct read_op {
     _Atomic unsigned waiting;
     _Atomic int failed;
     uint8_t *mem; /* memory pieces at their place in the answer; NULL when there are none */
-    bool retried;
+    unsigned retries;
     uint32_t want; /* bytes as asked, before the end of the file cut them */
     struct content_load load;
     struct content_find find;
