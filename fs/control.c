@@ -117,6 +117,7 @@ static int control_say(struct control_file *f, struct vs_json *j)
     vs_json_free(j);
     if (text == NULL)
         return -ENOMEM;
+    VS_LOCK_SCOPE(&f->lock);
     f->text.len = 0;
     r = vs_buf_append(&f->text, text, strlen(text), CONTROL_TEXT_BYTES_MAX);
     return r < 0 ? r : vs_buf_append(&f->text, "\n", 1, CONTROL_TEXT_BYTES_MAX);
@@ -135,6 +136,7 @@ int control_open(struct vsfs *fs, uint64_t ino, int flags, struct control_file *
     if (f == NULL)
         return -ENOMEM;
     f->ino = ino;
+    pthread_mutex_init(&f->lock, NULL);
     if (ino == CONTROL_INO_FIRST + CONTROL_STATUS) {
         struct vs_json *j = status_json(fs, &r);
 
@@ -149,6 +151,16 @@ int control_open(struct vsfs *fs, uint64_t ino, int flags, struct control_file *
     }
     *ret = f;
     return 0;
+}
+
+int control_read(struct control_file *f, uint64_t offset, size_t len, struct vs_buf *ret)
+{
+    VS_LOCK_SCOPE(&f->lock);
+    if (offset >= f->text.len)
+        return 0;
+    if (len > f->text.len - offset)
+        len = f->text.len - offset;
+    return vs_buf_append(ret, f->text.data + offset, len, CONTROL_TEXT_BYTES_MAX);
 }
 
 static int control_run(struct vsfs *fs, const struct vs_json *cmd, char why[DATA_DIR_WHY_BYTES])
@@ -206,5 +218,6 @@ void control_close(struct vsfs *fs, struct control_file *f)
     if (f == NULL)
         return;
     vs_buf_close(&f->text);
+    pthread_mutex_destroy(&f->lock);
     free(f);
 }

@@ -11,6 +11,7 @@
 #include "common/buf.h"
 #include "fs/vsfs.h"
 #include "meta/ns_types.h"
+#include <pthread.h>
 
 #define CONTROL_INO_BASE    (UINT64_C(1) << 63)
 #define CONTROL_INO_DIR     CONTROL_INO_BASE       /* .vstack */
@@ -38,10 +39,12 @@ int control_readdir(struct vsfs *fs, uint64_t ino, struct ns_dirent *ret, unsign
 /* An open file: what it says is fixed when it is opened, or answers what was written to it. */
 struct control_file {
     uint64_t ino;
-    struct vs_buf text; /* what read gives */
-    void *priv;
+    pthread_mutex_t lock; /* one descriptor may be read and written by several threads */
+    struct vs_buf text;   /* what read gives; under lock */
 };
 int control_open(struct vsfs *fs, uint64_t ino, int flags, struct control_file **ret);
+/* Append up to `len` bytes from `offset` on to `ret`; nothing at the end. */
+int control_read(struct control_file *f, uint64_t offset, size_t len, struct vs_buf *ret);
 /* A command. The bytes taken. */
 int64_t control_write(struct vsfs *fs, struct control_file *f, const void *bytes, size_t len);
 void control_close(struct vsfs *fs, struct control_file *f); /* forgives NULL */

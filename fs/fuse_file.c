@@ -89,16 +89,11 @@ static void read_done(struct read_op *op)
 
 static int work_read_control(struct fuse_call *c)
 {
-    const struct vs_buf *text = &c->file->control->text;
-    uint64_t answer = c->file->control_answer, left;
+    uint64_t answer = c->file->control_answer;
 
     if (c->offset >= answer) /* else somebody has gone back to the start */
         c->offset -= answer;
-    left = c->offset < text->len ? text->len - c->offset : 0;
-    if (c->len > left)
-        c->len = left;
-    return c->len > 0 ? vs_buf_append(&c->bytes, text->data + c->offset, c->len, FUSE_OPS_BYTES_MAX)
-                      : 0;
+    return control_read(c->file->control, c->offset, c->len, &c->bytes);
 }
 
 static void answer_read_control(struct fuse_call *c, int r)

@@ -8,14 +8,10 @@
 #include "common/err.h"
 #include <string.h>
 
-#define STATFS_BLOCK 4096u
+#define STATFS_BLOCK           4096u
+#define STATFS_STORE_BYTES_MAX (UINT64_C(1) << 50) /* more than any device has */
 
-struct device_space {
-    uint64_t device, free_bytes;
-    unsigned stores;
-};
-
-static unsigned statfs_devices(struct vsfs *fs, struct device_space *d, unsigned *ret_up)
+static unsigned statfs_devices(struct vsfs *fs, struct statfs_device *d, unsigned *ret_up)
 {
     unsigned count = 0;
 
@@ -31,7 +27,7 @@ static unsigned statfs_devices(struct vsfs *fs, struct device_space *d, unsigned
         while (j < count && d[j].device != h.device)
             j++;
         if (j == count)
-            d[count++] = (struct device_space){ h.device, h.free_bytes, 0 };
+            d[count++] = (struct statfs_device){ h.device, h.free_bytes, 0 };
         if (h.free_bytes > d[j].free_bytes)
             d[j].free_bytes = h.free_bytes; /* stores see preallocated space of their own as free */
         d[j].stores++;
@@ -39,7 +35,7 @@ static unsigned statfs_devices(struct vsfs *fs, struct device_space *d, unsigned
     return count;
 }
 
-static bool statfs_fits(const struct device_space *d, unsigned count, unsigned n, uint64_t s)
+static bool statfs_fits(const struct statfs_device *d, unsigned count, unsigned n, uint64_t s)
 {
     uint64_t sum = 0;
 
@@ -51,12 +47,13 @@ static bool statfs_fits(const struct device_space *d, unsigned count, unsigned n
     return sum >= n * s;
 }
 
-static uint64_t statfs_film_bytes(const struct device_space *d, unsigned count, unsigned up)
+uint64_t statfs_film_bytes(const struct statfs_device *d, unsigned count, unsigned up,
+                           unsigned total)
 {
     unsigned k = up >= 5 ? 3 : up == 4 ? 2 : 1, n = up >= 5 ? 5 : up;
-    uint64_t low = 0, high = UINT64_C(1) << 50;
+    uint64_t low = 0, high = STATFS_STORE_BYTES_MAX;
 
-    if (up == 0)
+    if (up == 0 || (up == 1 && total > 1)) /* one copy is taken only where there is one store */
         return 0;
     while (low < high) { /* largest s that fits */
         uint64_t mid = low + (high - low + 1) / 2;
@@ -71,7 +68,7 @@ static uint64_t statfs_film_bytes(const struct device_space *d, unsigned count, 
 
 int statfs_fill(struct vsfs *fs, struct statvfs *ret)
 {
-    struct device_space d[STORE_SET_MAX];
+    struct statfs_device d[STORE_SET_MAX];
     struct meta_req req = { .op = META_STATS };
     int r = meta_call(fs->meta, &req);
     unsigned up, count;
@@ -80,7 +77,7 @@ int statfs_fill(struct vsfs *fs, struct statvfs *ret)
     if (r < 0)
         return r;
     count = statfs_devices(fs, d, &up);
-    avail = statfs_film_bytes(d, count, up) / STATFS_BLOCK;
+    avail = statfs_film_bytes(d, count, up, fs->stores.count) / STATFS_BLOCK;
     *ret = (struct statvfs){ .f_bsize = STATFS_BLOCK,
                              .f_frsize = STATFS_BLOCK,
                              .f_bfree = avail,

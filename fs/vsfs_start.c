@@ -96,4 +96,13 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
     vs_exec_stop(fs->exec);
     chunk_reader_free(fs->reader);
     data_dir_close(d, fs);
+    fs->media = NULL;
+    fs->inbox = NULL;
+    fs->collect = NULL;
+    fs->provisional = NULL;
+    fs->inodes = NULL;
+    fs->uploads = NULL;
+    fs->cutter = NULL;
+    fs->reader = NULL;
+    fs->ops = fs->exec = NULL;
 }

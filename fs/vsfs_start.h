@@ -9,7 +9,7 @@
  * sentence and all is closed again. */
 int vsfs_start(struct vsfs *fs, struct data_dir *d, char why[DATA_DIR_WHY_BYTES]);
 
-/* No request comes any more: finish, make durable, close. Forgives half-started. */
+/* No request comes any more: finish, make durable, close. Forgives half-started, and twice. */
 void vsfs_stop(struct vsfs *fs, struct data_dir *d);
 
 #endif

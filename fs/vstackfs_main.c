@@ -23,7 +23,7 @@ int main(int argc, char **argv)
         if (command == NULL)
             return cli_fail("%s is no command; a folder needs a slash: vstackfs ./%s", argv[1],
                             argv[1]);
-        return command->fn(argc - 1, argv + 1);
+        return cli_run(command, argc - 1, argv + 1);
     }
     return mount_main(argc - 1, argv + 1);
 }

@@ -157,22 +157,42 @@ int xattrs_get(struct vsfs *fs, uint64_t ino, const char *name, struct vs_buf *r
     return -ENODATA;
 }
 
+/* A decimal number without sign or blanks, at most two digits; moves *text behind it. */
+static bool redundancy_number(const char **text, const char *end, unsigned *ret)
+{
+    const char *first = *text;
+
+    *ret = 0;
+    for (; *text < end && **text >= '0' && **text <= '9' && *text - first < 2; ++*text)
+        *ret = *ret * 10 + (unsigned)(**text - '0');
+    return *text > first;
+}
+
+static bool redundancy_word(const char **text, const char *end, const char *word)
+{
+    size_t n = strlen(word);
+
+    if ((size_t)(end - *text) < n || memcmp(*text, word, n) != 0)
+        return false;
+    *text += n;
+    return true;
+}
+
 int xattrs_check_redundancy(const void *value, size_t len)
 {
-    char text[32];
-    unsigned k, m, n;
-    int end = 0;
+    const char *text = value, *end = text + len;
+    unsigned k, m;
 
-    if (len == 0 || len >= sizeof(text))
+    if (len == 0)
         return -EINVAL;
-    memcpy(text, value, len);
-    text[len] = '\0';
-    if (strcmp(text, "auto") == 0)
-        return 0;
-    if (sscanf(text, "replicate:%u%n", &n, &end) == 1 && text[end] == '\0')
-        return n >= 1 && n <= VS_EC_M_MAX + 1 ? 0 : -EINVAL;
-    end = 0;
-    if (sscanf(text, "rs:%u+%u%n", &k, &m, &end) == 2 && text[end] == '\0')
+    if (redundancy_word(&text, end, "auto"))
+        return text == end ? 0 : -EINVAL;
+    if (redundancy_word(&text, end, "replicate:"))
+        return redundancy_number(&text, end, &k) && text == end && k >= 1 && k <= VS_EC_M_MAX + 1
+                   ? 0
+                   : -EINVAL;
+    if (redundancy_word(&text, end, "rs:") && redundancy_number(&text, end, &k) &&
+        redundancy_word(&text, end, "+") && redundancy_number(&text, end, &m) && text == end)
         return k >= 2 && k <= VS_EC_K_MAX && m >= 1 && m <= VS_EC_M_MAX ? 0 : -EINVAL;
     return -EINVAL;
 }

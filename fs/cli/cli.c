@@ -39,11 +39,46 @@ int cli_fail(const char *fmt, ...)
     return 1;
 }
 
+int cli_run(const struct cli_command *command, int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0)
+            continue;
+        printf("vstackfs %s\n", command->usage);
+        return 0;
+    }
+    return command->fn(argc, argv);
+}
+
+void cli_put(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+        bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* U+0080 .. U+009F */
+
+        if (*c < ' ' || *c == 0x7f || c1)
+            printf("\\x%02x", *c);
+        else
+            putchar(*c);
+        if (c1)
+            printf("\\x%02x", *++c);
+    }
+}
+
 bool cli_parse(struct cli_args *a, int argc, char **argv)
 {
+    bool flags = true;
+
     *a = (struct cli_args){ .json = false };
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
+        if (!flags || strncmp(argv[i], "--", 2) != 0) {
+            if (a->rest_count == CLI_ARGS_MAX) {
+                cli_fail("too many arguments; see vstackfs help");
+                return false;
+            }
+            a->rest[a->rest_count++] = argv[i];
+        } else if (argv[i][2] == '\0') {
+            flags = false;
+        } else if (strcmp(argv[i], "--json") == 0) {
             a->json = true;
         } else if (strcmp(argv[i], "--force") == 0) {
             a->force = true;
@@ -51,11 +86,9 @@ bool cli_parse(struct cli_args *a, int argc, char **argv)
             a->mount = argv[++i];
         } else if (strncmp(argv[i], "--mount=", 8) == 0) {
             a->mount = argv[i] + 8;
-        } else if (strncmp(argv[i], "--", 2) == 0) {
-            cli_fail("%s: unknown option; see vstackfs help", argv[i]);
+        } else {
+            cli_fail("%s: unknown option, or its value is missing; see vstackfs help", argv[i]);
             return false;
-        } else if (a->rest_count < 8) {
-            a->rest[a->rest_count++] = argv[i];
         }
     }
     return true;
@@ -166,6 +199,7 @@ int cli_command_send(const char *mount, const struct vs_json *command)
     VS_AUTO_FREE char *answer = NULL;
     struct vs_json *j = NULL;
     const char *error;
+    bool ok = false;
     int r = 0;
 
     if (fd < 0)
@@ -176,8 +210,8 @@ int cli_command_send(const char *mount, const struct vs_json *command)
     if (answer == NULL || vs_json_parse(answer, strlen(answer), &j) < 0)
         return cli_fail("%s: no answer that makes sense", mount);
     error = vs_json_get_text(j, "error");
-    if (error != NULL)
-        r = cli_fail("%s", error);
+    if (vs_json_get_bool(j, "ok", &ok) < 0 || !ok)
+        r = cli_fail("%s", error != NULL ? error : "the mount did not say that it is done");
     vs_json_free(j);
     return r;
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #define CLI_PATH_BYTES 4096
+#define CLI_ARGS_MAX   8
 
 /* argv[0] is the command's own word. */
 typedef int cli_fn(int argc, char **argv);
@@ -26,6 +27,9 @@ extern const struct cli_command cli_commands[]; /* ends with name NULL */
 /* The command of this word, or NULL. */
 const struct cli_command *cli_find(const char *word);
 
+/* Run it: `--help` among its arguments says how it is used. argv[0] is its word. */
+int cli_run(const struct cli_command *command, int argc, char **argv);
+
 cli_fn cli_help, cli_info, cli_inbox, cli_node, cli_status, cli_umount, cli_wait;
 
 /* ---- what commands share ---- */
@@ -33,11 +37,11 @@ cli_fn cli_help, cli_info, cli_inbox, cli_node, cli_status, cli_umount, cli_wait
 struct cli_args {
     bool json, force;
     const char *mount; /* --mount MNT, or NULL */
-    const char *rest[8];
+    const char *rest[CLI_ARGS_MAX];
     int rest_count;
 };
 
-/* Flags anywhere, up to 8 other arguments. False: said on stderr. */
+/* Flags anywhere before a "--", up to 8 other arguments. False: said on stderr. */
 bool cli_parse(struct cli_args *a, int argc, char **argv);
 
 /* The mount to talk to: --mount, or the only one there is. False: said on stderr, with a list. */
@@ -48,6 +52,9 @@ char *cli_read_control(const char *mount, const char *name);
 
 /* Send a command and judge its answer: exit code. */
 int cli_command_send(const char *mount, const struct vs_json *command);
+
+/* Text that came from names or paths, to stdout; what would move a terminal's cursor as \xNN. */
+void cli_put(const char *text);
 
 /* "vstackfs: ..." on stderr; returns 1. */
 int cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -6,20 +6,20 @@
 
 static void inbox_print(const struct vs_json *list, const char *key)
 {
-    const struct vs_json *arr = vs_json_get(list, key);
+    const struct vs_json *e = vs_json_first(vs_json_get(list, key));
 
-    for (size_t i = 0; arr != NULL && i < vs_json_count(arr); i++) {
-        const struct vs_json *e = vs_json_at(arr, i);
+    for (; e != NULL; e = vs_json_next(e)) {
         const char *name = vs_json_get_text(e, "name"), *path = vs_json_get_text(e, "path");
         const char *state = vs_json_get_text(e, "state"), *what = vs_json_get_text(e, "what");
         const char *note = vs_json_get_text(e, "note");
 
-        printf("%-12s %s%s%s%s%s\n",
-               state != NULL  ? state
-               : what != NULL ? what
-                              : "",
-               name != NULL ? name : "", path != NULL ? " -> " : "", path != NULL ? path : "",
-               note != NULL ? "  " : "", note != NULL ? note : "");
+        printf("%-12s ", state != NULL ? state : what != NULL ? what : "");
+        cli_put(name != NULL ? name : "");
+        fputs(path != NULL ? " -> " : "", stdout);
+        cli_put(path != NULL ? path : "");
+        fputs(note != NULL ? "  " : "", stdout);
+        cli_put(note != NULL ? note : "");
+        putchar('\n');
     }
 }
 

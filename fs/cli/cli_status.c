@@ -21,7 +21,7 @@ static unsigned long long number(const struct vs_json *j, const char *key)
 
 static void status_print(const struct vs_json *j)
 {
-    const struct vs_json *nodes = vs_json_get(j, "nodes");
+    const struct vs_json *n = vs_json_first(vs_json_get(j, "nodes"));
 
     printf("%s: %s: %s\n", text_or(j, "mountpoint"), text_or(j, "state"), text_or(j, "advice"));
     printf("  files %llu, bytes %llu, on disk %llu\n", number(j, "files"),
@@ -29,8 +29,7 @@ static void status_print(const struct vs_json *j)
     printf("  chunks %llu, degraded %llu, lost %llu; new files are stored as %s\n",
            number(j, "chunks"), number(j, "chunks_degraded"), number(j, "chunks_lost"),
            text_or(j, "new_files_stored_as"));
-    for (size_t i = 0; nodes != NULL && i < vs_json_count(nodes); i++) {
-        const struct vs_json *n = vs_json_at(nodes, i);
+    for (; n != NULL; n = vs_json_next(n)) {
         const char *why = vs_json_get_text(n, "why");
 
         printf("  %-6s %-8s %s%s%s\n", text_or(n, "id"), text_or(n, "state"), text_or(n, "path"),

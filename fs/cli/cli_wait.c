@@ -1,4 +1,4 @@
-/* vstackfs wait FILE: until it is stored durably and described; exit code 0 only then. */
+/* vstackfs wait FILE: until it is stored durably; exit code 0 only then. */
 #include "fs/cli/cli.h"
 #include <errno.h>
 #include <stdio.h>
@@ -28,7 +28,8 @@ int cli_wait(int argc, char **argv)
             break;
         usleep(WAIT_POLL_US);
     }
-    if (strcmp(state, "lost") == 0)
-        return cli_fail("%s: %s; see vstackfs status", a.rest[0], state);
-    return 0;
+    if (strcmp(state, "stored") == 0 || strcmp(state, "degraded") == 0 ||
+        strcmp(state, "migrating") == 0)
+        return 0;
+    return cli_fail("%s: %s; see vstackfs status", a.rest[0], state);
 }
