@@ -26,6 +26,20 @@ await 5 exists "$MNT/CLIP0001 (2).MP4"
 same "$film" "$MNT/CLIP0001.MP4"
 same "$WORK/other" "$MNT/CLIP0001 (2).MP4"
 
+# So quickly after each other that the first one is not in the tree yet.
+python3 - "$MNT/inbox" <<'END'
+import os, sys
+for n in range(50):
+    for text in b"one", b"other":
+        fd = os.open(f"{sys.argv[1]}/quick-{n}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.write(fd, text)
+        os.close(fd)
+END
+await 5 exists "$MNT/quick-49 (2)"
+for n in $(seq 0 49); do
+    equal "both quick-$n" "$(cat "$MNT/quick-$n" "$MNT/quick-$n (2)")" oneother
+done
+
 # Truncated to nothing, then written: new. The film stays.
 cp "$film" "$MNT/inbox/t.mp4"
 truncate -s 0 "$MNT/inbox/t.mp4"
