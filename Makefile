@@ -139,7 +139,7 @@ RUN_TESTS     = LIMIT_FACTOR=$(LIMIT_FACTOR) VARIANT=$(VARIANT) tests/run.sh $(B
 CASES        := $(sort $(wildcard tests/e2e/cases/*.sh))
 # CASE=kill9: only the cases with that word in their name.
 CASE ?=
-chosen_cases  = $(foreach c,$(CASES),$(if $(findstring $(CASE),$(notdir $c)),$c))
+chosen_cases  = $(foreach c,$(CASES),$(if $(or $(if $(CASE),,y),$(findstring $(CASE),$(notdir $c))),$c))
 BUILT_PROGRAMS = $(addprefix $(BUILD)/,$(PROGRAMS))
 
 test: $(BUILT_PROGRAMS) $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) ## everything: deps, build, all tests (UNIT_ONLY=1: no mounts)
