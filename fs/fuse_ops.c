@@ -7,6 +7,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "fs/fuse_calls.h"
+#include "fs/inbox.h"
 #include "fs/notify.h"
 #include <stdio.h>
 #include <string.h>
@@ -146,6 +147,7 @@ void fuse_ops_unmount(struct vsfs *fs)
     if (fs->se == NULL)
         return;
     fuse_wait_all(); /* replies go to a session that is still there */
+    inbox_quiesce(fs->inbox);
     fs->notify = NULL;
     notify_stop(notify);
     fuse_session_unmount(fs->se);

@@ -57,11 +57,9 @@ static void inbox_free_lists(struct inbox *b)
     }
 }
 
-void inbox_stop(struct inbox *b)
+void inbox_quiesce(struct inbox *b)
 {
-    if (b == NULL)
-        return;
-    pthread_mutex_lock(&b->lock);
+    VS_LOCK_SCOPE(&b->lock);
     b->stopping = true;
     if (b->ticking && vs_exec_cancel_after(b->fs->exec, &b->tick_job) == 1) {
         b->ticking = false;
@@ -69,7 +67,13 @@ void inbox_stop(struct inbox *b)
     }
     while (b->jobs > 0)
         pthread_cond_wait(&b->changed, &b->lock);
-    pthread_mutex_unlock(&b->lock);
+}
+
+void inbox_stop(struct inbox *b)
+{
+    if (b == NULL)
+        return;
+    inbox_quiesce(b);
     inbox_aliases_close(b);
     inbox_dirs_close(b);
     inbox_free_lists(b);

@@ -31,7 +31,9 @@ int inbox_start(struct inbox **ret, struct vsfs *fs);
 /* Publish what was flushed before the last stop, remove emptied directories. Before the first
  * reply to the kernel. (waits) */
 int inbox_recover(struct vsfs *fs);
-/* No operation runs any more. Forgives NULL. */
+/* No request runs any more: end what it does by itself, before the session with the kernel ends. */
+void inbox_quiesce(struct inbox *b);
+/* Quiesce, and free. Forgives NULL. */
 void inbox_stop(struct inbox *b);
 
 /* ---- directories ---- */
@@ -66,9 +68,9 @@ void inbox_released(struct vsfs *fs, struct inode *i);
 void inbox_named(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name, size_t len,
                  const char *from, size_t from_len);
 
-/* Somebody is about to cut or replace the file of this name, that a close() has promised to publish:
- * another upload of the same name. 1: it is in the tree now, the name has to be looked up again.
- * 0: it is not complete (or cannot be published): go on. (waits) */
+/* Somebody is about to cut or replace the file of this name, that a close() has promised to
+ * publish: another upload of the same name. 1: it is in the tree now, the name has to be looked up
+ * again. 0: it is not complete (or cannot be published): go on. (waits) */
 int inbox_publish_first(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name,
                         size_t len);
 /* The same for an inode that is opened with O_TRUNC, or cut to nothing, by number: 1 also when it

@@ -1,4 +1,4 @@
-/* notify: one thread that tells the kernel what to forget. */
+/* notify: what the kernel is to forget, told at once or by one thread. */
 #include "fs/notify.h"
 #include "common/exec.h"
 #include "common/log.h"
@@ -88,7 +88,8 @@ static void notify_queue(struct notify *n, uint64_t ino, int64_t offset, const c
 
 void notify_attr(struct notify *n, uint64_t ino)
 {
-    notify_queue(n, ino, -1, NULL, 0);
+    if (n != NULL)
+        n->ops->inode(n->ctx, ino, -1);
 }
 
 void notify_pages(struct notify *n, uint64_t ino)

@@ -1,11 +1,13 @@
 /* notify: tells the kernel to forget what it has cached of a name or an inode.
  *
- * Such a message waits inside the kernel for the lock of the directory, which a request in flight
- * may hold: so one thread of its own sends them, holding no lock, and nobody waits for it. Happy
- * path: queued, sent within a moment. Failure: the queue is full, or memory is out: the message is
+ * Attributes are forgotten at once, in the caller's thread: who changed a film by its alias must
+ * not be shown the old ones. Names and pages wait inside the kernel for the lock of a directory or
+ * of a page, which a request in flight may hold: one thread of its own sends these, holding no
+ * lock, and nobody waits for it. Failure: the queue is full, or memory is out: the message is
  * dropped and logged once; the kernel then goes by its time-outs.
  *
- * Threads: any. Every function forgives NULL and does nothing then (no mount: tests). */
+ * Threads: any; callers of notify_attr() may hold inode->names, no other lock. Every function
+ * forgives NULL and does nothing then (no mount: tests). */
 #ifndef VS_FS_NOTIFY_H
 #define VS_FS_NOTIFY_H
 
@@ -27,7 +29,7 @@ int notify_start(struct notify **ret, const struct notify_ops *ops, void *ctx);
 /* Sends what is queued. Call while the session is still open. */
 void notify_stop(struct notify *n);
 
-void notify_attr(struct notify *n, uint64_t ino);  /* attributes changed */
+void notify_attr(struct notify *n, uint64_t ino);  /* attributes changed; sent when it returns */
 void notify_pages(struct notify *n, uint64_t ino); /* attributes and content changed */
 void notify_entry(struct notify *n, uint64_t parent, const char *name, size_t len);
 

@@ -25,7 +25,9 @@ struct prov_dir {
 
 struct prov_entry {
     struct prov_key key;
-    unsigned key_len; /* bytes of key in use */
+    unsigned key_len;    /* bytes of key in use */
+    struct ns_time made; /* the file; its attributes change under another lock */
+    uint32_t type;
     struct inode *inode;
     struct prov_dir *dir;
     struct vs_list in_dir;
@@ -161,6 +163,8 @@ int provisional_put(struct provisional *p, struct inode *i)
     }
     e->key_len = prov_key_set(&e->key, i->parent, i->name, i->name_len);
     e->inode = inode_ref(i, p->table);
+    e->made = i->attr.btime;
+    e->type = i->attr.mode & 0170000;
     prov_link(p, e, d);
     return 0;
 }
@@ -240,7 +244,7 @@ bool provisional_newest(struct provisional *p, uint64_t dir, struct ns_time *ret
     VS_LOCK_SCOPE(&p->lock);
     HASH_FIND(hh, p->dirs, &dir, sizeof(dir), d);
     if (d != NULL) /* entries are in the order in which they came */
-        *ret = vs_container_of(d->entries.prev, struct prov_entry, in_dir)->inode->attr.btime;
+        *ret = vs_container_of(d->entries.prev, struct prov_entry, in_dir)->made;
     return d != NULL;
 }
 
@@ -267,7 +271,7 @@ int provisional_list(struct provisional *p, uint64_t dir, struct provisional_nam
         struct provisional_name *to = &names[n++];
 
         to->ino = e->inode->ino;
-        to->mode = e->inode->attr.mode & 0170000; /* the type is fixed */
+        to->mode = e->type;
         to->name_len = (uint8_t)prov_name_len(e);
         memcpy(to->name, e->key.name, prov_name_len(e));
     }
