@@ -19,8 +19,8 @@
  * told of it, so all that matter are here. */
 struct inbox_dir {
     uint64_t ino, parent;
-    uint64_t mirror; /* published counterpart; 0: unknown */
-    uint64_t uses;   /* names made in it: whoever finds it empty looks whether this changed */
+    uint64_t mirror;   /* published counterpart; 0: unknown */
+    uint64_t uses;     /* names made in it: whoever finds it empty looks whether this changed */
     unsigned children; /* directories in `dirs` whose parent it is */
     bool emptied;
     uint8_t name_len;
@@ -83,7 +83,7 @@ struct inbox {
     uint64_t ticks;      /* that have run */
     struct vs_job tick_job;
     _Atomic int64_t last_use_ns;
-    bool swept;                   /* nothing was used since the last sweep */
+    bool swept; /* nothing was used since the last sweep */
     struct inbox_dir *dirs;
     struct inbox_alias *aliases;
     struct vs_list expected, waits, empties;
