@@ -284,14 +284,34 @@ static void file_changed(struct vsfs *fs, const struct file *f, struct inode *i)
         files_drop_pages(fs, i);
 }
 
+/* Created, and not a byte written: its release may come long after close() has returned, or never.
+ * One that hides a stored file waits: that file is not to go for an empty one. */
+static bool file_is_new(struct inode *i)
+{
+    bool is_new;
+
+    pthread_mutex_lock(&i->lock);
+    is_new = i->provisional && !i->unlinked && !i->replace;
+    pthread_mutex_unlock(&i->lock);
+    return is_new && !wfile_dirty(i);
+}
+
+bool files_flush_due(struct file *f)
+{
+    struct inode *i = f->inode;
+
+    return i != NULL && f->writer && (f->wrote || file_is_new(i));
+}
+
 int files_flush(struct vsfs *fs, struct file *f)
 {
     struct inode *i = f->inode;
     int r;
 
-    if (i == NULL || !f->writer || !f->wrote)
-        return 0; /* dd flushes before its first write: nothing to make durable yet */
-    r = files_commit(fs, i, WFILE_FLUSH);
+    if (!files_flush_due(f))
+        return 0;
+    /* dd and shells close a copy of the descriptor before the first write: not complete by that */
+    r = files_commit(fs, i, f->wrote ? WFILE_FLUSH : WFILE_FSYNC);
     file_changed(fs, f, i);
     return r;
 }

@@ -34,6 +34,9 @@ int files_open(struct vsfs *fs, const struct names_caller *who, uint64_t ino, in
                struct file **ret, bool *ret_keep_pages);
 /* A handle on a file just made by names_create(). */
 int files_open_created(struct vsfs *fs, struct inode *i, int flags, struct file **ret);
+/* Has a close() something to make durable: bytes that were written, or the file itself when it is
+ * new? Does not wait. */
+bool files_flush_due(struct file *f);
 int files_flush(struct vsfs *fs, struct file *f);
 int files_fsync(struct vsfs *fs, struct file *f);
 /* Must files_release() run on an ops thread? */

@@ -249,7 +249,7 @@ void fuse_call_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     struct file *f = fuse_file(fi);
     struct fuse_call *c;
 
-    if (!f->writer || !f->wrote) {
+    if (!files_flush_due(f)) {
         fuse_reply_err(req, 0);
         return;
     }

@@ -127,16 +127,44 @@ static void pages_of_a_failed_rewrite_are_not_kept(void **state)
 
 /* ---- close ---- */
 
-static void a_flush_before_the_first_write_commits_nothing(void **state)
+/* Its release comes after close() has returned, and after a crash never. */
+static void a_flush_before_the_first_write_creates_the_file_empty(void **state)
 {
     struct names_rig *r = *state;
     struct file *f = names_rig_create(r, ROOT, "film");
 
-    assert_int_equal(files_flush(r->fs, f), 0); /* dd does this */
-    assert_int_equal(names_rig_kind(r, ROOT, "film"), NAMES_PROVISIONAL);
-    names_rig_write(r, f, 0, "bytes");
+    assert_int_equal(files_flush(r->fs, f), 0);
+    assert_int_equal(names_rig_kind(r, ROOT, "film"), NAMES_STORED);
+    names_rig_write(r, f, 0, "bytes"); /* dd flushes first, too */
     assert_int_equal(names_rig_close_file(r, f), 0);
     names_rig_check(r, ROOT, "film", "bytes");
+}
+
+static void a_flush_of_who_wrote_nothing_leaves_what_others_write(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *f = names_rig_create(r, ROOT, "film"), *other;
+
+    names_rig_write(r, f, 0, "by");
+    other = names_rig_open_file(r, ROOT, "film", O_WRONLY);
+    assert_int_equal(names_rig_close_file(r, other), 0);
+    assert_int_equal(names_rig_kind(r, ROOT, "film"), NAMES_PROVISIONAL);
+    assert_int_equal(names_rig_close_file(r, f), 0);
+    names_rig_check(r, ROOT, "film", "by");
+}
+
+static void a_flush_of_an_empty_file_does_not_replace_what_it_hides(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *f = names_rig_create(r, ROOT, "new");
+
+    names_rig_put(r, ROOT, "film", "bytes");
+    assert_int_equal(names_rig_rename(r, ROOT, "new", ROOT, "film", 0), 0);
+    assert_int_equal(files_flush(r->fs, f), 0);
+    assert_int_equal(names_rig_kind(r, ROOT, "film"), NAMES_PROVISIONAL);
+    names_rig_write(r, f, 0, "other");
+    assert_int_equal(names_rig_close_file(r, f), 0);
+    names_rig_check(r, ROOT, "film", "other");
 }
 
 static void a_flush_makes_durable_what_was_written_and_the_handle_goes_on(void **state)
@@ -227,7 +255,9 @@ int main(void)
         NAMES_TEST(pages_behind_a_failed_commit_are_not_kept),
         NAMES_TEST(pages_are_not_kept_while_somebody_writes),
         NAMES_TEST(pages_of_a_failed_rewrite_are_not_kept),
-        NAMES_TEST(a_flush_before_the_first_write_commits_nothing),
+        NAMES_TEST(a_flush_before_the_first_write_creates_the_file_empty),
+        NAMES_TEST(a_flush_of_who_wrote_nothing_leaves_what_others_write),
+        NAMES_TEST(a_flush_of_an_empty_file_does_not_replace_what_it_hides),
         NAMES_TEST(a_flush_makes_durable_what_was_written_and_the_handle_goes_on),
         NAMES_TEST(a_new_file_that_cannot_be_stored_is_refused_and_leaves_no_name),
         NAMES_TEST(a_file_created_read_only_is_stored_too),
