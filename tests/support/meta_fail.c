@@ -35,11 +35,11 @@ static void refuse(struct meta_fail *f, struct meta_req *r, int status)
     vs_exec_submit(f->exec, &r->job);
 }
 
-/* Refuse one register: the others are not even tried. */
+/* Refuse one register, the others are not even tried; or all of the request, answering none. */
 static void refuse_registers(struct meta_fail *f, struct meta_req *r)
 {
     for (uint32_t i = 0; i < r->reg_count; i++) {
-        if (f->one == META_FAIL_ALL || i == f->one)
+        if (i == f->one)
             r->regs[i].status = f->register_status;
     }
     refuse(f, r, f->register_status);

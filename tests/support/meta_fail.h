@@ -8,8 +8,9 @@
 /* `inner` is owned, `exec` lent: refusals are answered there. */
 struct meta_client *meta_fail_new(struct meta_client *inner, struct vs_exec *exec);
 
-/* Refuse requests of one kind with `status` (negative); 0: no more. Of registers, all of a request,
- * or only the one at index `one` (META_FAIL_ALL: all). Of changes, those of `kind`. */
+/* Refuse requests of one kind with `status` (negative); 0: no more. Of registers, the
+ * request as a whole (META_FAIL_ALL), or only the one at index `one`. Of changes, those of `kind`.
+ */
 #define META_FAIL_ALL UINT32_MAX
 void meta_fail_changes(struct meta_client *c, enum ns_entry_kind kind, int status);
 void meta_fail_registers(struct meta_client *c, uint32_t one, int status);

@@ -4,6 +4,7 @@
 #include "common/assert.h"
 #include "common/crc.h"
 #include "common/err.h"
+#include "ingest/upload_env.h"
 #include "meta/meta_local.h"
 #include "node/store_mem.h"
 #include "tests/support/meta_fail.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -214,6 +216,18 @@ struct upload *upload_rig_upload(struct upload_rig *rig, const char *name, bool 
 
     assert_int_equal(upload_new(&u, rig->env, &config), 0);
     return u;
+}
+
+void upload_rig_await_idle(struct upload_rig *rig)
+{
+    unsigned objects;
+
+    do {
+        usleep(1000);
+        pthread_mutex_lock(&rig->env->lock);
+        objects = rig->env->objects - (rig->env->watching ? 1 : 0);
+        pthread_mutex_unlock(&rig->env->lock);
+    } while (objects > 1); /* the session */
 }
 
 /* ---- the check ---- */

@@ -45,6 +45,9 @@ int upload_rig_manifest(struct upload_rig *rig, struct manifest_write *w);
 struct upload *upload_rig_upload(struct upload_rig *rig, const char *name, bool live_cut,
                                  bool allow_inline);
 
+/* Wait until nothing is in flight any more; no upload may be open. */
+void upload_rig_await_idle(struct upload_rig *rig);
+
 /* The register of a chunk. */
 void upload_rig_place(struct upload_rig *rig, const struct vs_id *id, struct place_value *ret);
 

@@ -328,6 +328,26 @@ static void a_full_store_is_left_out_and_full_stores_are_enospc(void **state)
     upload_rig_append(u, 1, 5 * MIB, MIB);
     assert_int_equal(upload_rig_flush(u, &f), -ENOSPC);
     upload_free(u);
+
+    for (unsigned i = 0; i < 5; i++) { /* all of them find out with the put */
+        store_stall_health(rig.stall[i], STORE_UP, -1);
+        store_stall_fail(rig.stall[i], -ENOSPC);
+    }
+    upload_rig_skip_ms(&rig, 10000);
+    u = upload_rig_upload(&rig, "x", false, false);
+    upload_rig_append(u, 1, 5 * MIB, MIB);
+    assert_int_equal(upload_rig_flush(u, &f), -ENOSPC);
+    upload_free(u);
+
+    for (unsigned i = 0; i < 5; i++)
+        store_stall_fail(rig.stall[i], 0);
+    upload_rig_await_idle(&rig);
+    upload_rig_skip_ms(&rig, 10000); /* space was made: it is not held against them */
+    u = upload_rig_upload(&rig, "x", false, false);
+    assert_int_equal(upload_rig_append(u, 1, 5 * MIB, MIB), 0);
+    assert_int_equal(upload_rig_flush(u, &f), 0);
+    assert_int_equal(f.degraded, 0);
+    upload_free(u);
     upload_rig_close(&rig);
 }
 

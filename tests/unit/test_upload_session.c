@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -50,6 +51,48 @@ static void ids_of_a_freed_upload_are_given_up(void **state)
     }
     upload_free(kept);
     assert_int_equal(open_sessions(&rig), 1);
+    upload_rig_close(&rig);
+}
+
+static size_t given_up_of(struct upload_rig *rig)
+{
+    size_t count;
+
+    upload_session_given_up(rig->session, &count);
+    return count;
+}
+
+static bool nothing_is_on_its_way(struct upload_rig *rig)
+{
+    VS_LOCK_SCOPE(&rig->env->lock);
+
+    return rig->env->chunks == 0;
+}
+
+static void ids_are_given_up_whether_placed_or_on_their_way(void **state)
+{
+    struct upload_rig rig;
+    struct upload *u;
+
+    (void)state;
+    upload_rig_open(&rig, 5, 0, NULL);
+    u = upload_rig_upload(&rig, "placed", false, false);
+    assert_int_equal(upload_rig_append(u, 2, 12 * MIB, MIB), 0);
+    while (!nothing_is_on_its_way(&rig))
+        usleep(1000);
+    upload_free(u);
+    assert_int_equal(given_up_of(&rig), 3);
+
+    store_stall_hold(rig.stall[0], true);
+    u = upload_rig_upload(&rig, "on its way", false, false);
+    assert_int_equal(upload_rig_append(u, 2, 8 * MIB, MIB), 0);
+    store_stall_await_held(rig.stall[0], 2);
+    upload_free(u);
+    assert_int_equal(given_up_of(&rig), 5);
+    store_stall_hold(rig.stall[0], false);
+    while (!nothing_is_on_its_way(&rig))
+        usleep(1000);
+    assert_int_equal(given_up_of(&rig), 5); /* each once */
     upload_rig_close(&rig);
 }
 
@@ -167,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_of_a_freed_upload_are_given_up),
+        cmocka_unit_test(ids_are_given_up_whether_placed_or_on_their_way),
         cmocka_unit_test(a_session_that_was_not_committed_is_aborted),
         cmocka_unit_test(a_long_upload_gets_ids_in_growing_ranges),
         cmocka_unit_test(a_journal_that_opens_no_session_fails_the_upload),
