@@ -349,9 +349,15 @@ static void chunk_fetch_fail_later(struct chunk_fetch *f, int status)
     vs_exec_submit(f->env->exec, &f->job);
 }
 
+static void fetch_advance_job(struct vs_job *job)
+{
+    chunk_fetch_advance(vs_container_of(job, struct chunk_fetch, job));
+}
+
 /* The placement is known: lay the memory out and ask for the data fragments in the range. The parts
- * of one fetch lie side by side, so that fragment n's byte x is at  (n*L + x) - start. */
-static void chunk_fetch_ask(struct chunk_fetch *f)
+ * of one fetch lie side by side, so that fragment n's byte x is at  (n*L + x) - start. `inside`:
+ * this is chunk_fetch_start, where `done` must not run. */
+static void chunk_fetch_ask(struct chunk_fetch *f, bool inside)
 {
     unsigned k = f->place.red.k, first_frag, last_frag;
     uint32_t last = f->offset + f->bytes, a, b, end;
@@ -390,9 +396,10 @@ static void chunk_fetch_ask(struct chunk_fetch *f)
     }
     f->short_of = r; /* before the last answer can see it */
     if (!fetch_settled(f))
-        return; /* the last answer goes on */
-    if (r < 0)
-        chunk_fetch_fail_later(f, r);
+        return;                    /* the last answer goes on */
+    f->job.fn = fetch_advance_job; /* all answers were there before we had asked for the last */
+    if (inside)
+        vs_exec_submit(f->env->exec, &f->job);
     else
         chunk_fetch_advance(f);
 }
@@ -425,7 +432,7 @@ static void fetch_place_read(struct meta_req *req)
     if (r < 0)
         chunk_fetch_finish(f, r);
     else
-        chunk_fetch_ask(f);
+        chunk_fetch_ask(f, false);
 }
 
 static void chunk_fetch_read_place(struct chunk_fetch *f)
@@ -449,5 +456,5 @@ void chunk_fetch_start(struct chunk_fetch *f)
     if (!place_cache_get(f->env->places, &f->chunk.id, &f->place))
         chunk_fetch_read_place(f);
     else
-        chunk_fetch_ask(f); /* a store answers, or the placement is read anew: never inside */
+        chunk_fetch_ask(f, true);
 }

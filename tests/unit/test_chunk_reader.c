@@ -1,143 +1,17 @@
 /* Ranges and whole chunks come back byte-exact whatever two stores do; with three gone it is an
- * error, never a wrong byte.
- *
- * Stores in memory, registers in a table behind a meta_client that knows only META_REG_READ. */
-#include "common/assert.h"
-#include "common/cleanup.h"
+ * error, never a wrong byte. What the cache in front of the fetches keeps, shares and lets go. */
 #include "common/err.h"
 #include "common/rand.h"
-#include "fs/chunk_reader.h"
 #include "fs/waiter.h"
-#include "meta/place_value.h"
 #include "node/store_mem.h"
+#include "tests/support/chunk_rig.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-#define STORES     5
-#define CHUNKS_MAX 64
-
-struct fixture {
-    struct vs_exec *exec;
-    struct store_set stores;
-    struct meta_client meta;
-    struct chunk_reader *reader;
-    struct {
-        struct mf_chunk chunk;
-        struct vs_buf value;
-        uint8_t *bytes;
-    } at[CHUNKS_MAX];
-    unsigned count;
-    _Atomic unsigned register_reads;
-};
-
-/* ---- registers ---- */
-
-static void fake_answer(struct vs_job *job)
-{
-    struct meta_req *r = vs_container_of(job, struct meta_req, job);
-    struct fixture *f = vs_container_of((struct meta_client *)r->client, struct fixture, meta);
-    struct meta_reg *reg = &r->regs[0];
-
-    VS_ASSERT(r->op == META_REG_READ && r->reg_count == 1);
-    f->register_reads++;
-    reg->status = -ENOENT;
-    for (unsigned i = 0; i < f->count; i++) {
-        if (vs_id_cmp(&f->at[i].chunk.id, &reg->id) != 0)
-            continue;
-        reg->status = vs_buf_append(&reg->current, f->at[i].value.data, f->at[i].value.len, 65536);
-    }
-    r->status = 0;
-    r->done(r);
-}
-
-static void fake_submit(struct meta_client *c, struct meta_req *r)
-{
-    struct fixture *f = vs_container_of(c, struct fixture, meta);
-
-    r->client = c;
-    r->job.fn = fake_answer;
-    vs_exec_submit(f->exec, &r->job);
-}
-
-static void fake_stop(struct meta_client *c)
-{
-    (void)c;
-}
-
-static const struct meta_client_ops fake_ops = { fake_submit, fake_stop };
-
-/* ---- writing ---- */
-
-struct put_wait {
-    struct store_put put;
-    struct waiter waiter;
-};
-
-static void put_done(struct store_put *p)
-{
-    waiter_wake(&vs_container_of(p, struct put_wait, put)->waiter);
-}
-
-static void put_fragment(struct fixture *f, unsigned chunk, const struct place_value *v, unsigned n,
-                         const uint8_t *data, size_t len, struct place_frag *ret)
-{
-    uint32_t crc[FRAG_BLOCKS_MAX];
-    struct frag_note note = { .red = v->red, .chunk_bytes = v->chunk_bytes };
-    struct put_wait w = { .put = { .key = { f->at[chunk].chunk.id, (uint8_t)n, v->generation },
-                                   .note = &note,
-                                   .data = data,
-                                   .bytes = len,
-                                   .done = put_done },
-                          .waiter = WAITER_INIT };
-
-    vs_sha256(data, len, w.put.sha256);
-    memcpy(ret->sha256, w.put.sha256, sizeof(ret->sha256));
-    ret->table_crc = frag_table_crc(crc, frag_crc_table(data, len, crc));
-    ret->node = (chunk + n) % STORES + 1;
-    chunk_store_put(store_set_get(&f->stores, ret->node), &w.put);
-    waiter_wait(&w.waiter);
-    assert_int_equal(w.put.status, 0);
-}
-
-/* A chunk of `len` random bytes; its number in f->at. */
-static unsigned write_chunk(struct fixture *f, size_t len, struct vs_redundancy red)
-{
-    unsigned c = f->count++;
-    size_t frag = vs_ec_fragment_bytes(len, red.k);
-    uint8_t *all = calloc(1, frag * red.k), *parity[VS_EC_M_MAX];
-    const uint8_t *data[VS_EC_K_MAX];
-    struct place_value v = {
-        .state = PLACE_LIVE, .session = 1, .generation = 1, .chunk_bytes = (uint32_t)len, .red = red
-    };
-    struct vs_rand r;
-
-    vs_rand_init(&r, c + 1);
-    vs_rand_bytes(&r, all, len);
-    f->at[c].bytes = all;
-    f->at[c].chunk =
-        (struct mf_chunk){ .id = vs_id_make(1, 1, c + 1, VS_ID_CHUNK), .bytes = len, .red = red };
-    for (unsigned i = 0; i < red.k; i++)
-        data[i] = all + i * frag;
-    for (unsigned i = 0; i < red.m; i++)
-        parity[i] = calloc(1, frag);
-    if (red.kind == VS_RED_RS)
-        vs_ec_encode(red.k, red.m, frag, data, parity);
-    else
-        for (unsigned i = 0; i < red.m; i++)
-            memcpy(parity[i], all, frag);
-    for (unsigned n = 0; n < (unsigned)red.k + red.m; n++)
-        put_fragment(f, c, &v, n, n < red.k ? data[n] : parity[n - red.k], frag, &v.frag[n]);
-    for (unsigned i = 0; i < red.m; i++)
-        free(parity[i]);
-    assert_int_equal(place_value_encode(&v, &f->at[c].value), 0);
-    return c;
-}
 
 /* ---- reading ---- */
 
@@ -156,7 +30,7 @@ static void read_done(struct chunk_read *r)
 }
 
 /* Read and compare; the status. */
-static int read_check(struct fixture *f, unsigned c, uint32_t offset, uint32_t bytes, bool whole)
+static int read_check(struct chunk_rig *f, unsigned c, uint32_t offset, uint32_t bytes, bool whole)
 {
     struct read_wait w = { .read = { .chunk = f->at[c].chunk,
                                      .offset = offset,
@@ -179,32 +53,15 @@ static int read_check(struct fixture *f, unsigned c, uint32_t offset, uint32_t b
     return status;
 }
 
-static void set_down(struct fixture *f, unsigned mask)
-{
-    for (unsigned i = 0; i < STORES; i++)
-        store_mem_set_down(store_set_get(&f->stores, i + 1), (mask & (1u << i)) != 0);
-}
-
 static unsigned bits(unsigned mask)
 {
     return (unsigned)__builtin_popcount(mask);
 }
 
-static const struct vs_redundancy rs32 = { VS_RED_RS, 3, 2 };
-static const struct vs_redundancy rs22 = { VS_RED_RS, 2, 2 };
-static const struct vs_redundancy three = { VS_RED_REPLICATE, 1, 2 };
-
-static void fresh_reader(struct fixture *f)
-{
-    chunk_reader_free(f->reader);
-    f->reader = NULL;
-    assert_int_equal(chunk_reader_new(&f->reader, &f->stores, &f->meta, f->exec, 4u << 20), 0);
-}
-
 /* Every set of stores down, whole chunks and ranges, all forms and awkward lengths. */
 static void any_two_stores_may_be_down(void **state)
 {
-    struct fixture *f = *state;
+    struct chunk_rig *f = *state;
     static const size_t lens[] = { 1, 2, 3, 65536, 65537, 3 * 65536, 3 * 65536 + 1, 1000003 };
     const struct vs_redundancy forms[] = { rs32, rs22, three };
     struct vs_rand r;
@@ -212,13 +69,13 @@ static void any_two_stores_may_be_down(void **state)
     vs_rand_init(&r, 7);
     for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
         for (size_t form = 0; form < 3; form++) {
-            unsigned c = write_chunk(f, lens[i], forms[form]);
+            unsigned c = chunk_rig_write(f, lens[i], forms[form]);
             uint32_t len = (uint32_t)lens[i];
 
             for (unsigned mask = 0; mask < 32; mask++) {
                 if (bits(mask) > 2)
                     continue;
-                set_down(f, mask);
+                chunk_rig_down(f, mask);
                 for (unsigned n = 0; n < 8; n++) {
                     uint32_t from = (uint32_t)vs_rand_below(&r, len);
                     uint32_t bytes = 1 + (uint32_t)vs_rand_below(&r, len - from);
@@ -226,61 +83,58 @@ static void any_two_stores_may_be_down(void **state)
                     assert_int_equal(read_check(f, c, from, bytes, false), 0);
                 }
                 assert_int_equal(read_check(f, c, 0, len, true), 0);
-                fresh_reader(f);
+                chunk_rig_fresh_reader(f);
             }
-            set_down(f, 0);
+            chunk_rig_down(f, 0);
         }
     }
 }
 
 static void with_three_stores_down_a_read_fails_and_recovers(void **state)
 {
-    struct fixture *f = *state;
-    unsigned c = write_chunk(f, 1000000, rs32);
+    struct chunk_rig *f = *state;
+    unsigned c = chunk_rig_write(f, 1000000, rs32);
 
     for (unsigned mask = 0; mask < 32; mask++) {
         if (bits(mask) < 3)
             continue;
-        set_down(f, mask);
+        chunk_rig_down(f, mask);
         assert_int_equal(read_check(f, c, 0, 1000000, true), -VS_ELOST);
-        set_down(f, 0);
+        chunk_rig_down(f, 0);
         assert_int_equal(read_check(f, c, 0, 1000000, false), 0);
-        fresh_reader(f);
+        chunk_rig_fresh_reader(f);
     }
 }
 
 /* Only the fragment that holds the range is needed: with three others gone it still answers. */
 static void a_range_inside_one_fragment_needs_no_other(void **state)
 {
-    struct fixture *f = *state;
-    unsigned c = write_chunk(f, 3 * 200000, rs32);
-    unsigned holder = (c + 1) % STORES; /* of fragment 1 */
+    struct chunk_rig *f = *state;
+    unsigned c = chunk_rig_write(f, 3 * 200000, rs32);
+    unsigned holder = (c + 1) % CHUNK_RIG_STORES; /* of fragment 1 */
 
-    set_down(f, 31u & ~(1u << holder));
+    chunk_rig_down(f, 31u & ~(1u << holder));
     assert_int_equal(read_check(f, c, 200000 + 70000, 1000, false), 0);
     assert_int_equal(read_check(f, c, 100, 1000, false), -VS_ELOST);
-    set_down(f, 0);
+    chunk_rig_down(f, 0);
 }
 
 /* One flipped bit in each block of two fragments: never handed out, always rebuilt. */
 static void flipped_bits_are_rebuilt_from_the_others(void **state)
 {
-    struct fixture *f = *state;
+    struct chunk_rig *f = *state;
     uint32_t len = 3 * 3 * 65536;
     struct chunk_reader_stats stats;
 
     for (uint32_t block = 0; block < 3; block++) {
         for (uint8_t a = 0; a < 5; a++) {
-            unsigned c = write_chunk(f, len, rs32);
+            unsigned c = chunk_rig_write(f, len, rs32);
             struct frag_key first = { f->at[c].chunk.id, a, 1 };
             struct frag_key second = { f->at[c].chunk.id, (uint8_t)((a + 1) % 5), 1 };
 
+            assert_int_equal(store_mem_flip(f->mem[(c + a) % CHUNK_RIG_STORES], &first, block), 0);
             assert_int_equal(
-                store_mem_flip(store_set_get(&f->stores, (c + a) % STORES + 1), &first, block), 0);
-            assert_int_equal(
-                store_mem_flip(store_set_get(&f->stores, (c + (a + 1) % 5) % STORES + 1), &second,
-                               block),
-                0);
+                store_mem_flip(f->mem[(c + (a + 1) % 5) % CHUNK_RIG_STORES], &second, block), 0);
             for (uint32_t at = 0; at < len; at += 65536)
                 assert_int_equal(read_check(f, c, at, 65536, false), 0);
             assert_int_equal(read_check(f, c, 0, len, true), 0);
@@ -292,48 +146,129 @@ static void flipped_bits_are_rebuilt_from_the_others(void **state)
 
 static void a_chunk_in_the_cache_is_answered_at_once(void **state)
 {
-    struct fixture *f = *state;
-    unsigned c = write_chunk(f, 500000, rs32);
+    struct chunk_rig *f = *state;
+    unsigned c = chunk_rig_write(f, 500000, rs32);
     struct chunk_read r = { .chunk = f->at[c].chunk, .offset = 10, .bytes = 100 };
 
     assert_int_equal(read_check(f, c, 0, 500000, true), 0);
-    set_down(f, 31);
+    chunk_rig_down(f, 31);
     assert_int_equal(chunk_read_start(f->reader, &r), 1);
     assert_int_equal(r.status, 0);
     assert_memory_equal(r.data, f->at[c].bytes + 10, 100);
     chunk_read_put(&r);
-    set_down(f, 0);
+    chunk_rig_down(f, 0);
 }
 
 static void the_cache_keeps_to_its_budget(void **state)
 {
-    struct fixture *f = *state; /* 4 MiB */
+    struct chunk_rig *f = *state; /* 4 MiB */
     unsigned first = f->count;
 
     for (unsigned i = 0; i < 8; i++)
-        assert_int_equal(read_check(f, write_chunk(f, 1000000, rs32), 0, 1000000, true), 0);
-    set_down(f, 31);
+        assert_int_equal(read_check(f, chunk_rig_write(f, 1000000, rs32), 0, 1000000, true), 0);
+    chunk_rig_down(f, 31);
     assert_int_equal(read_check(f, first, 0, 10, false), -VS_ELOST); /* gone from the cache */
     assert_int_equal(read_check(f, first + 7, 0, 10, false), 0);
-    set_down(f, 0);
+    chunk_rig_down(f, 0);
 }
 
 static void a_deleted_chunk_is_stale(void **state)
 {
-    struct fixture *f = *state;
-    unsigned c = write_chunk(f, 100000, rs32);
+    struct chunk_rig *f = *state;
+    unsigned c = chunk_rig_write(f, 100000, rs32);
     struct place_value tomb = { .state = PLACE_TOMB, .session = 1, .generation = 2 };
 
-    vs_buf_close(&f->at[c].value);
-    assert_int_equal(place_value_encode(&tomb, &f->at[c].value), 0);
+    chunk_rig_set_place(f, c, &tomb);
     assert_int_equal(read_check(f, c, 0, 100, false), -ESTALE);
+}
+
+/* A manifest that says another length than the chunk has must not make a reader run beyond it. */
+static void a_chunk_has_one_length(void **state)
+{
+    struct chunk_rig *f = *state;
+    unsigned c = chunk_rig_write(f, 500000, rs32);
+    struct chunk_read r = { .chunk = f->at[c].chunk, .offset = 500000, .bytes = 100 };
+
+    r.chunk.bytes = 600000;
+    assert_int_equal(read_check(f, c, 0, 500000, true), 0); /* in the cache now */
+    assert_int_equal(chunk_read_start(f->reader, &r), 1);
+    assert_int_equal(r.status, -VS_ECORRUPT);
+    assert_null(r.data);
+    chunk_read_put(&r);
+}
+
+/* The same while the chunk is on its way, and by a fetch of its own. */
+static void a_wrong_length_is_refused_at_every_stage(void **state)
+{
+    struct chunk_rig *f = *state;
+    unsigned c = chunk_rig_write(f, 500000, rs32);
+    struct read_wait good = {
+        .read = { .chunk = f->at[c].chunk, .bytes = 500000, .whole = true, .done = read_done },
+        .waiter = WAITER_INIT
+    };
+    struct read_wait bad = {
+        .read = { .chunk = f->at[c].chunk, .offset = 550000, .bytes = 100, .done = read_done },
+        .waiter = WAITER_INIT
+    };
+
+    bad.read.chunk.bytes = 600000;
+    if (chunk_read_start(f->reader, &bad.read) == 0)
+        waiter_wait(&bad.waiter);
+    assert_int_equal(bad.read.status, -VS_ECORRUPT);
+    pthread_mutex_lock(&f->lock); /* holds the answer of the register up */
+    assert_int_equal(chunk_read_start(f->reader, &good.read), 0);
+    assert_int_equal(chunk_read_start(f->reader, &bad.read), 1);
+    pthread_mutex_unlock(&f->lock);
+    assert_int_equal(bad.read.status, -VS_ECORRUPT);
+    waiter_wait(&good.waiter);
+    assert_int_equal(good.read.status, 0);
+    chunk_read_put(&good.read);
+}
+
+static void await_in_cache(struct chunk_rig *f, unsigned c)
+{
+    struct chunk_read r = { .chunk = f->at[c].chunk, .bytes = 1 };
+    struct read_wait w = { .read = r, .waiter = WAITER_INIT };
+
+    w.read.done = read_done;
+    if (chunk_read_start(f->reader, &w.read) == 0) /* joins the prefetch on its way */
+        waiter_wait(&w.waiter);
+    assert_int_equal(w.read.status, 0);
+    chunk_read_put(&w.read);
+}
+
+static void what_was_prefetched_is_answered_from_the_cache(void **state)
+{
+    struct chunk_rig *f = *state;
+    unsigned c = chunk_rig_write(f, 900000, rs32);
+
+    chunk_reader_prefetch(f->reader, &f->at[c].chunk, 1);
+    chunk_reader_prefetch(f->reader, &f->at[c].chunk, 1); /* once is enough */
+    await_in_cache(f, c);
+    chunk_rig_down(f, 31);
+    assert_int_equal(read_check(f, c, 0, 900000, false), 0);
+    assert_int_equal(f->register_reads, 1);
+}
+
+/* Nobody waits for a prefetch: what cannot be had is not asked for again and again. */
+static void a_prefetch_that_fails_says_nothing(void **state)
+{
+    struct chunk_rig *f = *state;
+    unsigned c = chunk_rig_write(f, 900000, rs32);
+
+    chunk_rig_down(f, 31);
+    for (unsigned i = 0; i < 100; i++)
+        chunk_reader_prefetch(f->reader, &f->at[c].chunk, 1);
+    chunk_rig_fresh_reader(f); /* waits for what is in flight */
+    chunk_rig_down(f, 0);
+    assert_int_equal(read_check(f, c, 0, 900000, true), 0);
 }
 
 /* Many at once on few chunks: one fetch serves all who want the same, everyone is answered once. */
 static void readers_of_one_chunk_share_its_fetch(void **state)
 {
-    struct fixture *f = *state;
-    unsigned c = write_chunk(f, 900000, rs32);
+    struct chunk_rig *f = *state;
+    unsigned c = chunk_rig_write(f, 900000, rs32);
     enum { READERS = 200 };
     struct read_wait *w = calloc(READERS, sizeof(*w));
     int started[READERS];
@@ -360,53 +295,21 @@ static void readers_of_one_chunk_share_its_fetch(void **state)
     free(w);
 }
 
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    assert_int_equal(vs_exec_start(&f->exec, "test", 2), 0);
-    f->meta.ops = &fake_ops;
-    f->stores.count = STORES;
-    for (unsigned i = 0; i < STORES; i++) {
-        struct chunk_store *s;
-
-        assert_int_equal(store_mem_new(&s, f->exec), 0);
-        f->stores.entries[i].node = i + 1;
-        snprintf(f->stores.entries[i].path, sizeof(f->stores.entries[i].path), "/mem/%u", i + 1);
-        atomic_store(&f->stores.entries[i].store, s);
-    }
-    *state = f;
-    return chunk_reader_new(&f->reader, &f->stores, &f->meta, f->exec, 4u << 20);
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    store_set_close(&f->stores);
-    vs_exec_stop(f->exec);
-    chunk_reader_free(f->reader);
-    for (unsigned i = 0; i < f->count; i++) {
-        free(f->at[i].bytes);
-        vs_buf_close(&f->at[i].value);
-    }
-    free(f);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(any_two_stores_may_be_down),
-        TEST(with_three_stores_down_a_read_fails_and_recovers),
-        TEST(a_range_inside_one_fragment_needs_no_other),
-        TEST(flipped_bits_are_rebuilt_from_the_others),
-        TEST(a_chunk_in_the_cache_is_answered_at_once),
-        TEST(the_cache_keeps_to_its_budget),
-        TEST(a_deleted_chunk_is_stale),
-        TEST(readers_of_one_chunk_share_its_fetch),
+        CHUNK_TEST(any_two_stores_may_be_down),
+        CHUNK_TEST(with_three_stores_down_a_read_fails_and_recovers),
+        CHUNK_TEST(a_range_inside_one_fragment_needs_no_other),
+        CHUNK_TEST(flipped_bits_are_rebuilt_from_the_others),
+        CHUNK_TEST(a_chunk_in_the_cache_is_answered_at_once),
+        CHUNK_TEST(the_cache_keeps_to_its_budget),
+        CHUNK_TEST(a_deleted_chunk_is_stale),
+        CHUNK_TEST(a_chunk_has_one_length),
+        CHUNK_TEST(a_wrong_length_is_refused_at_every_stage),
+        CHUNK_TEST(what_was_prefetched_is_answered_from_the_cache),
+        CHUNK_TEST(a_prefetch_that_fails_says_nothing),
+        CHUNK_TEST(readers_of_one_chunk_share_its_fetch),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
