@@ -53,7 +53,7 @@ static int commit_release_chunks(struct commit *c, const struct mf_chunk *list, 
 static int commit_release_all(struct commit *c)
 {
     const struct content *base = c->w->base;
-    const struct vs_id *given_up = NULL;
+    VS_AUTO_FREE struct vs_id *given_up = NULL;
     size_t count = 0;
     int r = commit_release_chunks(c, c->w->base_chunks, c->w->base_chunk_count);
 
@@ -64,8 +64,8 @@ static int commit_release_all(struct commit *c)
             r = commit_release(c, &base->head.segments[k].id);
     for (size_t k = 0; k < c->manifest.dropped_count && r == 0; k++)
         r = commit_release(c, &c->manifest.dropped[k]);
-    if (c->w->session != NULL)
-        given_up = upload_session_given_up(c->w->session, &count);
+    if (r == 0 && c->w->session != NULL)
+        r = upload_session_given_up(c->w->session, &given_up, &count);
     for (size_t k = 0; k < count && r == 0; k++)
         r = commit_release(c, &given_up[k]);
     return r;

@@ -35,12 +35,23 @@ uint64_t upload_session_number(const struct upload_session *s)
     return s->number;
 }
 
-const struct vs_id *upload_session_given_up(const struct upload_session *s, size_t *ret_count)
+/* A copy: the list moves when more ids arrive, which may have been asked for already. */
+int upload_session_given_up(const struct upload_session *s, struct vs_id **ret, size_t *ret_count)
 {
     VS_LOCK_SCOPE(&s->env->lock);
+    size_t count = s->given_up_count;
 
-    *ret_count = s->given_up_count;
-    return s->given_up;
+    if (ret != NULL) {
+        struct vs_id *ids = calloc(count + 1, sizeof(*ids));
+
+        if (ids == NULL)
+            return -ENOMEM;
+        for (size_t i = 0; i < count; i++)
+            ids[i] = s->given_up[i];
+        *ret = ids;
+    }
+    *ret_count = count;
+    return 0;
 }
 
 void upload_session_committed(struct upload_session *s)

@@ -218,7 +218,7 @@ static void chunks_that_cannot_be_encoded_are_refused_and_ids_given_up(void **st
     assert_int_equal(upload_rig_manifest(&x->rig, &w), -EINVAL);
     assert_null(w.head.segments);
     assert_null(w.encoded.data);
-    upload_session_given_up(x->rig.session, &given_up);
+    upload_session_given_up(x->rig.session, NULL, &given_up);
     assert_int_equal(given_up, 1);
 }
 

@@ -71,7 +71,7 @@ static void a_register_that_is_refused_fails_its_upload_alone(void **state)
     assert_int_equal(upload_rig_append(u, 1, MIB, MIB), 0);
     assert_int_equal(upload_rig_flush(u, &f), -ESTALE);
     upload_free(u);
-    upload_session_given_up(rig.session, &given_up);
+    upload_session_given_up(rig.session, NULL, &given_up);
     assert_int_equal(given_up, 1);
 
     meta_fail_registers(rig.meta, META_FAIL_ALL, 0);
@@ -114,7 +114,7 @@ static void an_upload_may_go_while_its_registers_are_being_created(void **state)
     while (meta_fail_requests(rig.meta, NULL) == 0)
         usleep(1000);
     upload_free(u);
-    upload_session_given_up(rig.session, &given_up);
+    upload_session_given_up(rig.session, NULL, &given_up);
     assert_int_equal(given_up, 1);
     meta_fail_hold_registers(rig.meta, false);
     upload_rig_close(&rig);

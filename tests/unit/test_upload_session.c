@@ -31,7 +31,7 @@ static void ids_of_a_freed_upload_are_given_up(void **state)
     struct upload_rig rig;
     struct upload_flush f;
     struct upload *kept, *freed;
-    const struct vs_id *ids;
+    struct vs_id *ids;
     size_t count;
 
     (void)state;
@@ -42,15 +42,43 @@ static void ids_of_a_freed_upload_are_given_up(void **state)
     assert_int_equal(upload_rig_append(freed, 2, 30 * MIB, MIB), 0);
     upload_free(freed);
     assert_int_equal(upload_rig_flush(kept, &f), 0);
-    ids = upload_session_given_up(rig.session, &count);
+    assert_int_equal(upload_session_given_up(rig.session, &ids, &count), 0);
     assert_in_range(count, 1, 7); /* those that had an id by then */
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(vs_id_type(&ids[i]), VS_ID_CHUNK);
         for (size_t c = 0; c < f.chunk_count; c++)
             assert_int_not_equal(vs_id_cmp(&ids[i], &f.chunks[c].id), 0);
     }
+    free(ids);
     upload_free(kept);
     assert_int_equal(open_sessions(&rig), 1);
+    upload_rig_close(&rig);
+}
+
+/* More ids may arrive while a commit goes through the list. */
+static void the_list_of_given_up_ids_is_the_callers(void **state)
+{
+    struct upload_rig rig;
+    struct upload_flush f;
+    struct upload *u;
+    struct vs_id *before, *after;
+    size_t count, now;
+
+    (void)state;
+    upload_rig_open(&rig, 5, 0, NULL);
+    u = upload_rig_upload(&rig, "freed", false, false);
+    assert_int_equal(upload_rig_append(u, 1, 12 * MIB, MIB), 0);
+    upload_free(u);
+    assert_int_equal(upload_session_given_up(rig.session, &before, &count), 0);
+    u = upload_rig_upload(&rig, "more", false, false);
+    assert_int_equal(upload_rig_append(u, 2, 120 * MIB, MIB), 0);
+    assert_int_equal(upload_rig_flush(u, &f), 0);
+    assert_int_equal(upload_session_given_up(rig.session, &after, &now), 0);
+    assert_true(now >= count);
+    assert_memory_equal(before, after, count * sizeof(*before));
+    free(before);
+    free(after);
+    upload_free(u);
     upload_rig_close(&rig);
 }
 
@@ -58,7 +86,7 @@ static size_t given_up_of(struct upload_rig *rig)
 {
     size_t count;
 
-    upload_session_given_up(rig->session, &count);
+    upload_session_given_up(rig->session, NULL, &count);
     return count;
 }
 
@@ -209,6 +237,7 @@ static void a_journal_that_extends_no_session_fails_the_upload_and_aborts(void *
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_list_of_given_up_ids_is_the_callers),
         cmocka_unit_test(ids_of_a_freed_upload_are_given_up),
         cmocka_unit_test(ids_are_given_up_whether_placed_or_on_their_way),
         cmocka_unit_test(a_session_that_was_not_committed_is_aborted),
