@@ -29,3 +29,9 @@ gone_from_inbox() {
 await 20 gone_from_inbox
 equal "the name that was taken" "$(cat "$MNT/taken.txt")" film
 absent "$MNT/taken (2).txt"
+
+# What was made empty is there after a crash, however soon it comes.
+touch "$MNT/"touched-{1..50}
+vs_kill9
+vs_mount
+equal "empty files after a crash" "$(find "$MNT" -maxdepth 1 -name 'touched-*' | wc -l)" 50
