@@ -33,10 +33,10 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:exitcode=99
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 export TSAN_OPTIONS="${TSAN_OPTIONS:-exitcode=99:second_deadlock_stack=1}"
 
-# Every test runs in a process group of its own, which ends with us.
+# Interrupted, we end what runs, let it clean up, and then end ourselves.
 running=()
 stop_all() {
-    trap - INT TERM
+    trap '' INT TERM
     for pid in "${running[@]}"; do
         kill -TERM "$pid" 2>/dev/null
     done
@@ -44,6 +44,22 @@ stop_all() {
     exit 130
 }
 trap stop_all INT TERM
+
+# limited SECONDS LOG COMMAND...: in a process group of its own; passes TERM on to it.
+limited() {
+    local limit=$1 log=$2 child rc
+    shift 2
+    timeout -k 20 "$limit" "$@" >"$log" 2>&1 </dev/null &
+    child=$!
+    trap 'kill -TERM "$child"' TERM
+    wait "$child"
+    rc=$?
+    while [ -e "/proc/$child" ]; do # a TERM ended the wait, not yet the child
+        wait "$child"
+        rc=$?
+    done
+    return $rc
+}
 
 # settle NAME PASSED FAILED SKIPPED SECONDS REMARK: the result of one test, once.
 settle() {
@@ -60,6 +76,7 @@ seconds_since() {
 
 how_it_ended() {
     case $1 in
+    143) echo "interrupted" ;;
     124) echo "over its time limit of $2 s" ;;
     137) echo "over its time limit of $2 s, and had to be killed" ;;
     *) echo "exit code $1" ;;
@@ -72,7 +89,7 @@ run_program() {
     limit=$((PROGRAM_LIMIT_S * LIMIT_FACTOR))
     mkdir -p "$LOGS/$(dirname "$name")"
     start=$EPOCHREALTIME
-    CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$limit" "$program" >"$LOGS/$name.log" 2>&1 </dev/null
+    CMOCKA_MESSAGE_OUTPUT=TAP limited "$limit" "$LOGS/$name.log" "$program"
     rc=$?
     # TAP: "1..N" per group, then "ok"/"not ok" per test. A test announced but never heard of
     # (the program died) has failed.
@@ -128,7 +145,7 @@ run_case() {
     start=$EPOCHREALTIME
     CASE_DIR=$BUILD/e2e/$(basename "$case" .sh)
     export CASE_DIR
-    timeout -k 20 "$limit" bash "$case" >"$LOGS/$name.log" 2>&1 </dev/null
+    limited "$limit" "$LOGS/$name.log" bash "$case"
     rc=$?
     left=$(left_behind "$CASE_DIR" 2>&1)
     rm -rf --one-file-system "$CASE_DIR"

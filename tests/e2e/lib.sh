@@ -85,11 +85,17 @@ force_umount() {
     fi
 }
 
+# A case may define it anew: what must end before the mount can.
+at_exit() {
+    :
+}
+
 on_exit() {
     local rc=$? target pid report
     trap - EXIT ERR
     set +e
     cd /
+    at_exit
     for target in $(our_mounts); do
         if ! timeout "$PATIENCE_S" "$VSTACKFS" umount "$target" >/dev/null 2>>"$CASE_DIR/vstackfs.err"; then
             [ $rc -ne 0 ] || { echo "FAILED: vstackfs umount $target at the end" >&2; rc=1; }

@@ -193,6 +193,43 @@ static void cut_by_name_before_its_publish_it_is_published_first(void **state)
     names_rig_check(r, ROOT, "two", "one");
 }
 
+/* The same content was there: the upload is dropped, and the kernel still has its number. */
+static void an_upload_that_was_dropped_is_not_written_to(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *f = names_rig_create(r, INBOX, "film"), *reader;
+    struct inode *i = inode_ref(f->inode, r->fs->inodes);
+    bool keep;
+
+    inbox_told(r->fs, i, INBOX);
+    names_rig_write(r, f, 0, "bytes");
+    assert_int_equal(files_open(r->fs, &caller, i->ino, O_RDONLY, &reader, &keep), 0);
+    assert_int_equal(names_rig_close_file(r, f), 0);
+    assert_int_equal(names_rig_kind(r, ROOT, "film (2)"), NAMES_NONE);
+    assert_int_equal(files_open(r->fs, &caller, i->ino, O_WRONLY | O_TRUNC, &f, &keep), -ESTALE);
+    names_rig_check_file(r, reader, "bytes"); /* who has it open keeps it */
+    files_release(r->fs, reader);
+    assert_int_equal(files_open(r->fs, &caller, i->ino, O_WRONLY, &f, &keep), -ESTALE);
+    inode_put(r->fs->inodes, i);
+}
+
+static void a_film_replaced_by_a_publish_is_not_written_to(void **state)
+{
+    struct names_rig *r = *state;
+    struct inode *old = inode_get(r->fs->inodes, names_rig_ino(r, ROOT, "film"));
+    struct file *f, *reader;
+    bool keep;
+
+    r->fs->opt.taken = NS_TAKEN_REPLACE;
+    assert_int_equal(files_open(r->fs, &caller, old->ino, O_RDONLY, &reader, &keep), 0);
+    names_rig_put(r, INBOX, "film", "new");
+    assert_int_equal(files_open(r->fs, &caller, old->ino, O_WRONLY, &f, &keep), -ESTALE);
+    names_rig_check_file(r, reader, "bytes");
+    names_rig_check(r, ROOT, "film", "new");
+    files_release(r->fs, reader);
+    inode_put(r->fs->inodes, old);
+}
+
 /* A writer that has not closed it, and one that ended with fsync only, have promised nothing. */
 static void what_is_not_complete_is_cut_as_anywhere_else(void **state)
 {
@@ -282,6 +319,23 @@ static void renaming_onto_what_is_about_to_be_published_leaves_it_alone(void **s
     names_rig_check(r, ROOT, "two (2)", "other");
 }
 
+/* Still being written when an uncommitted file is renamed onto it, and completed afterwards. */
+static void renaming_onto_an_unfinished_upload_takes_its_name(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *one = names_rig_create(r, INBOX, "two"), *other;
+
+    names_rig_write(r, one, 0, "one");
+    assert_int_equal(files_fsync(r->fs, one), 0);
+    other = names_rig_create(r, INBOX, "two.part");
+    names_rig_write(r, other, 0, "other");
+    assert_int_equal(names_rig_rename(r, INBOX, "two.part", INBOX, "two", 0), 0);
+    assert_int_equal(names_rig_close_file(r, one), 0);
+    assert_int_equal(names_rig_close_file(r, other), 0);
+    names_rig_check(r, ROOT, "two", "other");
+    assert_int_equal(names_rig_kind(r, ROOT, "two (2)"), NAMES_NONE);
+}
+
 static void renaming_the_alias_renames_the_film(void **state)
 {
     struct names_rig *r = *state;
@@ -333,12 +387,15 @@ int main(void)
         ALIAS_TEST(opened_with_truncation_before_its_publish_it_is_published_first),
         ALIAS_TEST(published_between_lookup_and_open_it_is_not_cut),
         ALIAS_TEST(cut_by_name_before_its_publish_it_is_published_first),
+        ALIAS_TEST(an_upload_that_was_dropped_is_not_written_to),
+        ALIAS_TEST(a_film_replaced_by_a_publish_is_not_written_to),
         ALIAS_TEST(what_is_not_complete_is_cut_as_anywhere_else),
         ALIAS_TEST(renaming_onto_what_is_about_to_be_published_leaves_it_alone),
         ALIAS_TEST(truncating_an_open_alias_turns_the_handle_to_a_new_upload),
         ALIAS_TEST(truncating_by_name_leaves_an_empty_upload),
         ALIAS_TEST(an_alias_that_lost_its_name_never_cuts_the_film),
         ALIAS_TEST(renaming_onto_the_alias_leaves_the_film_alone),
+        ALIAS_TEST(renaming_onto_an_unfinished_upload_takes_its_name),
         ALIAS_TEST(renaming_the_alias_renames_the_film),
         ALIAS_TEST(renaming_the_alias_never_replaces_what_is_published),
         ALIAS_TEST(a_film_that_moved_on_is_not_renamed_by_its_alias),

@@ -200,8 +200,8 @@ static void a_forgotten_file_cannot_be_opened(void **state)
     names_rig_put(r, ROOT, "film", "bytes");
     i = inode_get(r->fs->inodes, names_rig_ino(r, ROOT, "film")); /* the kernel remembers it */
     assert_int_equal(names_rig_unlink(r, ROOT, "film"), 0);
-    assert_int_equal(files_open(r->fs, &caller, i->ino, O_RDONLY, &f, &keep), -ENOENT);
-    assert_int_equal(files_open(r->fs, &caller, i->ino, O_RDWR, &f, &keep), -ENOENT);
+    assert_int_equal(files_open(r->fs, &caller, i->ino, O_RDONLY, &f, &keep), -ESTALE);
+    assert_int_equal(files_open(r->fs, &caller, i->ino, O_RDWR, &f, &keep), -ESTALE);
     inode_put(r->fs->inodes, i);
 }
 

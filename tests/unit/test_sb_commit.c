@@ -64,6 +64,7 @@ static void *writer_main(void *arg)
             status = sb_rig_del(w->rig, n);
             w->keys[i] = status == 0 ? ABSENT : DELETING;
         }
+        if (status != 0 && status != -VS_EDOWN) fprintf(stderr, "STATUS %d state %d\n", status, w->keys[i]);
         VS_ASSERT(status == 0 || status == -VS_EDOWN);
         w->acked += status == 0;
     }
@@ -104,11 +105,11 @@ static void check_writer(const struct writer *w)
 static void acknowledgements_hold_through_power_cuts_under_threads(void **state)
 {
     struct sb_rig *rig = *state;
+    unsigned acked = 0;
 
     for (unsigned round = 0; round < 25; round++) {
         struct writer writers[WRITERS] = { 0 };
         pthread_t checkpoints;
-        unsigned acked = 0;
         struct vs_io *io;
 
         sim_io_reset(rig->sim);
@@ -140,8 +141,8 @@ static void acknowledgements_hold_through_power_cuts_under_threads(void **state)
         for (unsigned i = 0; i < WRITERS; i++)
             check_writer(&writers[i]);
         sb_rig_close(rig);
-        assert_true(round < 2 || acked > 0);
     }
+    assert_true(acked > 100);
 }
 
 /* ---- one sync for many ------------------------------------------------------------------------

@@ -19,9 +19,15 @@ inject() {
     await 20 grep -q "^TracerPid:[^0-9]*$tracer$" "/proc/$(vs_pid)/status"
 }
 release() {
-    kill -TERM $tracer
-    wait $tracer || echo "strace ended"
+    kill -TERM "$tracer"
+    wait "$tracer" || echo "strace ended"
+    tracer=
 }
+
+at_exit() { # a mount that is being traced does not end
+    [ -z "$tracer" ] || ! kill -TERM "$tracer" 2>>"$CASE_DIR/said" || wait "$tracer" || echo "strace ended"
+}
+tracer=
 
 inject n2 fdatasync
 cp "$WORK/film" "$MNT/sync.mkv" # four stores are left
