@@ -81,7 +81,7 @@ CONTRACT_PROGRAMS := $(call test_program,$(call chosen,$(CONTRACTS)))
 
 # ---- rules -------------------------------------------------------------------------------------
 
-.PHONY: all deps demo demo-stop test test-unit test-e2e unit lint format install help clean
+.PHONY: all deps demo demo-stop test test-unit test-e2e test-long unit lint format install help clean
 .DELETE_ON_ERROR:
 
 # These goals install what is missing before anything is compiled; the others only say so.
@@ -150,6 +150,11 @@ test-unit: $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) ## unit and contract tests (FOL
 
 test-e2e: $(BUILT_PROGRAMS) ## the cases on a real mount (CASE=word: those with it in their name)
 	@$(RUN_TESTS) $(chosen_cases)
+
+# The same cases, longer: figures that take hours are reached here, not in CI.
+test-long: $(BUILT_PROGRAMS) ## hours: 1000 kill -9 cycles, 200 seeds of random writes, 16 GiB through the inbox
+	@KILL_CYCLES=$${KILL_CYCLES:-1000} SEEDS="$${SEEDS:-$$(seq -s ' ' 200)}" BIG_MIB=$${BIG_MIB:-16384} LIMIT_FACTOR=100 \
+	    tests/run.sh $(BUILD) $(foreach c,kill9 backward_writes big_file,tests/e2e/cases/$c.sh)
 
 unit: $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) ## run test programs with their own output: make unit T=test_codec
 	$(if $(and $(T)$(FOLDER),$(if $^,,y)),$(error no test program matches T=$(T) FOLDER=$(FOLDER)))
