@@ -64,12 +64,7 @@ static int file_truncate(struct vsfs *fs, const struct names_caller *who, uint64
     i = f != NULL ? inode_ref(f->inode, fs->inodes) : inode_resolve(fs->inodes, ino);
     if (i == NULL)
         return -ENOMEM;
-    if (size == 0 && f == NULL && !inode_is_alias(ino))
-        r = inbox_before_cut(fs, i);
-    if (r == 0)
-        r = wfile_truncate(fs, i, size);
-    else if (r > 0)
-        r = -ESTALE; /* the kernel looks the name up again */
+    r = f != NULL ? wfile_truncate(fs, i, size) : files_cut(fs, i, size, !inode_is_alias(ino));
     if (r == 0 && f != NULL && f->writer)
         f->wrote = true;
     if (inode_is_alias(ino))

@@ -42,18 +42,34 @@ static struct file *file_new(struct inode *i, int flags)
     return f;
 }
 
-/* Count a handle. -ENOENT: the file lost its last name and its content is going. */
+/* Count a handle. -ESTALE: the file lost its last name; whoever came by it looks again. */
 static int file_count(struct inode *i, bool writer)
 {
     VS_LOCK_SCOPE(&i->lock);
-    if (i->unlinked && i->opens == 0)
-        return -ENOENT;
+    if (i->unlinked && (i->opens == 0 || i->told_in_inbox)) {
+        i->told_in_inbox = false; /* who has no name to look up asks once more, and means it */
+        return -ESTALE;
+    }
     i->opens++;
     if (writer) {
         i->writers++;
         i->cached_version = 0; /* the kernel's pages are the writer's, which may never be stored */
     }
     return 0;
+}
+
+/* The same for a writer of what is there. An upload of the inbox that is complete, or a film that
+ * was one a moment ago, is not what the opener means to cut: -ESTALE. Under the names of the inode,
+ * so that it is not published between the two. */
+static int file_count_writer(struct vsfs *fs, struct inode *i, bool cuts)
+{
+    int r;
+
+    VS_LOCK_SCOPE(&i->names);
+    r = cuts ? inbox_before_cut(fs, i) : 0;
+    if (r > 0)
+        r = -ESTALE;
+    return r < 0 ? r : file_count(i, true);
 }
 
 static void file_uncount_writer(struct inode *i)
@@ -168,27 +184,16 @@ static int open_prepare(struct vsfs *fs, struct file *f, struct inode *i, int fl
     return wfile_open(fs, i, (flags & O_TRUNC) != 0);
 }
 
-/* An upload of the inbox that is complete, or a film that was one a moment ago, is not what the
- * opener means to cut: -ESTALE, the kernel looks the name up again. */
-static int open_may_cut(struct vsfs *fs, uint64_t ino, struct inode *i, int flags)
-{
-    int r;
-
-    if (inode_is_alias(ino) || (flags & O_ACCMODE) == O_RDONLY || (flags & O_TRUNC) == 0)
-        return 0;
-    r = inbox_before_cut(fs, i);
-    return r > 0 ? -ESTALE : r;
-}
-
 static int open_existing(struct vsfs *fs, uint64_t ino, int flags, struct file **ret,
                          bool *ret_keep_pages)
 {
     struct inode *i = inode_resolve(fs->inodes, ino);
     struct file *f = i != NULL ? file_new(i, flags) : NULL;
-    int r = f != NULL ? open_may_cut(fs, ino, i, flags) : -ENOMEM;
+    bool cuts = (flags & O_TRUNC) != 0 && !inode_is_alias(ino);
+    int r = -ENOMEM;
 
-    if (r == 0)
-        r = file_count(i, f->writer);
+    if (f != NULL)
+        r = f->writer ? file_count_writer(fs, i, cuts) : file_count(i, false);
     if (r < 0) {
         inode_put(fs->inodes, i);
         free(f);
@@ -228,6 +233,27 @@ int files_open(struct vsfs *fs, const struct names_caller *who, uint64_t ino, in
     (*ret)->alias = true;
     *ret_keep_pages = false;
     return 0;
+}
+
+int files_cut(struct vsfs *fs, struct inode *i, uint64_t size, bool by_name)
+{
+    bool others, last;
+    int r = file_count_writer(fs, i, by_name && size == 0);
+
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&i->lock);
+    others = i->writers > 1;
+    pthread_mutex_unlock(&i->lock);
+    r = wfile_truncate(fs, i, size);
+    pthread_mutex_lock(&i->lock);
+    i->writers--;
+    last = i->writers == 0;
+    pthread_mutex_unlock(&i->lock);
+    if (last && others) /* they closed it meanwhile, and left this to us */
+        inbox_released(fs, i);
+    file_uncount(fs, inode_ref(i, fs->inodes));
+    return r;
 }
 
 int files_open_created(struct vsfs *fs, struct inode *i, int flags, struct file **ret)

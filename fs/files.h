@@ -52,6 +52,8 @@ int files_commit(struct vsfs *fs, struct inode *i, enum wfile_flush how);
 int files_restart_alias(struct vsfs *fs, const struct names_caller *who, uint64_t ino,
                         struct inode **ret);
 
+/* truncate(2), without a handle. by_name: and not by an alias. -ESTALE: look the name up again. */
+int files_cut(struct vsfs *fs, struct inode *i, uint64_t size, bool by_name);
 /* The kernel's pages of this file are not its content any more. */
 void files_drop_pages(struct vsfs *fs, struct inode *i);
 

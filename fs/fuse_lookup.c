@@ -46,13 +46,30 @@ static void lookup_waited(struct inbox_wait *w)
     lookup_ask(l);
 }
 
+static void lookup_alias(struct lookup *l);
+
 static void lookup_alias_done(struct meta_req *m)
 {
     struct lookup *l = vs_container_of(m, struct lookup, meta);
+    char name[NS_NAME_BYTES_MAX];
+    uint64_t parent;
+    size_t len;
 
+    if (m->status == -ENOENT && l->alias->alias_of != m->ino) {
+        lookup_alias(l); /* the same content was there: it stands for that now */
+        return;
+    }
     if (m->status == -ENOENT) /* the film is gone */
-        inbox_alias_drop(l->fs, l->parent, l->name, l->len);
+        inbox_alias_take(l->fs, l->alias, &parent, name, &len);
     lookup_answer(l, m->status, l->alias->ino, &m->attr);
+}
+
+static void lookup_alias(struct lookup *l)
+{
+    l->meta = (struct meta_req){ .op = META_GETATTR,
+                                 .done = lookup_alias_done,
+                                 .ino = l->alias->alias_of };
+    meta_submit(l->fs->meta, &l->meta);
 }
 
 /* The metadata has no such name. */
@@ -60,10 +77,7 @@ static void lookup_missing(struct lookup *l)
 {
     l->alias = inbox_alias_find(l->fs, l->parent, l->name, l->len);
     if (l->alias != NULL) {
-        l->meta = (struct meta_req){ .op = META_GETATTR,
-                                     .done = lookup_alias_done,
-                                     .ino = l->alias->alias_of };
-        meta_submit(l->fs->meta, &l->meta);
+        lookup_alias(l);
         return;
     }
     l->wait = (struct inbox_wait){

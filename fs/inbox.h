@@ -68,13 +68,13 @@ void inbox_released(struct vsfs *fs, struct inode *i);
 void inbox_named(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name, size_t len,
                  const char *from, size_t from_len);
 
-/* Somebody is about to cut or replace the file of this name, that a close() has promised to
- * publish: another upload of the same name. 1: it is in the tree now, the name has to be looked up
- * again. 0: it is not complete (or cannot be published): go on. (waits) */
+/* Somebody is about to replace the file of this name, that a close() has promised to publish:
+ * another upload of the same name. Under the `names` of the inode. 1: it is in the tree now, the
+ * name has to be looked up again. 0: it is not complete (or cannot be published): go on. (waits) */
 int inbox_publish_first(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name,
                         size_t len);
 /* The same for an inode that is opened with O_TRUNC, or cut to nothing, by number: 1 also when it
- * was published since the kernel was told of it under its name in the inbox. (waits) */
+ * was published since the kernel was told of it under its name in the inbox. Under i->names. */
 int inbox_before_cut(struct vsfs *fs, struct inode *i);
 /* The kernel is told of an inode under a name in this directory. */
 void inbox_told(struct vsfs *fs, struct inode *i, uint64_t parent);

@@ -72,6 +72,19 @@ static void say_failed(struct inbox *b, uint64_t parent, const char *name, size_
 
 /* ---- publish ---- */
 
+/* The kernel still has a name for this inode that lost it: an open must not write to it. */
+static void published_look_again(struct vsfs *fs, uint64_t ino)
+{
+    struct inode *i = inode_find(fs->inodes, ino);
+
+    if (i == NULL)
+        return;
+    pthread_mutex_lock(&i->lock);
+    i->told_in_inbox = true;
+    pthread_mutex_unlock(&i->lock);
+    inode_put(fs->inodes, i);
+}
+
 /* Everything that follows the journal's answer. */
 static void published(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name, size_t len,
                       const struct ns_answer *a)
@@ -83,6 +96,7 @@ static void published(struct vsfs *fs, uint64_t ino, uint64_t parent, const char
     inode_put(fs->inodes, i);
     inbox_alias_set(fs, parent, name, len, a->attr.ino, a->dir, a->name, a->name_len);
     inbox_dir_set_mirror(fs->inbox, parent, a->dir);
+    published_look_again(fs, a->replaced.ino);
     names_lost(fs, &a->replaced);
     if (a->published == NS_PUBLISHED_REPLACED)
         notify_entry(fs->notify, a->dir, a->name, a->name_len);
@@ -210,8 +224,7 @@ void inbox_released(struct vsfs *fs, struct inode *i)
 
 /* ---- first ---- */
 
-/* Under the names of the inode. */
-static int first_locked(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name,
+int inbox_publish_first(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name,
                         size_t len)
 {
     struct meta_req req = { .op = META_LOOKUP, .ino = parent, .name = name, .name_len = len };
@@ -222,24 +235,6 @@ static int first_locked(struct vsfs *fs, uint64_t ino, uint64_t parent, const ch
         req.attr.size == 0 || (req.attr.flags & NS_F_FLUSHED) == 0)
         return 0;
     return inbox_publish_now(fs, ino, parent, name, len, true) == 0;
-}
-
-int inbox_publish_first(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name,
-                        size_t len)
-{
-    struct inode *i;
-    int r;
-
-    if (!inbox_has_dir(fs->inbox, parent))
-        return 0;
-    i = inode_get(fs->inodes, ino);
-    if (i == NULL)
-        return -ENOMEM;
-    pthread_mutex_lock(&i->names);
-    r = first_locked(fs, ino, parent, name, len);
-    pthread_mutex_unlock(&i->names);
-    inode_put(fs->inodes, i);
-    return r;
 }
 
 /* The kernel means its name in the inbox, and it is not there any more. */
@@ -255,23 +250,19 @@ static bool cut_has_moved(struct vsfs *fs, struct inode *i)
 int inbox_before_cut(struct vsfs *fs, struct inode *i)
 {
     char name[NS_NAME_BYTES_MAX];
-    bool complete;
+    bool stored;
     uint64_t parent;
     size_t len;
-    int r = 1;
 
-    pthread_mutex_lock(&i->names); /* not while it is being published */
-    if (!cut_has_moved(fs, i)) {
-        pthread_mutex_lock(&i->lock);
-        complete = !i->provisional && i->parent != 0;
-        parent = i->parent;
-        len = i->name_len;
-        memcpy(name, i->name, len);
-        pthread_mutex_unlock(&i->lock);
-        r = complete ? first_locked(fs, i->ino, parent, name, len) : 0;
-    }
-    pthread_mutex_unlock(&i->names);
-    return r;
+    if (cut_has_moved(fs, i))
+        return 1;
+    pthread_mutex_lock(&i->lock);
+    stored = !i->provisional && i->parent != 0;
+    parent = i->parent;
+    len = i->name_len;
+    memcpy(name, i->name, len);
+    pthread_mutex_unlock(&i->lock);
+    return stored ? inbox_publish_first(fs, i->ino, parent, name, len) : 0;
 }
 
 void inbox_told(struct vsfs *fs, struct inode *i, uint64_t parent)

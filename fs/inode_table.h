@@ -39,7 +39,8 @@ struct inode {
     unsigned opens;             /* open handles, all kinds */
     unsigned writers;           /* open handles that may write */
     bool provisional;           /* no metadata yet; `attr`, `parent`, `name` are the truth */
-    bool told_in_inbox;         /* the kernel last heard of it under a name in the inbox */
+    bool told_in_inbox;         /* the kernel last heard of it under a name that may be gone
+                                 * without its knowing: in the inbox, or replaced by a publish */
     bool unlinked;              /* last name is gone; FORGET is due when opens falls to 0 */
     bool no_capability;         /* known to have no security.capability: asked before each write */
     struct file_xattrs *xattrs; /* provisional: set before the first commit, or NULL */

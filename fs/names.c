@@ -334,21 +334,28 @@ void names_lost(struct vsfs *fs, const struct ns_attr *lost)
         files_forget(fs, lost->ino);
 }
 
+int names_unlink_locked(struct vsfs *fs, uint64_t parent, const char *name, size_t len)
+{
+    struct ns_entry e = { .kind = NS_E_UNLINK, .parent = parent, .name = name, .name_len = len };
+    struct ns_answer answer;
+    int r = vsfs_change(fs, &e, &answer);
+
+    if (r < 0)
+        return r;
+    names_lost(fs, &answer.replaced);
+    inbox_unexpect(fs, answer.replaced.ino);
+    return 0;
+}
+
 int names_unlink_stored(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name,
                         size_t len)
 {
-    struct ns_entry e = { .kind = NS_E_UNLINK, .parent = parent, .name = name, .name_len = len };
     struct inode *i = ino != 0 ? inode_find(fs->inodes, ino) : NULL;
-    struct ns_answer answer;
     int r;
 
     if (i != NULL)
         pthread_mutex_lock(&i->names); /* not while it is committed under this name */
-    r = vsfs_change(fs, &e, &answer);
-    if (r == 0) {
-        names_lost(fs, &answer.replaced);
-        inbox_unexpect(fs, answer.replaced.ino);
-    }
+    r = names_unlink_locked(fs, parent, name, len);
     if (i != NULL)
         pthread_mutex_unlock(&i->names);
     inode_put(fs->inodes, i);

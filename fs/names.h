@@ -57,6 +57,8 @@ int names_rename(struct vsfs *fs, uint64_t parent, const char *name, size_t len,
  * provisional names. (for rename and the inbox) */
 int names_unlink_stored(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name,
                         size_t len);
+/* The same, under the `names` of its inode. */
+int names_unlink_locked(struct vsfs *fs, uint64_t parent, const char *name, size_t len);
 /* The provisional file `i` loses its name and will never be committed; the stored file that it hid
  * goes too. -ESTALE: it is committed by now. */
 int names_drop_provisional(struct vsfs *fs, struct inode *i);

@@ -5,6 +5,7 @@
  * name. The alias of a film renames the film: inside the inbox, to the same place in the tree.
  *
  * Lock order: the `names` of both inodes, lower number first. */
+#include "common/cleanup.h"
 #include "common/err.h"
 #include "fs/control.h"
 #include "fs/inbox.h"
@@ -57,54 +58,7 @@ static int rename_check(struct vsfs *fs, const struct rename_ends *e)
     return 0;
 }
 
-/* ---- a provisional file ---- */
-
-/* Make the new name free of provisional files. 1: a stored file is under it. */
-static int rename_clear(struct vsfs *fs, struct rename_ends *e)
-{
-    int r;
-
-    if (e->dst.kind == NAMES_STORED)
-        return 1;
-    if (e->dst.kind != NAMES_PROVISIONAL)
-        return 0;
-    pthread_mutex_lock(&e->dst.inode->names);
-    r = names_detach(fs, e->dst.inode);
-    pthread_mutex_unlock(&e->dst.inode->names);
-    return r == -ESTALE ? 1 : r; /* committed meanwhile: it is a stored one now */
-}
-
-static int rename_provisional(struct vsfs *fs, struct rename_ends *e)
-{
-    struct inode *i = e->src.inode;
-    bool hid = false;
-    int r, over;
-
-    over = rename_clear(fs, e);
-    if (over < 0)
-        return over;
-    pthread_mutex_lock(&i->names); /* not while it is committed */
-    pthread_mutex_lock(&i->lock);
-    r = i->provisional ? 0 : -ESTALE;
-    pthread_mutex_unlock(&i->lock);
-    if (r == 0)
-        r = provisional_move(fs->provisional, i, e->new_parent, e->new_name, e->new_len);
-    if (r == 0) {
-        pthread_mutex_lock(&i->lock);
-        hid = i->replace;
-        i->replace = over == 1;
-        pthread_mutex_unlock(&i->lock);
-    }
-    pthread_mutex_unlock(&i->names);
-    if (r == 0 && hid) {
-        r = names_unlink_stored(fs, 0, e->parent, e->name, e->len);
-        if (r == -ENOENT)
-            r = 0;
-    }
-    return r;
-}
-
-/* ---- a stored file or directory ---- */
+/* ---- both ends held ---- */
 
 static void lock_names(struct inode *a, struct inode *b)
 {
@@ -127,6 +81,77 @@ static void unlock_names(struct inode *a, struct inode *b)
     if (b != NULL && b != a)
         pthread_mutex_unlock(&b->names);
 }
+
+static bool still_provisional(struct inode *i)
+{
+    VS_LOCK_SCOPE(&i->lock);
+    return i->provisional;
+}
+
+/* The file in the way, or NULL. An alias in the way is only dropped. */
+static struct inode *in_the_way(const struct rename_ends *e)
+{
+    return e->dst.kind != NAMES_ALIAS ? e->dst.inode : NULL;
+}
+
+/* Both names held: is what is in the way still what was found? A complete upload is published
+ * first: two cameras both call theirs CLIP0001.MP4. -ESTALE: find again. */
+static int way_check(struct vsfs *fs, const struct rename_ends *e)
+{
+    int r = 0;
+
+    if (e->dst.kind == NAMES_PROVISIONAL)
+        return still_provisional(e->dst.inode) ? 0 : -ESTALE;
+    if (e->dst.kind == NAMES_STORED && !found_dir(&e->dst) && (e->flags & RENAME_EXCHANGE) == 0)
+        r = inbox_publish_first(fs, e->dst.attr.ino, e->new_parent, e->new_name, e->new_len);
+    return r > 0 ? -ESTALE : r;
+}
+
+/* ---- a provisional file ---- */
+
+/* Both names held: take the new name from whoever has it. 1: a stored file stays under it until the
+ * commit replaces it. */
+static int way_clear(struct vsfs *fs, const struct rename_ends *e)
+{
+    if (e->dst.kind == NAMES_PROVISIONAL)
+        return names_detach(fs, e->dst.inode);
+    if (e->dst.kind != NAMES_STORED)
+        return 0;
+    if (!inbox_has_dir(fs->inbox, e->new_parent))
+        return 1;
+    /* Not complete: nobody was promised it. Left there, it could be completed, and replaced then.
+     */
+    return names_unlink_locked(fs, e->new_parent, e->new_name, e->new_len);
+}
+
+static int rename_provisional(struct vsfs *fs, struct rename_ends *e)
+{
+    struct inode *i = e->src.inode;
+    bool hid = false;
+    int r, over = 0;
+
+    lock_names(i, in_the_way(e)); /* not while either is committed */
+    r = still_provisional(i) ? way_check(fs, e) : -ESTALE;
+    if (r == 0)
+        r = over = way_clear(fs, e);
+    if (r >= 0)
+        r = provisional_move(fs->provisional, i, e->new_parent, e->new_name, e->new_len);
+    if (r == 0) {
+        pthread_mutex_lock(&i->lock);
+        hid = i->replace;
+        i->replace = over == 1;
+        pthread_mutex_unlock(&i->lock);
+    }
+    unlock_names(i, in_the_way(e));
+    if (r == 0 && hid) {
+        r = names_unlink_stored(fs, 0, e->parent, e->name, e->len);
+        if (r == -ENOENT)
+            r = 0;
+    }
+    return r;
+}
+
+/* ---- a stored file or directory ---- */
 
 /* The published counterpart of an inbox directory follows it, behind the kernel's back. */
 static void renamed_dir(struct vsfs *fs, const struct rename_ends *e, const struct ns_answer *a)
@@ -180,7 +205,7 @@ static int rename_stored(struct vsfs *fs, struct rename_ends *e)
                               .new_parent = e->new_parent,
                               .new_name = e->new_name,
                               .new_name_len = e->new_len };
-    struct inode *src = e->src.inode, *dst = e->dst.kind != NAMES_ALIAS ? e->dst.inode : NULL;
+    struct inode *src = e->src.inode, *dst = in_the_way(e);
     struct ns_answer answer;
     int r;
 
@@ -189,11 +214,13 @@ static int rename_stored(struct vsfs *fs, struct rename_ends *e)
     entry.flags = ((e->flags & RENAME_NOREPLACE) ? NS_RENAME_NOREPLACE : 0) |
                   ((e->flags & RENAME_EXCHANGE) ? NS_RENAME_EXCHANGE : 0);
     lock_names(src, dst);
-    r = vsfs_change(fs, &entry, &answer);
+    r = way_check(fs, e);
+    if (r == 0)
+        r = vsfs_change(fs, &entry, &answer);
     if (r == 0)
         names_lost(fs, &answer.replaced);
     if (r == 0 && e->dst.kind == NAMES_PROVISIONAL)
-        names_detach(fs, dst); /* or it is committed, and was replaced just now */
+        names_detach(fs, dst);
     unlock_names(src, dst);
     if (r == 0)
         renamed_stored(fs, e, &answer);
@@ -230,15 +257,6 @@ static int rename_alias(struct vsfs *fs, struct rename_ends *e)
     return 0;
 }
 
-/* A complete upload in the way is published first: two cameras both call theirs CLIP0001.MP4. */
-static int rename_publish_first(struct vsfs *fs, const struct rename_ends *e)
-{
-    if (e->dst.kind != NAMES_STORED || found_dir(&e->dst) || (e->flags & RENAME_EXCHANGE) != 0 ||
-        (e->src.kind == NAMES_STORED && e->src.attr.ino == e->dst.attr.ino))
-        return 0;
-    return inbox_publish_first(fs, e->dst.attr.ino, e->new_parent, e->new_name, e->new_len);
-}
-
 /* -ESTALE: the source, or what is in the way, has changed its kind meanwhile. */
 static int rename_once(struct vsfs *fs, struct rename_ends *e)
 {
@@ -248,10 +266,12 @@ static int rename_once(struct vsfs *fs, struct rename_ends *e)
         r = names_find(fs, e->new_parent, e->new_name, e->new_len, &e->dst);
     if (r == 0)
         r = rename_check(fs, e);
-    if (r == 0)
-        r = rename_publish_first(fs, e);
-    if (r != 0)
-        return r < 0 ? r : -ESTALE;
+    if (r == 0 && e->dst.kind == NAMES_STORED && e->dst.inode == NULL) {
+        e->dst.inode = inode_get(fs->inodes, e->dst.attr.ino);
+        r = e->dst.inode != NULL ? 0 : -ENOMEM;
+    }
+    if (r < 0)
+        return r;
     if (e->src.kind == NAMES_PROVISIONAL)
         r = rename_provisional(fs, e);
     else if (e->src.kind == NAMES_ALIAS)
