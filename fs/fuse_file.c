@@ -225,7 +225,8 @@ void fuse_call_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
     w->len = size;
     w->room.done = write_room;
     f->wrote = true;
-    offset = f->append ? wfile_size(i) : (uint64_t)off;
+    /* a page of a mapping has its place, whatever the handle says of write(2) */
+    offset = f->append && !fi->writepage ? wfile_size(i) : (uint64_t)off;
     r = wfile_write(fuse_fs(req), i, offset, buf, size, &w->room);
     if (r == 1)
         return; /* write_room() answers, perhaps already */

@@ -61,6 +61,19 @@ done
 exec {a}>&- {b}>&-
 check
 
+# A page of a shared mapping goes where it belongs, also through a handle that appends.
+cat >"$WORK/map.py" <<'END'
+import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR | os.O_APPEND)
+with mmap.mmap(fd, os.fstat(fd).st_size) as m:
+    m[5:10] = b"mmmmm"
+    m.flush()
+os.write(fd, b"behind")
+os.close(fd)
+END
+for file in "$f" "$ref"; do python3 "$WORK/map.py" "$file"; done
+check
+
 # fsync makes durable what was written: a crash right behind it loses nothing.
 echo precious >"$WORK/patch"
 dd if="$WORK/patch" of="$f" conv=notrunc,fsync oflag=append status=none
