@@ -105,8 +105,8 @@ int child_video_stream(const AVFormatContext *c)
     return -1;
 }
 
-/* Nothing is inherited but the two pipes; no core, no files, bounded memory and time. When the parent
- * dies, its pipe ends close, and so does this process. */
+/* Nothing is inherited but the two pipes; no core, no files, bounded memory and time. When the
+ * parent dies, its pipe ends close, and so does this process. */
 static void child_confine(void)
 {
     struct rlimit none = { 0, 0 }, memory = { CHILD_MEMORY_BYTES, CHILD_MEMORY_BYTES },
