@@ -4,6 +4,7 @@
 # limit: 400
 . "$(dirname "$0")/../lib.sh"
 
+shopt -s nullglob
 CYCLES=${KILL_CYCLES:-20}
 SEED=${KILL_SEED:-$RANDOM}
 echo "seed $SEED, $CYCLES cycles" # KILL_SEED repeats the moments
@@ -30,6 +31,17 @@ upload() {
     done
 }
 
+# Acknowledged deletions are promises, too; and the disk is not endless. Files of cycle 1 .. N go.
+forgotten=0
+forget() {
+    local cycle
+    for cycle in $(seq $((forgotten + 1)) "$1"); do
+        find "$MNT" -maxdepth 1 -name "$cycle-*-*.[0-9]" -delete
+        sed -i "/^$cycle-/d" "$WORK"/acknowledged.*
+    done
+    forgotten=$1
+}
+
 check() {
     local name f
     cat "$WORK"/acknowledged.* >"$WORK/acknowledged"
@@ -37,6 +49,11 @@ check() {
     while read -r name; do
         exists "$MNT/$name"
     done <"$WORK/acknowledged"
+    # ... what was deleted is not ...
+    for f in "$MNT"/*-*-*.[0-9]; do
+        f=${f#"$MNT/"}
+        [ "${f%%-*}" -gt "$forgotten" ] || fail "$f was deleted, and is there again"
+    done
     # ... and all that is there is whole. Old ones are read every fifth time and at the end.
     for f in "$MNT"/*-*-*.[0-9]; do
         [[ $1 == all || $f == "$MNT/$1-"* ]] || continue
@@ -64,10 +81,11 @@ for cycle in $(seq "$CYCLES"); do
     wait $one $two $three
     vs_mount
     check "$([ $((cycle % 5)) -eq 0 ] && echo all || echo "$cycle")"
+    [ $((cycle % 5)) -ne 0 ] || [ "$cycle" -le 10 ] || forget $((cycle - 10))
 done
 check all
-echo "acknowledged: $(wc -l <"$WORK/acknowledged") files"
-at_least "acknowledged uploads" "$(wc -l <"$WORK/acknowledged")" "$CYCLES"
+echo "acknowledged and not deleted: $(wc -l <"$WORK/acknowledged") files"
+at_least "acknowledged uploads of the last 10 cycles" "$(wc -l <"$WORK/acknowledged")" 10
 
 # Leftovers of interrupted uploads do not stay: the space is that of the files, plus what is allowed.
 find "$MNT/inbox" -type f ! -name .ignore -delete
