@@ -22,17 +22,22 @@ static uint64_t round_up(uint64_t v, uint64_t unit)
     return (v + unit - 1) / unit * unit;
 }
 
-/* May the file system give `bytes` more? */
-static bool space_allows(struct sb_store *s, uint64_t bytes, bool for_put)
+/* May the file system give `bytes` more? 0, -ENOSPC, or the store is down. */
+static int space_allows(struct sb_store *s, uint64_t bytes, bool for_put)
 {
     struct vs_io_space space;
+    int r;
 
     if (!for_put)
-        return true; /* the reserve is for this */
-    if (vs_io_space(s->io, &space) < 0)
-        return false;
-    return space.free_bytes >= bytes &&
-           space.free_bytes - bytes >= sb_store_reserve_bytes(s, &space);
+        return 0; /* the reserve is for this */
+    r = vs_io_space(s->io, &space);
+    if (r < 0) {
+        sb_store_fail(s, r, "Its directory cannot be read");
+        return -VS_EDOWN;
+    }
+    if (space.free_bytes < bytes || space.free_bytes - bytes < sb_store_reserve_bytes(s, &space))
+        return -ENOSPC;
+    return 0;
 }
 
 /* Allocate up to `end`. -ENOSPC, or the store is down. */
@@ -40,8 +45,9 @@ static int grow_to(struct sb_store *s, struct sb_file *f, uint64_t end, bool for
 {
     int r;
 
-    if (!space_allows(s, end - f->allocated_to, for_put))
-        return -ENOSPC;
+    r = space_allows(s, end - f->allocated_to, for_put);
+    if (r < 0)
+        return r;
     r = vs_file_allocate(f->fd, f->allocated_to, end - f->allocated_to);
     if (r == -ENOSPC)
         return r;
@@ -161,8 +167,9 @@ int sb_append_room(struct sb_store *s, uint64_t payload_bytes, bool for_put)
         sb_append_close_active(s, true);
     }
     if (s->active == NULL) {
-        if (!space_allows(s, SB_RECORDS_OFFSET + bytes, for_put))
-            return -ENOSPC;
+        r = space_allows(s, SB_RECORDS_OFFSET + bytes, for_put);
+        if (r < 0)
+            return r;
         r = append_create(s);
         if (r == -ENOSPC && !for_put && sb_ballast_release(s))
             r = append_create(s);

@@ -193,12 +193,15 @@ int sync_list(const struct sync_store *ss, const struct frag_key *after, struct 
 
 int sync_check(const struct sync_store *ss, const struct frag_key *key, uint64_t seed, size_t bytes)
 {
-    uint8_t *want = sync_bytes(seed, bytes), *got = NULL;
+    uint8_t *want, *got = NULL;
     size_t got_bytes = 0;
     int r;
 
     r = sync_get_all(ss, key, NULL, &got, &got_bytes);
-    if (r == 0 && (got_bytes != bytes || memcmp(want, got, bytes) != 0))
+    if (r < 0)
+        return r;
+    want = sync_bytes(seed, bytes);
+    if (got_bytes != bytes || memcmp(want, got, bytes) != 0)
         r = -VS_ECORRUPT;
     free(want);
     free(got);

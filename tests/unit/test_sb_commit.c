@@ -64,7 +64,6 @@ static void *writer_main(void *arg)
             status = sb_rig_del(w->rig, n);
             w->keys[i] = status == 0 ? ABSENT : DELETING;
         }
-        if (status != 0 && status != -VS_EDOWN) fprintf(stderr, "STATUS %d state %d\n", status, w->keys[i]);
         VS_ASSERT(status == 0 || status == -VS_EDOWN);
         w->acked += status == 0;
     }
