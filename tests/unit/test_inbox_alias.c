@@ -368,6 +368,9 @@ static void a_film_that_moved_on_is_not_renamed_by_its_alias(void **state)
     assert_int_equal(names_rig_rename(r, ROOT, "film", ROOT, "elsewhere", 0), 0);
     assert_int_equal(names_rig_rename(r, INBOX, "film", INBOX, "x", 0), -ENOENT);
     names_rig_check(r, ROOT, "elsewhere", "bytes");
+    names_rig_put(r, ROOT, "film", "another");
+    assert_int_equal(names_rig_rename(r, INBOX, "film", INBOX, "x", 0), -ENOENT);
+    names_rig_check(r, ROOT, "film", "another");
 }
 
 #define ALIAS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, names_rig_teardown)
