@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "fs/file_info.h"
 #include "fs/inbox_rules.h"
 #include "fs/inbox_state.h"
 #include "fs/names.h"
@@ -107,6 +108,25 @@ static void published(struct vsfs *fs, uint64_t ino, uint64_t parent, const char
     inbox_dir_left(fs, parent);
 }
 
+/* Does a file have the name in the tree whose bytes are gone? Then a copy of it is not dropped as
+ * being there already: it may be all that is left. Waits for the stores. */
+static bool place_is_lost(struct vsfs *fs, uint64_t parent, const char *name, size_t len)
+{
+    struct meta_req there = { .op = META_LOOKUP, .name = name, .name_len = len };
+    struct file_info info;
+    bool lost;
+
+    there.ino = inbox_dir_mirror(fs->inbox, parent);
+    if (there.ino == 0 || meta_call(fs->meta, &there) < 0 ||
+        there.attr.content != NS_CONTENT_CHUNKS || !S_ISREG(there.attr.mode))
+        return false;
+    if (file_info_load(fs, there.attr.ino, FILE_INFO_PLACES, &info) < 0)
+        return true; /* what it says of itself cannot be read either */
+    lost = info.lost > 0;
+    file_info_close(&info);
+    return lost;
+}
+
 int inbox_publish_now(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name, size_t len,
                       bool alias)
 {
@@ -118,6 +138,8 @@ int inbox_publish_now(struct vsfs *fs, uint64_t ino, uint64_t parent, const char
     struct ns_answer answer;
     int r;
 
+    if (place_is_lost(fs, parent, name, len))
+        e.taken |= NS_TAKEN_LOST;
     if (alias && fs->opt.alias_s > 0)
         alias = inbox_alias_add(fs, parent, name, len, ino) == 0; /* without one it publishes too */
     r = vsfs_change(fs, &e, &answer);

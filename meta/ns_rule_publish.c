@@ -67,11 +67,18 @@ static int publish_is_same(struct ns_tx *tx, const struct publish *p)
     return ns_content_same(tx, &p->file, &p->old);
 }
 
+/* What has the name is of no use to anybody, so this copy must not be dropped for it. */
+static bool publish_is_lost(const struct publish *p)
+{
+    return (p->e->taken & NS_TAKEN_LOST) != 0 && p->file.attr.size > 0 &&
+           p->file.attr.ino != p->old.attr.ino;
+}
+
 /* One name that might do: 1 and p->how when it is decided, 0 when the next number is to be tried.
  */
 static int publish_try(struct ns_tx *tx, struct publish *p, const struct ns_answer *a, unsigned n)
 {
-    uint8_t taken = p->e->taken;
+    uint8_t taken = p->e->taken & (uint8_t)~NS_TAKEN_LOST;
     int r = publish_look(tx, p, a->name, a->name_len);
 
     if (r < 0)
@@ -80,7 +87,7 @@ static int publish_try(struct ns_tx *tx, struct publish *p, const struct ns_answ
         p->how = n == 1 ? NS_PUBLISHED_MOVED : NS_PUBLISHED_NUMBERED;
         return 1;
     }
-    r = publish_is_same(tx, p);
+    r = n == 1 && publish_is_lost(p) ? 0 : publish_is_same(tx, p);
     if (r != 0) {
         p->how = NS_PUBLISHED_SAME;
         return r;
@@ -151,7 +158,7 @@ int ns_rule_publish(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer
     struct publish p = { .e = e };
     int r;
 
-    if (e->taken > NS_TAKEN_REFUSE)
+    if ((e->taken & (uint8_t)~NS_TAKEN_LOST) > NS_TAKEN_REFUSE)
         return -EINVAL;
     r = publish_load(tx, &p);
     if (r == 0)

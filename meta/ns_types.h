@@ -107,6 +107,9 @@ enum ns_create_flags {
 };
 
 enum ns_taken { NS_TAKEN_KEEP_BOTH = 0, NS_TAKEN_REPLACE = 1, NS_TAKEN_REFUSE = 2 };
+/* Beside one of them: what has the name cannot be read any more, so the same content is not there.
+ */
+#define NS_TAKEN_LOST 0x80u
 
 /* What a PUBLISH did. */
 enum ns_published {
@@ -158,7 +161,7 @@ struct ns_entry {
     uint64_t base_version;         /* SWAP, MEDIA: must be the current version, else -ESTALE */
     const void *value;             /* SETXATTR value; MEDIA encoded description */
     size_t value_len;
-    uint8_t taken;                 /* PUBLISH: enum ns_taken */
+    uint8_t taken;                 /* PUBLISH: enum ns_taken, and NS_TAKEN_LOST */
     uint64_t session;              /* SESSION_EXTEND, SESSION_ABORT */
     uint64_t count;                /* RESERVE: inode numbers; SESSION_OPEN/EXTEND: ids */
     uint16_t pid;                  /* SESSION_OPEN: owner of the ids; set by the meta client */

@@ -185,6 +185,30 @@ static void a_taken_name_is_numbered_and_the_same_content_is_dropped(void **stat
     assert_int_equal(names_rig_kind(r, ROOT, "a (3).mkv"), NAMES_NONE);
 }
 
+/* Its stores are gone: who copies the film once more does it for that. */
+static void a_copy_of_a_film_that_is_lost_is_kept(void **state)
+{
+    struct names_rig *r = *state;
+    const size_t len = 300000;
+    uint8_t *bytes = malloc(len);
+
+    assert_non_null(bytes);
+    rig_fill(bytes, len, 1);
+    for (unsigned n = 0; n < 3; n++) {
+        struct file *f = names_rig_create(r, INBOX, "a.mkv");
+
+        f->wrote = true;
+        rig_write_all(&r->rig, f->inode, 0, bytes, len);
+        assert_int_equal(names_rig_close_file(r, f), 0);
+        rig_stores_down(&r->rig, 3, n == 0); /* lost for the second copy, back for the third */
+    }
+    names_rig_settle(r);
+    rig_check_stored(&r->rig, "a.mkv", bytes, len);
+    rig_check_stored(&r->rig, "a (2).mkv", bytes, len);
+    assert_int_equal(names_rig_kind(r, ROOT, "a (3).mkv"), NAMES_NONE);
+    free(bytes);
+}
+
 static void it_replaces_only_when_told_to(void **state)
 {
     struct names_rig *r = *state;
@@ -352,6 +376,7 @@ int main(void)
         NAMES_TEST(an_empty_file_nobody_fills_is_published_empty),
         NAMES_TEST(an_empty_file_whose_name_is_taken_is_dropped),
         NAMES_TEST(a_taken_name_is_numbered_and_the_same_content_is_dropped),
+        NAMES_TEST(a_copy_of_a_film_that_is_lost_is_kept),
         NAMES_TEST(it_replaces_only_when_told_to),
         NAMES_TEST(refused_it_stays_in_the_inbox),
         NAMES_TEST(a_lookup_waits_for_what_was_flushed_until_it_is_published),

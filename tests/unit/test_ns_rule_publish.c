@@ -112,6 +112,26 @@ static void the_same_content_is_there_already(void **state)
     assert_int_equal(f->answer.published, NS_PUBLISHED_NUMBERED);
 }
 
+/* The film that has the name lost its stores: its copy is all there is. */
+static void content_is_not_the_same_as_what_is_lost(void **state)
+{
+    struct nsf *f = *state;
+
+    assert_true(nsf_file(f, ROOT, "a.mkv", "same") > 0);
+    assert_true(nsf_file(f, BOX, "a.mkv", "same") > 0);
+    assert_int_equal(nsf_publish(f, BOX, "a.mkv", NS_TAKEN_REFUSE | NS_TAKEN_LOST), -EEXIST);
+    assert_int_equal(nsf_publish(f, BOX, "a.mkv", NS_TAKEN_KEEP_BOTH | NS_TAKEN_LOST), 0);
+    assert_int_equal(f->answer.published, NS_PUBLISHED_NUMBERED);
+    assert_name(f, "a (2).mkv");
+    assert_true(nsf_file(f, BOX, "a.mkv", "same") > 0); /* once more: the second one is there */
+    assert_int_equal(nsf_publish(f, BOX, "a.mkv", NS_TAKEN_KEEP_BOTH | NS_TAKEN_LOST), 0);
+    assert_int_equal(f->answer.published, NS_PUBLISHED_SAME);
+    assert_name(f, "a (2).mkv");
+    assert_true(nsf_file(f, BOX, "a.mkv", "same") > 0);
+    assert_int_equal(nsf_publish(f, BOX, "a.mkv", NS_TAKEN_REPLACE | NS_TAKEN_LOST), 0);
+    assert_int_equal(f->answer.published, NS_PUBLISHED_REPLACED);
+}
+
 static void the_same_content_is_found_under_a_numbered_name(void **state)
 {
     struct nsf *f = *state;
@@ -255,6 +275,7 @@ int main(void)
         NSF_TEST(only_an_inbox_file_can_be_published),
         NSF_TEST(a_taken_name_gets_a_number),
         NSF_TEST(the_same_content_is_there_already),
+        NSF_TEST(content_is_not_the_same_as_what_is_lost),
         NSF_TEST(the_same_content_is_found_under_a_numbered_name),
         NSF_TEST(large_files_are_the_same_when_their_hashes_are_known_and_equal),
         NSF_TEST(two_names_of_one_file_become_one),
