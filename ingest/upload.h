@@ -50,8 +50,8 @@ void upload_env_free(struct upload_env *env);
 int upload_session_new(struct upload_session **ret, struct upload_env *env);
 /* Journal number for the CREATE or SWAP entry; 0 when no id was ever needed. */
 uint64_t upload_session_number(const struct upload_session *s);
-/* Ids that were given up on the way (chunks of freed uploads, of a manifest that failed): the commit
- * entry must release them. *ret (may be NULL): a copy, the caller's to free. -ENOMEM */
+/* Ids that were given up on the way (chunks of freed uploads, of a manifest that failed): the
+ * commit entry must release them. *ret (may be NULL): a copy, the caller's to free. -ENOMEM */
 int upload_session_given_up(const struct upload_session *s, struct vs_id **ret, size_t *ret_count);
 /* The commit entry was applied. Without this, free aborts the session in the journal. */
 void upload_session_committed(struct upload_session *s);
