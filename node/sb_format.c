@@ -169,7 +169,7 @@ int sb_ident_decode(const uint8_t block[SB_BLOCK_BYTES], struct sb_ident *ret)
     vs_rd_bytes(&r, id.cluster.b, VS_ID_BYTES);
     vs_rd_bytes(&r, id.node.b, VS_ID_BYTES);
     id.created_ns = vs_rd_u64(&r);
-    if (sb_block_close(&r) < 0)
+    if (sb_block_close(&r) < 0 || own != 0)
         return -VS_ECORRUPT;
     *ret = id;
     return 0;
@@ -215,7 +215,8 @@ int sb_super_decode(const uint8_t block[SB_BLOCK_BYTES], struct sb_super *ret)
     s.run_seq = vs_rd_u64(&r);
     s.prev_sb = vs_rd_u64(&r);
     s.prev_seq = vs_rd_u64(&r);
-    if (sb_block_close(&r) < 0 || block_bytes != SB_BLOCK_BYTES || s.sb == 0 || s.sb > SB_ID_MAX)
+    if (sb_block_close(&r) < 0 || own != 0 || block_bytes != SB_BLOCK_BYTES || s.sb == 0 ||
+        s.sb > SB_ID_MAX)
         return -VS_ECORRUPT;
     *ret = s;
     return 0;
@@ -253,7 +254,8 @@ static void get_note(struct vs_rd *r, struct frag_note *n)
     zero = vs_rd_u16(r);
     vs_rd_bytes(r, n->name, FRAG_NAME_BYTES_MAX);
     last = vs_rd_u8(r);
-    if (zero != 0 || last != 0 || n->name_bytes > FRAG_NAME_BYTES_MAX)
+    if (zero != 0 || last != 0 || n->name_bytes > FRAG_NAME_BYTES_MAX ||
+        !sb_all_zero((const uint8_t *)n->name + n->name_bytes, FRAG_NAME_BYTES_MAX - n->name_bytes))
         r->err = -VS_ECORRUPT;
 }
 
