@@ -10,23 +10,12 @@
 #include "fs/file_xattrs.h"
 #include "fs/inbox.h"
 #include "fs/notify.h"
+#include "fs/orphan.h"
 #include "fs/provisional.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-void files_forget(struct vsfs *fs, uint64_t ino)
-{
-    struct ns_entry e = { .kind = NS_E_FORGET, .ino = ino };
-    int r = vsfs_change(fs, &e, NULL);
-
-    if (r < 0 && r != -ENOENT)
-        vs_warn("inode %llu: %s -> its space is freed at the next start", (unsigned long long)ino,
-                vs_err_text(r));
-    else if (fs->collect != NULL)
-        collect_wake(fs->collect);
-}
 
 /* ---- open ---- */
 
@@ -93,7 +82,7 @@ static void file_uncount(struct vsfs *fs, struct inode *i)
     if (last) {
         wfile_drop(fs, i);
         if (!provisional)
-            files_forget(fs, i->ino);
+            orphan_forget(fs, i->ino);
     }
     inode_put(fs->inodes, i);
 }

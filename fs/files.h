@@ -65,7 +65,4 @@ int files_fallocate(struct vsfs *fs, struct file *f, int mode, uint64_t offset, 
 /* SEEK_DATA (data) or SEEK_HOLE. -ENXIO. */
 int64_t files_seek(struct vsfs *fs, struct file *f, uint64_t offset, bool data);
 
-/* The content of an unlinked inode may go. */
-void files_forget(struct vsfs *fs, uint64_t ino);
-
 #endif

@@ -9,6 +9,7 @@
 #include "fs/fuse_calls.h"
 #include "fs/inbox.h"
 #include "fs/notify.h"
+#include "fs/orphan.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -148,6 +149,7 @@ void fuse_ops_unmount(struct vsfs *fs)
         return;
     fuse_wait_all(); /* replies go to a session that is still there */
     inbox_quiesce(fs->inbox);
+    orphan_wait();
     fs->notify = NULL;
     notify_stop(notify);
     fuse_session_unmount(fs->se);

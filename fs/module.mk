@@ -47,6 +47,7 @@ fs_SRCS += fs/mount_options.c
 fs_SRCS += fs/mount_point.c
 fs_SRCS += fs/names.c
 fs_SRCS += fs/notify.c
+fs_SRCS += fs/orphan.c
 fs_SRCS += fs/place_cache.c
 fs_SRCS += fs/provisional.c
 fs_SRCS += fs/read_op.c

@@ -9,6 +9,7 @@
 #include "fs/control.h"
 #include "fs/files.h"
 #include "fs/inbox.h"
+#include "fs/orphan.h"
 #include "fs/provisional.h"
 #include "fs/wfile.h"
 #include <string.h>
@@ -331,7 +332,7 @@ void names_lost(struct vsfs *fs, const struct ns_attr *lost)
     if (lost->ino == 0 || lost->nlink > 0)
         return;
     if (lost_forget_now(fs, lost->ino))
-        files_forget(fs, lost->ino);
+        orphan_forget(fs, lost->ino);
 }
 
 int names_unlink_locked(struct vsfs *fs, uint64_t parent, const char *name, size_t len)

@@ -1,6 +1,7 @@
 /* names_rig: see the header. */
 #include "tests/support/names_rig.h"
 #include "fs/inbox_state.h"
+#include "fs/orphan.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -41,6 +42,7 @@ void names_rig_open(struct names_rig *r)
 void names_rig_close(struct names_rig *r)
 {
     inbox_stop(r->fs->inbox);
+    orphan_wait();
     provisional_free(r->fs->provisional);
     rig_close(&r->rig);
 }
@@ -190,6 +192,7 @@ int names_rig_nlink(struct names_rig *r, uint64_t ino)
 {
     struct meta_req req = { .op = META_GETATTR, .ino = ino };
 
+    orphan_wait();
     return meta_call(r->fs->meta, &req) == 0 ? (int)req.attr.nlink : -1;
 }
 
@@ -200,6 +203,7 @@ bool names_rig_is_orphan(struct names_rig *r, uint64_t ino)
         .op = META_SCAN, .scan = META_SCAN_ORPHANS, .scan_u64 = orphans, .scan_max = 64
     };
 
+    orphan_wait();
     assert_int_equal(meta_call(r->fs->meta, &req), 0);
     for (uint32_t n = 0; n < req.scan_count; n++)
         if (orphans[n] == ino)
