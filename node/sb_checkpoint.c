@@ -16,7 +16,7 @@
 
 #define CKPT_TMP_NAME   "idx.tmp"
 #define CKPT_SLICE      512u
-#define CKPT_SLACK      1024u /* entries that may be added while it is written, for the allocation */
+#define CKPT_SLACK      1024u /* entries that may come while it is written, for the allocation */
 #define CKPT_CRCS_BYTES (64u << 20)
 
 /* ---- bytes out --------------------------------------------------------------------------------

@@ -119,14 +119,18 @@ static bool checkpoint_due(struct sb_store *s)
 
 void sb_maint_run(struct sb_store *s)
 {
+    bool wanted;
     VS_LOCK_SCOPE(&s->maint_lock);
 
     pthread_mutex_lock(&s->lock);
+    wanted = s->maint_wanted;
     s->maint_wanted = false;
     pthread_mutex_unlock(&s->lock);
     sb_maint_punch(s);
-    sb_maint_seal(s);
-    sb_maint_remove(s);
+    if (wanted) { /* both look at every file */
+        sb_maint_seal(s);
+        sb_maint_remove(s);
+    }
     if (!sb_store_is_down(s) && checkpoint_due(s))
         (void)sb_checkpoint_write(s, false);
     if (!sb_store_is_down(s))

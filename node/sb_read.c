@@ -53,8 +53,12 @@ static int settle(struct sb_store *s, const struct frag_key *key, const struct s
     now = sb_index_find(&s->index, key);
     if (now == NULL || (now->flags & SB_LIVE) == 0 || sb_entry_birth(now) != sb_entry_birth(e))
         return -ENOENT;
-    if (r == 0 || r == -EINVAL || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+    if (r == 0 || r == -EINVAL || r == -ENOMEM)
         return r;
+    if (r == -EMFILE || r == -ENFILE) /* this process is short of descriptors, nothing rots */
+        return -EAGAIN;
+    if (r == -EACCES || r == -EPERM || r == -EROFS)
+        return -VS_EDOWN;
     sb_mark_bad(s, key, sb_entry_birth(e));
     return -VS_ECORRUPT;
 }

@@ -268,7 +268,6 @@ static void close_run(struct sb_store *s)
             f->state = SB_STATE_CLOSED;
     s->next_seq += SB_SEQ_JUMP;
     s->run_seq = s->next_seq;
-    s->maint_wanted = true;
 }
 
 static void find_last(struct sb_store *s)
@@ -348,6 +347,7 @@ int sb_recover(struct sb_store *s, struct sb_recovery *ret)
     if (r == 0) {
         find_last(s);
         (void)vs_io_list(s->io, ballast_seen, &s->ballast);
+        s->maint_wanted = true; /* files may have been left to seal or to remove */
         s->checkpoint_ns = vs_now_ns(s->config.clock);
         s->corrupt_records = rp.result.corrupt;
         rp.result.files = s->files.count;

@@ -188,7 +188,10 @@ static int unlink_one(struct sb_store *s, uint64_t id)
         sb_store_fail(s, r, "Removing superblock file %" PRIu64 " failed", id);
         return r;
     }
-    (void)sb_files_remove(&s->files, id); /* pinned: the next pass takes it out of the table */
+    if (!sb_files_remove(&s->files, id)) { /* being read: the next pass takes it out of the table */
+        VS_LOCK_SCOPE(&s->lock);
+        s->maint_wanted = true;
+    }
     return 0;
 }
 

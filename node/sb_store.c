@@ -347,6 +347,8 @@ static int store_identify(struct sb_store *s)
         return -ESTALE;
     if (damaged) {
         r = sb_ident_write(s->io, &id);
+        if (r == -ENOSPC && vs_io_unlink(s->io, SB_BALLAST_NAME) == 0)
+            r = sb_ident_write(s->io, &id);
         if (r < 0)
             return r;
     }

@@ -17,8 +17,10 @@
 #define WORKLOADS 2
 #define OUTCOMES  3
 /* The sweeps run on one thread: a thread sanitizer has nothing to see in them. */
-#ifdef __SANITIZE_THREAD__
+#if defined(__SANITIZE_THREAD__)
 #define CUT_STEP 29
+#elif defined(__SANITIZE_ADDRESS__)
+#define CUT_STEP 5
 #else
 #define CUT_STEP 1
 #endif
