@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define DIR_BATCH          256u
+#define DIR_PLUS_BYTES_MIN 160u /* of one entry in an answer with attributes */
 #define FUSE_DIR_BYTES_MAX (256u << 10)
 #define DIR_PROVISIONAL    (UINT64_C(1) << 62)
 
@@ -123,6 +124,9 @@ static int list_fetch(struct listing *l, uint64_t cookie)
                             .with_attr = l->plus,
                             .dirents_max = DIR_BATCH };
     int r;
+
+    if (l->plus && l->size / DIR_PLUS_BYTES_MIN + 1 < DIR_BATCH)
+        req.dirents_max = (uint32_t)(l->size / DIR_PLUS_BYTES_MIN + 1);
 
     if (d->cookie == cookie && d->at < d->count && (d->with_attr || !l->plus))
         return 0;
@@ -252,6 +256,9 @@ static int work_readdir(struct fuse_call *c)
     c->bytes.data = (uint8_t *)l.buf;
     c->bytes.cap = l.size;
     pthread_mutex_lock(&l.d->lock);
+    /* The kernel keeps attributes that are not older than its question: nothing from before it. */
+    if (l.plus)
+        l.d->at = l.d->count = 0;
     r = list_fill(&l, c->offset);
     pthread_mutex_unlock(&l.d->lock);
     c->bytes.len = l.used;

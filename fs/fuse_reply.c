@@ -201,12 +201,20 @@ static bool dir_moving(struct vsfs *fs, struct ns_attr *attr)
     return true;
 }
 
+/* Read before a commit that is over by now: the kernel may have asked after it saw the new bytes.
+ */
+static bool attr_is_old(struct inode *i, const struct ns_attr *attr)
+{
+    VS_LOCK_SCOPE(&i->lock);
+    return attr->version < i->version;
+}
+
 /* Overlay what is being written; the time-out of the attributes. */
 static double fuse_attr_timeout(struct vsfs *fs, uint64_t parent, uint64_t node, struct inode *i,
                                 struct ns_attr *attr)
 {
     wfile_getattr(i, attr);
-    if (dir_moving(fs, attr) || inode_is_alias(node) || inode_moving(i) ||
+    if (attr_is_old(i, attr) || dir_moving(fs, attr) || inode_is_alias(node) || inode_moving(i) ||
         inbox_has_dir(fs->inbox, parent) || inbox_has_dir(fs->inbox, node))
         return 0;
     return FUSE_TREE_TIMEOUT_S;

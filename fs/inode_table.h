@@ -36,6 +36,7 @@ struct inode {
     struct wfile *wfile;  /* write state, or NULL: content is what the metadata says */
     struct content *content;    /* last version opened here, or NULL; a reference */
     uint64_t cached_version;    /* version whose pages the kernel may hold; 0: none */
+    uint64_t version;           /* newest content committed by this mount; 0: none */
     unsigned opens;             /* open handles, all kinds */
     unsigned writers;           /* open handles that may write */
     bool provisional;           /* no metadata yet; `attr`, `parent`, `name` are the truth */

@@ -296,6 +296,10 @@ static int commit_applied(struct commit *c)
 
     if (c->w->session != NULL)
         upload_session_committed(c->w->session);
+    {
+        VS_LOCK_SCOPE(&c->inode->lock);
+        c->inode->version = c->answer.attr.version;
+    }
     commit_release_rest(c);
     r = commit_rebase(c);
     names_lost(c->fs, &c->answer.replaced);

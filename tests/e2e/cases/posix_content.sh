@@ -95,3 +95,25 @@ echo 0123456789 >>"$MNT/small"
 vs_remount
 same "$WORK/small" "$MNT/small"
 check
+
+# A slow lister does not bring back what files were when it began.
+cat >"$WORK/slow_list.py" <<'END'
+import os, sys
+folder = sys.argv[1]
+os.mkdir(folder)
+for n in range(300):
+    with open(f"{folder}/{n}", "w") as f:
+        f.write("old")
+for count, entry in enumerate(os.scandir(folder)):
+    os.stat(entry.path)
+    if count == 5:
+        for n in range(300):
+            with open(f"{folder}/{n}", "a") as f:
+                f.write(" and new")
+for n in range(300):
+    with open(f"{folder}/{n}") as f:
+        text = f.read()
+    if text != "old and new":
+        sys.exit(f"{n}: {text}")
+END
+python3 "$WORK/slow_list.py" "$MNT/listed"
