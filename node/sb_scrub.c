@@ -237,6 +237,15 @@ static uint64_t scrub_begin(struct scrub *sc, bool *ret_sealed)
     return sb_committed_to(sc->s, sc->f, &last_seq);
 }
 
+/* A file that cannot be opened: what it holds is lost with it, unless it is this process that is
+ * short of something. */
+static int scrub_unreadable(struct scrub *sc, int r)
+{
+    if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+        return r;
+    return tell_between(sc, 0, UINT64_MAX);
+}
+
 static int scrub_file(struct scrub *sc)
 {
     bool sealed;
@@ -255,7 +264,7 @@ static int scrub_file(struct scrub *sc)
 
     r = open_direct(sc->s, sc->f->id, &sc->direct);
     if (r < 0)
-        return tell_between(sc, 0, UINT64_MAX); /* its name is gone, the rest would be soon */
+        return scrub_unreadable(sc, r);
     w.f = sc->direct;
     r = scrub_super(sc, w.f);
     if (r == 0)
@@ -286,7 +295,7 @@ int sb_store_scrub(struct chunk_store *base, sb_scrub_bad_fn *bad, void *arg)
             struct sb_file unreadable = { .id = id };
 
             sc.f = &unreadable;
-            r = tell_between(&sc, 0, UINT64_MAX);
+            r = scrub_unreadable(&sc, r);
             continue;
         }
         sc.f = f;

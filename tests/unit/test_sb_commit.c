@@ -193,6 +193,192 @@ static void many_puts_share_one_sync(void **state)
     free(v);
 }
 
+/* ---- without memory ---------------------------------------------------------------------------
+ */
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+/* The allocator of this program, failing the nth call of this thread once it is armed. */
+static __thread long fail_in = -1;
+static __thread bool failed;
+
+static bool fails(void)
+{
+    if (fail_in < 0 || fail_in-- > 0)
+        return false;
+    failed = true;
+    return true;
+}
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *p, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+void *malloc(size_t size)
+{
+    return fails() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *p, size_t size)
+{
+    return fails() ? NULL : __libc_realloc(p, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    return fails() ? NULL : __libc_memalign(alignment, size);
+}
+
+struct without {
+    struct store_put put;
+    struct store_get get;
+    struct store_del del;
+    struct store_stat stat;
+    struct store_list list;
+    struct frag_key keys[4];
+    uint8_t dst[200000];
+    unsigned answers;
+};
+
+static void without_put(struct store_put *p)
+{
+    vs_container_of(p, struct without, put)->answers++;
+}
+
+static void without_get(struct store_get *g)
+{
+    vs_container_of(g, struct without, get)->answers++;
+}
+
+static void without_del(struct store_del *d)
+{
+    vs_container_of(d, struct without, del)->answers++;
+}
+
+static void without_stat(struct store_stat *st)
+{
+    vs_container_of(st, struct without, stat)->answers++;
+}
+
+static void without_list(struct store_list *l)
+{
+    vs_container_of(l, struct without, list)->answers++;
+}
+
+/* Put `n`, delete `n` - 1, read, stat and list, with one allocation failing on the way. */
+static void run_without(struct sb_rig *rig, struct without *w, uint64_t n, long nth)
+{
+    static const struct frag_note note = { .red = { VS_RED_RS, 3, 2 } };
+    uint8_t *data = sync_bytes(n, bytes_of(n));
+
+    memset(w, 0, sizeof(*w));
+    w->put = (struct store_put){
+        .key = sync_key(n), .note = &note, .data = data, .bytes = bytes_of(n), .done = without_put
+    };
+    vs_sha256(data, bytes_of(n), w->put.sha256);
+    w->get.key = sync_key(n - 1);
+    w->get.dst = w->dst;
+    w->get.bytes = FRAG_BLOCK_BYTES;
+    w->get.done = without_get;
+    w->del = (struct store_del){ .key = sync_key(n - 1), .done = without_del };
+    w->stat = (struct store_stat){ .key = sync_key(1), .done = without_stat };
+    w->list = (struct store_list){ .keys = w->keys, .keys_max = 4, .done = without_list };
+    chunk_store_put(rig->ss.s, &w->put);
+    chunk_store_get(rig->ss.s, &w->get);
+    chunk_store_del(rig->ss.s, &w->del);
+    chunk_store_stat(rig->ss.s, &w->stat);
+    chunk_store_list(rig->ss.s, &w->list);
+    failed = false;
+    fail_in = nth;
+    sb_store_run(rig->ss.s);
+    (void)sb_store_checkpoint(rig->ss.s);
+    (void)sb_store_scrub(rig->ss.s, NULL, NULL);
+    fail_in = -1;
+    free(data);
+}
+
+static void an_allocation_that_fails_is_an_answer_and_harms_nothing(void **state)
+{
+    struct sb_rig *rig = *state;
+    struct without *w = calloc(1, sizeof(*w));
+    struct store_health h;
+    uint64_t n = 10;
+    long nth = 0;
+
+    rig->config.serial = true;
+    rig->config.file_bytes = 300000;
+    assert_int_equal(sb_rig_open(rig), 0);
+    assert_int_equal(sb_rig_put(rig, 1, bytes_of(1)), 0);
+    for (failed = true; failed; nth++, n++) {
+        assert_true(nth < 1000);
+        run_without(rig, w, n, nth);
+        assert_int_equal(w->answers, 5);
+        assert_true(w->put.status == 0 || w->put.status == -ENOMEM);
+        assert_true(w->del.status == 0 || w->del.status == -ENOMEM);
+        assert_int_equal(sb_rig_check(rig, n, bytes_of(n)), w->put.status == 0 ? 0 : -ENOENT);
+        if (w->del.status == 0)
+            assert_int_equal(sb_rig_check(rig, n - 1, bytes_of(n - 1)), -ENOENT);
+        assert_int_equal(sb_rig_put(rig, n, bytes_of(n)), 0);
+        chunk_store_health(rig->ss.s, &h);
+        assert_int_equal(h.state, STORE_UP);
+        assert_int_equal(h.corrupt_records, 0);
+    }
+    assert_true(nth > 10);
+    sb_rig_close(rig);
+    free(w);
+}
+
+static int unlink_checkpoint(void *arg, const char *name, uint64_t file_bytes)
+{
+    (void)file_bytes;
+    return strncmp(name, "idx-", 4) == 0 ? vs_io_unlink(arg, name) : 0;
+}
+
+static void an_open_without_memory_fails_and_the_next_one_does_not(void **state)
+{
+    struct sb_rig *rig = *state;
+    long nth = 0;
+
+    rig->config.serial = true;
+    rig->config.file_bytes = 300000;
+    assert_int_equal(sb_rig_open(rig), 0);
+    for (uint64_t n = 0; n < 10; n++)
+        assert_int_equal(sb_rig_put(rig, n, bytes_of(n)), 0);
+    sb_rig_close(rig);
+    for (unsigned passed = 0; passed < 2; nth++, passed = failed ? 0 : passed + 1) {
+        struct sb_store_config config = rig->config;
+        int r;
+
+        assert_true(nth < 1000);
+        config.io = sb_rig_io(rig);
+        if (nth % 2 == 1) /* now it has to walk */
+            assert_int_equal(vs_io_list(config.io, unlink_checkpoint, config.io), 0);
+        rig->ss.run = sb_store_run;
+        failed = false;
+        fail_in = nth;
+        r = sb_store_open(&rig->ss.s, &config, NULL);
+        fail_in = -1;
+        assert_true(r == 0 || (r == -ENOMEM && failed));
+        if (r == 0)
+            sb_rig_close(rig);
+        rig->ss.s = NULL;
+        assert_int_equal(sb_rig_open(rig), 0);
+        assert_int_equal(rig->recovery.corrupt, 0);
+        for (uint64_t n = 0; n < 10; n++)
+            assert_int_equal(sb_rig_check(rig, n, bytes_of(n)), 0);
+        sb_rig_close(rig);
+    }
+    assert_true(nth > 10);
+}
+
+#endif
+
 /* ---- kill -9 ----------------------------------------------------------------------------------
  */
 
@@ -330,6 +516,12 @@ int main(void)
                                         sb_rig_setup_sim, sb_rig_teardown),
         cmocka_unit_test_setup_teardown(many_puts_share_one_sync, sb_rig_setup_sim,
                                         sb_rig_teardown),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+        cmocka_unit_test_setup_teardown(an_allocation_that_fails_is_an_answer_and_harms_nothing,
+                                        sb_rig_setup_disk, sb_rig_teardown),
+        cmocka_unit_test_setup_teardown(an_open_without_memory_fails_and_the_next_one_does_not,
+                                        sb_rig_setup_disk, sb_rig_teardown),
+#endif
         cmocka_unit_test_setup_teardown(acknowledgements_hold_through_kill_9, sb_rig_setup_disk,
                                         sb_rig_teardown),
     };
