@@ -23,6 +23,7 @@ struct file {
     struct control_file *control;  /* then inode is NULL */
     uint64_t control_answer; /* file position behind the last command: its answer begins here */
     struct read_cursor cursor;
+    struct vs_list of_session; /* handles that the kernel has (fs/fuse_reply.h) */
     bool writer;
     bool alias;  /* opened by an alias: the kernel's pages of the film do not see its writes */
     bool append; /* O_APPEND: writes go to the end, whatever the kernel says */

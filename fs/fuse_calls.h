@@ -38,7 +38,15 @@ void fuse_call_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 void fuse_call_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fuse_call_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 
+/* The session is over: free the handles whose release never came. Nothing is committed: what a
+ * close() has promised was done by its flush. */
+void fuse_dir_drop_all(void);
+void fuse_file_drop_all(struct vsfs *fs);
+
 /* fuse_file.c */
+/* The kernel has the handle from now on; has given it back: release it. */
+void fuse_file_given(struct file *f);
+void fuse_file_back(struct vsfs *fs, struct file *f);
 void fuse_call_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fuse_call_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                     struct fuse_file_info *fi);

@@ -18,6 +18,7 @@
 #define DIR_PROVISIONAL    (UINT64_C(1) << 62)
 
 struct dir {
+    struct vs_list of_session;
     uint64_t ino;
     bool in_inbox;
     pthread_mutex_t lock; /* the kernel asks one at a time, but nothing says that it must */
@@ -43,12 +44,28 @@ static struct dir *fuse_dir(const struct fuse_file_info *fi)
     return (struct dir *)(uintptr_t)fi->fh;
 }
 
+static struct fuse_handles dirs_open_now = FUSE_HANDLES_INIT(dirs_open_now);
+
 static void dir_free(struct dir *d)
 {
     pthread_mutex_destroy(&d->lock);
     free(d->fresh);
     free(d->batch);
     free(d);
+}
+
+static void dir_back(struct dir *d)
+{
+    fuse_handles_del(&dirs_open_now, &d->of_session);
+    dir_free(d);
+}
+
+void fuse_dir_drop_all(void)
+{
+    struct vs_list *h;
+
+    while ((h = fuse_handles_take(&dirs_open_now)) != NULL)
+        dir_free(vs_container_of(h, struct dir, of_session));
 }
 
 /* ---- filling ---- */
@@ -314,14 +331,15 @@ void fuse_call_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     d->ino = ino;
     d->in_inbox = inbox_has_dir(fuse_fs(req)->inbox, ino);
     fi->fh = (uintptr_t)d;
+    fuse_handles_add(&dirs_open_now, &d->of_session);
     if (fuse_reply_open(req, fi) == -ENOENT) /* interrupted: no releasedir will come */
-        dir_free(d);
+        dir_back(d);
 }
 
 void fuse_call_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     (void)ino;
-    dir_free(fuse_dir(fi));
+    dir_back(fuse_dir(fi));
     fuse_reply_err(req, 0);
 }
 

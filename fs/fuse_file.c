@@ -12,6 +12,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- handles ---- */
+
+static struct fuse_handles files_open_now = FUSE_HANDLES_INIT(files_open_now);
+
+void fuse_file_given(struct file *f)
+{
+    fuse_handles_add(&files_open_now, &f->of_session);
+}
+
+void fuse_file_back(struct vsfs *fs, struct file *f)
+{
+    fuse_handles_del(&files_open_now, &f->of_session);
+    files_release(fs, f);
+}
+
+void fuse_file_drop_all(struct vsfs *fs)
+{
+    struct vs_list *h;
+
+    while ((h = fuse_handles_take(&files_open_now)) != NULL) {
+        struct file *f = vs_container_of(h, struct file, of_session);
+
+        control_close(fs, f->control);
+        free(f);
+    }
+}
+
 /* ---- open ---- */
 
 static int work_open(struct fuse_call *c)
@@ -27,9 +54,10 @@ static void answer_open(struct fuse_call *c, int r)
     }
     c->fi.fh = (uintptr_t)c->file;
     c->fi.keep_cache = c->keep_pages;
-    c->fi.direct_io = c->file->control != NULL;     /* its size is not known before it is read */
+    c->fi.direct_io = c->file->control != NULL; /* its size is not known before it is read */
+    fuse_file_given(c->file);
     if (fuse_reply_open(c->req, &c->fi) == -ENOENT) /* interrupted: no release will come */
-        files_release(c->fs, c->file);
+        fuse_file_back(c->fs, c->file);
 }
 
 void fuse_call_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -279,7 +307,7 @@ void fuse_call_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 
 static int work_release(struct fuse_call *c)
 {
-    files_release(c->fs, c->file);
+    fuse_file_back(c->fs, c->file);
     return 0;
 }
 
@@ -289,7 +317,7 @@ void fuse_call_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     struct fuse_call *c;
 
     if (!files_release_waits(f)) {
-        files_release(fuse_fs(req), f);
+        fuse_file_back(fuse_fs(req), f);
         fuse_reply_err(req, 0);
         return;
     }

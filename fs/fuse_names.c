@@ -175,8 +175,9 @@ static void answer_create(struct fuse_call *c, int r)
     }
     c->fi.fh = (uintptr_t)c->file;
     c->fi.keep_cache = c->keep_pages;
+    fuse_file_given(c->file);
     if (fuse_reply_create(c->req, &e, &c->fi) == -ENOENT) { /* interrupted */
-        files_release(c->fs, c->file);
+        fuse_file_back(c->fs, c->file);
         inode_forget(c->fs->inodes, c->attr.ino, 1);
     }
 }

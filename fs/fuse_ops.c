@@ -156,4 +156,6 @@ void fuse_ops_unmount(struct vsfs *fs)
     fuse_session_destroy(fs->se);
     fs->se = NULL;
     fuse_quick_stop();
+    fuse_file_drop_all(fs);
+    fuse_dir_drop_all();
 }

@@ -50,6 +50,30 @@ void fuse_wait_all(void)
         pthread_cond_wait(&fuse_open_calls.none, &fuse_open_calls.lock);
 }
 
+void fuse_handles_add(struct fuse_handles *h, struct vs_list *handle)
+{
+    VS_LOCK_SCOPE(&h->lock);
+    vs_list_add_tail(&h->list, handle);
+}
+
+void fuse_handles_del(struct fuse_handles *h, struct vs_list *handle)
+{
+    VS_LOCK_SCOPE(&h->lock);
+    vs_list_del(handle);
+}
+
+struct vs_list *fuse_handles_take(struct fuse_handles *h)
+{
+    struct vs_list *handle;
+
+    VS_LOCK_SCOPE(&h->lock);
+    handle = h->list.next;
+    if (handle == &h->list)
+        return NULL;
+    vs_list_del(handle);
+    return handle;
+}
+
 struct vsfs *fuse_fs(fuse_req_t req)
 {
     return fuse_req_userdata(req);

@@ -76,6 +76,22 @@ void fuse_end(void);
 /* Wait until every request has been answered. */
 void fuse_wait_all(void);
 
+/* ---- handles ---- */
+
+/* Handles that the kernel has been given and not given back. A release that is on its way when the
+ * session ends never arrives: fuse_handles_take() then hands over what is left, one at a time. */
+struct fuse_handles {
+    pthread_mutex_t lock;
+    struct vs_list list;
+};
+#define FUSE_HANDLES_INIT(name)                                                                    \
+    {                                                                                              \
+        PTHREAD_MUTEX_INITIALIZER, VS_LIST_INIT(name.list)                                         \
+    }
+void fuse_handles_add(struct fuse_handles *h, struct vs_list *handle);
+void fuse_handles_del(struct fuse_handles *h, struct vs_list *handle);
+struct vs_list *fuse_handles_take(struct fuse_handles *h); /* NULL: none left */
+
 /* ---- answers ---- */
 
 struct vsfs *fuse_fs(fuse_req_t req);
