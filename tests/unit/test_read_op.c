@@ -343,7 +343,7 @@ static void an_overtaken_load_does_not_come_back(void **state)
 
 /* ---- patterns ---- */
 
-static unsigned gets(struct chunk_rig *f)
+static unsigned asked(struct chunk_rig *f)
 {
     unsigned sum = 0;
 
@@ -364,14 +364,14 @@ static void a_sequential_reader_gets_whole_chunks_and_the_next_one(void **state)
         assert_int_equal(read_as(x, i * 50000, 50000, &cursor, file), 0);
     chunk_reader_free(x->rig->reader); /* waits for the prefetch */
     x->rig->reader = NULL;
-    assert_true(gets(x->rig) >= 6); /* both chunks were read whole */
+    assert_true(asked(x->rig) >= 6); /* both chunks were read whole */
     chunk_rig_fresh_reader(x->rig);
     x->fs.reader = x->rig->reader;
     assert_int_equal(read_as(x, 150000, 50000, &cursor, file), 0);
-    before = gets(x->rig);
+    before = asked(x->rig);
     for (unsigned i = 4; i < 14; i++)
         assert_int_equal(read_as(x, i * 50000, 50000, &cursor, file), 0);
-    assert_true(gets(x->rig) <= before + 6); /* from the cache, but for a prefetch */
+    assert_true(asked(x->rig) <= before + 6); /* from the cache, but for a prefetch */
 }
 
 static void a_random_reader_touches_one_store(void **state)
@@ -383,10 +383,10 @@ static void a_random_reader_touches_one_store(void **state)
 
     use(x, file);
     for (unsigned i = 0; i < 6; i++) {
-        unsigned before = gets(x->rig);
+        unsigned before = asked(x->rig);
 
         assert_int_equal(read_as(x, offsets[i], 1000, &cursor, file), 0);
-        assert_int_equal(gets(x->rig), before + 1);
+        assert_int_equal(asked(x->rig), before + 1);
     }
 }
 
