@@ -117,7 +117,7 @@ run_program() {
 # left_behind DIR: mounts below DIR, and processes that name it or were started by that case; both are
 # ended and told.
 left_behind() {
-    local dir=$1 target pid cmd
+    local dir=$1 target pid cmd task
     awk -v d="$dir/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
         while read -r target; do
             echo "left a mount: $target"
@@ -132,6 +132,10 @@ left_behind() {
         fi
         [ -e "/proc/$pid/exe" ] || continue # a zombie is gone; its parent has not looked yet
         echo "left a process: $pid $cmd"
+        # What its threads wait for: the only witness of a hang.
+        for task in "/proc/$pid/task"/*; do
+            echo "    $(cat "$task/comm"): $(grep -m 1 ^State "$task/status"), in $(cat "$task/wchan"), $(grep ^TracerPid "$task/status")"
+        done 2>/dev/null | sort | uniq -c
         kill -KILL "$pid" 2>/dev/null
     done
 }
