@@ -1,5 +1,6 @@
 node_SRCS += node/chunk_store.c
 node_SRCS += node/frag.c
+node_SRCS += node/frag_text.c
 node_SRCS += node/sb_append.c
 node_SRCS += node/sb_checkpoint.c
 node_SRCS += node/sb_ckpt_load.c
