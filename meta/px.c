@@ -5,12 +5,15 @@
 #include "meta/px.h"
 #include "common/assert.h"
 #include "common/err.h"
+#include "meta/px_mutant.h"
 #include <string.h>
 
 int px_ballot_cmp(const struct px_ballot *a, const struct px_ballot *b)
 {
     if (a->round != b->round)
         return a->round < b->round ? -1 : 1;
+    if (PX_MUTANT == 6)
+        return 0;
     if (a->pid != b->pid)
         return a->pid < b->pid ? -1 : 1;
     if (a->inc != b->inc)
@@ -23,7 +26,12 @@ bool px_ballot_is_none(const struct px_ballot *b)
     return b->round == 0 && b->pid == 0 && b->inc == 0;
 }
 
-static bool px_same_value(const struct px_accepted *a, const struct px_accepted *b)
+bool px_op_is_none(const struct px_op *op)
+{
+    return op->pid == 0 && op->inc == 0 && op->seq == 0;
+}
+
+bool px_same_value(const struct px_accepted *a, const struct px_accepted *b)
 {
     return a->value_len == b->value_len &&
            (a->value_len == 0 || memcmp(a->value, b->value, a->value_len) == 0);
@@ -46,7 +54,7 @@ enum px_verdict px_accept0(struct px_reg *reg, const struct vs_id *id, const str
 {
     if (b->round != 0 || b->pid == 0 || b->pid != vs_id_pid(id) || b->inc != vs_id_inc(id))
         return PX_NACK;
-    if (px_ballot_is_none(&reg->promised) && px_ballot_is_none(&reg->ballot))
+    if ((px_ballot_is_none(&reg->promised) || PX_MUTANT == 1) && px_ballot_is_none(&reg->ballot))
         return px_take(reg, b, a);
     if (px_ballot_cmp(b, &reg->ballot) == 0 && px_same_value(a, &reg->accepted))
         return PX_OK;
@@ -55,7 +63,10 @@ enum px_verdict px_accept0(struct px_reg *reg, const struct vs_id *id, const str
 
 enum px_verdict px_prepare(struct px_reg *reg, const struct px_ballot *b)
 {
-    if (b->round == 0 || b->pid == 0 || px_ballot_cmp(b, &reg->promised) <= 0)
+    int order = px_ballot_cmp(b, &reg->promised);
+
+    /* M6: without pid a proposer that asks twice looks like two that ask once. */
+    if (b->round == 0 || b->pid == 0 || order < 0 || (order == 0 && PX_MUTANT != 6))
         return PX_NACK;
     reg->promised = *b;
     return PX_STORE;
@@ -64,28 +75,42 @@ enum px_verdict px_prepare(struct px_reg *reg, const struct px_ballot *b)
 enum px_verdict px_accept(struct px_reg *reg, const struct px_ballot *b, bool create,
                           const struct px_accepted *a)
 {
-    if (b->round == 0 || b->pid == 0 || px_ballot_cmp(b, &reg->promised) < 0)
+    if (b->round == 0 || b->pid == 0)
+        return PX_NACK;
+    if (px_ballot_cmp(b, &reg->promised) < 0 && PX_MUTANT != 2)
         return PX_NACK;
     if (px_ballot_cmp(b, &reg->ballot) == 0)
         return px_same_value(a, &reg->accepted) ? PX_OK : PX_NACK;
     if (px_ballot_cmp(b, &reg->ballot) < 0)
         return PX_NACK;
-    if (create && !px_ballot_is_none(&reg->ballot))
+    if (create && !px_ballot_is_none(&reg->ballot) && PX_MUTANT != 10)
         return PX_NACK;
     return px_take(reg, b, a);
 }
 
-/* What follows `cur` (absent: version 0) when `op` gives it a new value. */
-static struct px_accepted px_next(const struct px_accepted *cur, struct px_op op, const void *value,
-                                  size_t value_len)
+struct px_accepted px_follow(const struct px_accepted *cur, const struct px_op *op,
+                             const void *value, size_t value_len)
 {
     struct px_accepted next = { .version = cur->version + 1,
                                 .value = value,
                                 .value_len = value_len };
 
     memcpy(&next.last_op[1], &cur->last_op[0], (PX_OPS_KEPT - 1) * sizeof(cur->last_op[0]));
-    next.last_op[0] = (struct px_op_done){ .op = op, .version = next.version };
+    next.last_op[0] = (struct px_op_done){ .op = *op, .version = next.version };
     return next;
+}
+
+uint64_t px_op_version(const struct px_accepted *a, const struct px_op *op)
+{
+    if (px_op_is_none(op))
+        return 0;
+    for (unsigned i = 0; i < PX_OPS_KEPT; i++) {
+        const struct px_op *o = &a->last_op[i].op;
+
+        if (o->pid == op->pid && o->inc == op->inc && o->seq == op->seq)
+            return a->last_op[i].version;
+    }
+    return 0;
 }
 
 static struct px_op px_solo_op(struct px_solo *p)
@@ -98,7 +123,8 @@ static void px_solo_write(struct px_solo *p, struct px_reg *reg, const void *val
                           size_t value_len)
 {
     struct px_ballot b = { .round = reg->promised.round + 1, .pid = p->pid, .inc = p->inc };
-    struct px_accepted next = px_next(&reg->accepted, px_solo_op(p), value, value_len);
+    struct px_op op = px_solo_op(p);
+    struct px_accepted next = px_follow(&reg->accepted, &op, value, value_len);
     bool absent = px_ballot_is_none(&reg->ballot);
     enum px_verdict promise = px_prepare(reg, &b);
     enum px_verdict accept = px_accept(reg, &b, absent, &next);
@@ -111,11 +137,13 @@ int px_solo_create(struct px_solo *p, const struct vs_id *id, struct px_reg *reg
 {
     struct px_ballot b = { .round = 0, .pid = p->pid, .inc = p->inc };
     struct px_accepted a;
+    struct px_op op;
 
     *ret_store = false;
     if (vs_id_pid(id) != p->pid || vs_id_inc(id) != p->inc)
         return -ESTALE;
-    a = px_next(&(struct px_accepted){ 0 }, px_solo_op(p), value, value_len);
+    op = px_solo_op(p);
+    a = px_follow(&(struct px_accepted){ 0 }, &op, value, value_len);
     switch (px_accept0(reg, id, &b, &a)) {
     case PX_STORE:
         *ret_store = true;

@@ -59,6 +59,13 @@ enum px_verdict {
 
 int px_ballot_cmp(const struct px_ballot *a, const struct px_ballot *b);
 bool px_ballot_is_none(const struct px_ballot *b);
+bool px_op_is_none(const struct px_op *op);
+bool px_same_value(const struct px_accepted *a, const struct px_accepted *b);
+/* What follows `cur` (absent: all zero) when `op` gives it a new value, which is lent. */
+struct px_accepted px_follow(const struct px_accepted *cur, const struct px_op *op,
+                             const void *value, size_t value_len);
+/* Version that `op` made, if it is among the last; else 0. */
+uint64_t px_op_version(const struct px_accepted *a, const struct px_op *op);
 
 /* Owner's first proposal for a fresh id, without phase 1. Refused when the register is present,
  * even by a promise alone, unless it is this very proposal again. */
