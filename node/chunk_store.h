@@ -16,7 +16,7 @@
  * Errors in `status`:  -ENOENT no such fragment;  -VS_EDOWN the store is down (nothing is known
  * about the request; use another store);  -ENOSPC beyond the reserve;  -VS_EEXISTS_OTHER other
  * content under this key;  -VS_ECORRUPT what is on disk cannot be used;  -EINVAL bad arguments;
- * -EAGAIN overloaded;  -ECANCELED stopped. */
+ * -EAGAIN overloaded;  -EROFS it reads and deletes only (STORE_READONLY);  -ECANCELED stopped. */
 #ifndef VS_NODE_CHUNK_STORE_H
 #define VS_NODE_CHUNK_STORE_H
 

@@ -162,6 +162,8 @@ int sb_append_room(struct sb_store *s, uint64_t payload_bytes, bool for_put)
 
     if (sb_store_is_down(s))
         return -VS_EDOWN;
+    if (s->next_seq > SB_SEQ_MAX)
+        return -ENOSPC;
     if (s->active != NULL && !append_fits(s, s->active, bytes)) {
         VS_LOCK_SCOPE(&s->lock);
         sb_append_close_active(s, true);
@@ -339,10 +341,11 @@ static int put_compare(struct sb_store *s, const struct store_put *p, const stru
 static int put_place(struct sb_store *s, struct store_put *p, struct sb_append *a,
                      struct sb_entry *ret_taken)
 {
-    int room;
+    int room = -EROFS;
     VS_LOCK_SCOPE(&s->append_lock);
 
-    room = sb_append_room(s, p->bytes, true);
+    if (!sb_store_is_readonly(s))
+        room = sb_append_room(s, p->bytes, true);
     VS_LOCK_SCOPE(&s->lock);
     return put_claim(s, p, a, room, ret_taken);
 }

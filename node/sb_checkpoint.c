@@ -161,6 +161,7 @@ static void put_state(struct ckpt_out *o, const struct ckpt_state *st)
 
     sb_ckpt_encode_head(&st->head, block);
     vs_wr_bytes(&w, block, sizeof(block));
+    o->err = o->err < 0 ? o->err : w.err;
     for (uint32_t i = 0; i < st->head.file_count && o->err == 0; i++) {
         w = out_writer(o);
         sb_ckpt_put_file(&w, &st->files[i]);

@@ -210,16 +210,22 @@ static int in_load(struct ckpt_in *in, struct sb_ckpt_files *files)
     return load_items(in, files, buf);
 }
 
+static int in_open(struct ckpt_in *in, uint64_t number)
+{
+    char name[SB_CKPT_NAME_BYTES];
+
+    sb_ckpt_name(number, name);
+    return vs_io_open(in->s->io, name, VS_IO_READ, &in->f);
+}
+
 /* One checkpoint file. On error nothing of it stays. */
 static int load_one(struct sb_store *s, uint64_t number, struct sb_ckpt_head *ret_head,
                     struct sb_ckpt_files *files)
 {
     struct ckpt_in in = { .s = s };
-    char name[SB_CKPT_NAME_BYTES];
     int r;
 
-    sb_ckpt_name(number, name);
-    r = vs_io_open(s->io, name, VS_IO_READ, &in.f);
+    r = in_open(&in, number);
     if (r < 0)
         return r;
     r = in_measure(&in);
@@ -287,6 +293,50 @@ int sb_checkpoint_load(struct sb_store *s, struct sb_ckpt_head *ret_head,
             return r;
     }
     return 0;
+}
+
+/* What is on the disk, not what is in the cache. */
+static int check_one(struct sb_store *s, uint64_t number)
+{
+    struct ckpt_in in = { .s = s };
+    int r;
+
+    r = in_open(&in, number);
+    if (r < 0)
+        return r;
+    r = vs_file_size(in.f, &in.bytes);
+    if (r == 0)
+        vs_file_drop_cache(in.f, 0, in.bytes);
+    if (r == 0)
+        r = in_measure(&in);
+    if (r == 0)
+        r = in_check(&in);
+    vs_file_close(in.f);
+    return r;
+}
+
+int sb_checkpoint_mend(struct sb_store *s, unsigned *bad)
+{
+    struct candidates c = { 0 };
+    unsigned writes = 0;
+    int r;
+
+    r = vs_io_list(s->io, candidate_add, &c);
+    for (unsigned i = 0; r == 0 && i < c.count; i++) {
+        r = check_one(s, c.numbers[i]);
+        if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)
+            return -ENOMEM;
+        if (r < 0 && r != -ENOENT) {
+            (*bad)++;
+            writes = i == 0 ? 2 : writes > 0 ? writes : 1; /* the last one and its new one stay */
+        }
+        r = 0;
+    }
+    for (; r == 0 && writes > 0; writes--)
+        r = sb_checkpoint_write(s, false);
+    if (sb_store_is_down(s))
+        return -VS_EDOWN;
+    return r == -ENOMEM ? r : 0;
 }
 
 const struct sb_ckpt_file *sb_ckpt_files_find(const struct sb_ckpt_files *files, uint64_t sb)

@@ -9,10 +9,13 @@
 #include "common/assert.h"
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "node/sb_faults.h"
 #include "node/sb_impl.h"
 
 #include <inttypes.h>
 #include <time.h>
+
+#define PUNCH_NOW_MAX 64u
 
 /* ---- a group ----------------------------------------------------------------------------------
  */
@@ -175,25 +178,46 @@ static void cache_drop_behind(struct sb_file *f, uint64_t written_to)
     f->dropped_to = to;
 }
 
+static void answer_one(struct sb_store *s, struct sb_append *a)
+{
+    unsigned answered = 1;
+
+    cache_drop_behind(a->file, a->offset);
+    sb_files_unpin(&s->files, a->file);
+    if (a->put != NULL) {
+        a->put->status = a->status;
+        a->put->done(a->put);
+    } else {
+        answered = sb_delete_answer(a);
+    }
+    free(a);
+    sb_store_leave(s, answered);
+}
+
+/* Who deletes wants room, and looks for it as soon as there is an answer: a few holes are punched
+ * before. Not at the cost of writers, and not when maintenance is at work: it does the same. */
+static void punch_now(struct sb_store *s)
+{
+    if (pthread_mutex_trylock(&s->maint_lock) != 0)
+        return;
+    sb_maint_punch(s, PUNCH_NOW_MAX);
+    pthread_mutex_unlock(&s->maint_lock);
+}
+
 static void group_answer(struct sb_store *s, unsigned n)
 {
-    unsigned answered = 0;
+    unsigned deletes = 0;
 
     for (unsigned i = 0; i < n; i++) {
-        struct sb_append *a = s->group[i];
-
-        cache_drop_behind(a->file, a->offset);
-        sb_files_unpin(&s->files, a->file);
-        if (a->put != NULL) {
-            a->put->status = a->status;
-            a->put->done(a->put);
-            answered++;
-        } else {
-            answered += sb_delete_answer(a);
-        }
-        free(a);
+        if (s->group[i]->put != NULL)
+            answer_one(s, s->group[i]);
+        else
+            s->group[deletes++] = s->group[i];
     }
-    sb_store_leave(s, answered);
+    if (deletes > 0)
+        punch_now(s);
+    for (unsigned i = 0; i < deletes; i++)
+        answer_one(s, s->group[i]);
 }
 
 bool sb_commit_once(struct sb_store *s)
@@ -285,6 +309,11 @@ void *sb_commit_main(void *arg)
             s->tombs_held = s->dead_held = false;
             pthread_mutex_unlock(&s->lock);
             sb_store_tick(s);
+            pthread_mutex_lock(&s->lock);
+        }
+        if (s->fault_err != 0) {
+            pthread_mutex_unlock(&s->lock);
+            sb_faults_note(s);
             pthread_mutex_lock(&s->lock);
         }
         commit_start_maint(s);

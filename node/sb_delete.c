@@ -12,35 +12,14 @@
 
 #include <string.h>
 
-#define TOMBS_FIRST 16u
-
-int sb_tombs_add(struct sb_tombs *t, const struct sb_tomb_work *w)
-{
-    if (t->count == t->cap) {
-        uint32_t cap = t->cap == 0 ? TOMBS_FIRST : 2 * t->cap;
-        struct sb_tomb_work *v = realloc(t->v, cap * sizeof(*v));
-
-        if (v == NULL)
-            return -ENOMEM;
-        t->v = v;
-        t->cap = cap;
-    }
-    t->v[t->count++] = *w;
-    return 0;
-}
-
-void sb_tombs_close(struct sb_tombs *t)
-{
-    free(t->v);
-    *t = (struct sb_tombs){ 0 };
-}
+#define DEAD_FIRST 16u
 
 void sb_dead_range(struct sb_store *s, uint64_t sb, uint64_t offset, uint64_t bytes)
 {
     if (bytes == 0 || s->dead_count == SB_DEAD_MAX)
         return;
     if (s->dead_count == s->dead_cap) {
-        uint32_t cap = s->dead_cap == 0 ? TOMBS_FIRST : 2 * s->dead_cap;
+        uint32_t cap = s->dead_cap == 0 ? DEAD_FIRST : 2 * s->dead_cap;
         struct sb_dead *v = realloc(s->dead, cap * sizeof(*v));
 
         if (v == NULL)

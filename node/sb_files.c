@@ -128,6 +128,25 @@ uint64_t sb_files_next_id(struct sb_files *t, uint64_t id)
     return at < t->count ? t->v[at]->id : 0;
 }
 
+uint64_t sb_files_id_below(struct sb_files *t, uint64_t id)
+{
+    uint32_t at;
+    VS_LOCK_SCOPE(&t->lock);
+
+    at = files_lower(t, id + 1);
+    return at > 0 ? t->v[at - 1]->id : 0;
+}
+
+uint64_t sb_files_bytes(struct sb_files *t, uint64_t low, uint64_t high)
+{
+    uint64_t bytes = 0;
+    VS_LOCK_SCOPE(&t->lock);
+
+    for (uint32_t at = files_lower(t, low); at < t->count && t->v[at]->id <= high; at++)
+        bytes += t->v[at]->append;
+    return bytes;
+}
+
 int sb_files_pin(struct sb_files *t, uint64_t id, struct sb_file **ret)
 {
     struct sb_file *f;

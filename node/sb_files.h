@@ -35,6 +35,10 @@ struct sb_file *sb_files_after(struct sb_files *t, uint64_t id);
 
 /* The id of that file, or 0. */
 uint64_t sb_files_next_id(struct sb_files *t, uint64_t id);
+/* The highest id that is at most `id`, or 0. */
+uint64_t sb_files_id_below(struct sb_files *t, uint64_t id);
+/* Under the store's lock: what was written to the files `low` .. `high`, in bytes. */
+uint64_t sb_files_bytes(struct sb_files *t, uint64_t low, uint64_t high);
 
 /* Find and pin: open (f->fd) until sb_files_unpin(). -ENOENT not in the table, or its file is gone;
  * I/O errors. */

@@ -298,7 +298,7 @@ static int record_check(const struct sb_record *rec, uint64_t payload_bytes, uin
         total_blocks != sb_record_blocks(payload_bytes) || rec->sb == 0 || rec->sb > SB_ID_MAX ||
         rec->offset % SB_BLOCK_BYTES != 0 || rec->offset < SB_RECORDS_OFFSET ||
         rec->offset / SB_BLOCK_BYTES > UINT32_MAX - total_blocks || rec->seq == 0 ||
-        rec->birth > rec->seq)
+        rec->seq > SB_SEQ_MAX || rec->birth > rec->seq)
         return -VS_ECORRUPT;
     if (rec->type == SB_DATA && frag_check(&rec->key, &rec->note, payload_bytes) < 0)
         return -VS_ECORRUPT;

@@ -18,9 +18,10 @@
 
 #define SB_FORMAT_VERSION      1
 #define SB_BLOCK_BYTES         4096u
-#define SB_RECORDS_OFFSET      (2 * SB_BLOCK_BYTES) /* behind both copies of the header */
-#define SB_ID_MAX              UINT32_MAX           /* of a superblock file; ids begin at 1 */
-#define SB_NAME_BYTES          24                   /* "sb-0123456789abcdef.dat" and NUL */
+#define SB_RECORDS_OFFSET      (2 * SB_BLOCK_BYTES)      /* behind both copies of the header */
+#define SB_ID_MAX              UINT32_MAX                /* of a superblock file; ids begin at 1 */
+#define SB_SEQ_MAX             ((UINT64_C(1) << 48) - 1) /* of a sequence number */
+#define SB_NAME_BYTES          24                        /* "sb-0123456789abcdef.dat" and NUL */
 #define SB_IDENT_NAME          "store.id"
 #define SB_BALLAST_NAME        "ballast"
 #define SB_TOMB_ENTRY_BYTES    48u

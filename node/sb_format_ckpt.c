@@ -84,7 +84,7 @@ int sb_ckpt_decode_head(const uint8_t block[SB_BLOCK_BYTES], struct sb_ckpt_head
     h.dead_count = vs_rd_u32(&r);
     if (sb_block_close(&r) < 0 || (h.flags & ~SB_CKPT_CLEAN) != 0 ||
         h.file_count > SB_CKPT_FILES_MAX || h.dead_count > SB_CKPT_DEAD_MAX || h.next_sb == 0 ||
-        h.next_seq == 0)
+        h.next_seq == 0 || h.next_seq > 2 * SB_SEQ_MAX)
         return -VS_ECORRUPT;
     *ret = h;
     return 0;
@@ -154,7 +154,7 @@ int sb_ckpt_get_entry(struct vs_rd *r, struct sb_ckpt_entry *ret)
     zero |= vs_rd_u32(r);
     e.birth = vs_rd_u64(r);
     if (r->err < 0 || zero != 0 || (e.flags & ~SB_ENTRY_BAD) != 0 || e.sb == 0 ||
-        e.key.generation == 0 || e.payload_bytes > FRAG_BYTES_MAX ||
+        e.key.generation == 0 || e.payload_bytes > FRAG_BYTES_MAX || e.birth > SB_SEQ_MAX ||
         (uint64_t)e.offset_block * SB_BLOCK_BYTES < SB_RECORDS_OFFSET)
         return -VS_ECORRUPT;
     *ret = e;

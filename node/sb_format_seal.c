@@ -80,7 +80,7 @@ int sb_tomb_decode(const uint8_t *payload, unsigned i, struct sb_tomb *ret)
     t.sb = vs_rd_u64(&r);
     t.offset = vs_rd_u64(&r);
     t.birth = vs_rd_u64(&r);
-    if (vs_rd_done(&r) < 0 || own != 0 || !place_ok(t.sb, t.offset))
+    if (vs_rd_done(&r) < 0 || own != 0 || !place_ok(t.sb, t.offset) || t.birth > SB_SEQ_MAX)
         return -VS_ECORRUPT;
     *ret = t;
     return 0;
@@ -164,7 +164,8 @@ int sb_seal_decode(const uint8_t *payload, uint32_t i, struct sb_seal_entry *ret
     e.seq = vs_rd_u64(&r);
     e.birth = vs_rd_u64(&r);
     if (vs_rd_done(&r) < 0 || zero != 0 || (e.type != SB_DATA && e.type != SB_TOMB) ||
-        e.payload_bytes > FRAG_BYTES_MAX || !place_ok(1, (uint64_t)e.offset_block * SB_BLOCK_BYTES))
+        e.payload_bytes > FRAG_BYTES_MAX || e.seq > SB_SEQ_MAX || e.birth > SB_SEQ_MAX ||
+        !place_ok(1, (uint64_t)e.offset_block * SB_BLOCK_BYTES))
         return -VS_ECORRUPT;
     *ret = e;
     return 0;

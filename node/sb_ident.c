@@ -94,31 +94,41 @@ int sb_store_format(struct vs_io *io, const struct vs_id *cluster, const struct 
 /* ---- identify ---------------------------------------------------------------------------------
  */
 
-/* From store.id: the number of good copies, -VS_ENEWER, -ENOENT. */
-static int read_ident(struct vs_io *io, struct sb_ident *ret)
+/* Read both copies from an open file: the number of good ones, or -VS_ENEWER. */
+static int read_copies(struct vs_file *f, struct sb_ident *ret)
 {
-    uint8_t block[SB_BLOCK_BYTES];
-    struct vs_file *f;
-    int good = 0, r;
+    _Alignas(SB_BLOCK_BYTES) uint8_t block[SB_BLOCK_BYTES]; /* the file may be direct */
+    int good = 0;
 
-    r = vs_io_open(io, SB_IDENT_NAME, VS_IO_READ, &f);
-    if (r < 0)
-        return r;
     for (unsigned copy = 0; copy < 2; copy++) {
         struct sb_ident id;
+        int r;
 
         r = vs_file_pread_full(f, block, sizeof(block), copy * SB_BLOCK_BYTES);
         if (r == 0)
             r = sb_ident_decode(block, &id);
         if (r == -VS_ENEWER)
-            break;
+            return r;
         if (r < 0)
             continue;
         *ret = id;
         good++;
     }
+    return good;
+}
+
+/* From store.id: the number of good copies, -VS_ENEWER, -ENOENT. */
+static int read_ident(struct vs_io *io, struct sb_ident *ret)
+{
+    struct vs_file *f;
+    int r;
+
+    r = vs_io_open(io, SB_IDENT_NAME, VS_IO_READ, &f);
+    if (r < 0)
+        return r;
+    r = read_copies(f, ret);
     vs_file_close(f);
-    return r == -VS_ENEWER ? r : good;
+    return r;
 }
 
 struct ident_scan {
@@ -218,4 +228,36 @@ int sb_store_identify(struct vs_io *io, struct vs_id *ret_cluster, struct vs_id 
     *ret_cluster = id.cluster;
     *ret_node = id.node;
     return 0;
+}
+
+/* ---- while it runs ----------------------------------------------------------------------------
+ */
+
+int sb_ident_mend(struct vs_io *io, const struct sb_ident *id, unsigned *bad)
+{
+    struct sb_ident found = *id;
+    uint8_t block[SB_BLOCK_BYTES];
+    struct iovec iov[2] = { { block, sizeof(block) }, { block, sizeof(block) } };
+    struct vs_file *f;
+    int good, r;
+
+    r = vs_io_open(io, SB_IDENT_NAME, VS_IO_READ | VS_IO_DIRECT, &f);
+    if (r == -EINVAL || r == -EOPNOTSUPP)
+        r = vs_io_open(io, SB_IDENT_NAME, VS_IO_READ, &f);
+    if (r < 0)
+        return r == -ENOMEM ? r : 0; /* its absence is noticed elsewhere */
+    good = read_copies(f, &found);
+    vs_file_close(f);
+    if (good < 0 || good == 2)
+        return 0;
+    *bad += 2 - (unsigned)good;
+    r = vs_io_open(io, SB_IDENT_NAME, VS_IO_WRITE, &f);
+    if (r < 0)
+        return r == -ENOMEM ? r : 0;
+    sb_ident_encode(&found, block); /* in place: the running store watches this very file */
+    r = vs_file_pwritev(f, iov, 2, 0);
+    if (r == 0)
+        r = vs_file_fdatasync(f);
+    vs_file_close(f);
+    return r;
 }

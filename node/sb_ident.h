@@ -15,4 +15,8 @@ int sb_ident_write(struct vs_io *io, const struct sb_ident *id);
  * is sure. -ENOENT no store here, -VS_ENEWER, -VS_ECORRUPT, I/O errors. */
 int sb_ident_find(struct vs_io *io, struct sb_ident *ret, bool *ret_damaged);
 
+/* Of a store that runs: compare both copies on the disk, write them again in place where one is bad
+ * (`*bad` is raised by each). Errors of the write are fatal for the store; -ENOMEM. */
+int sb_ident_mend(struct vs_io *io, const struct sb_ident *id, unsigned *bad);
+
 #endif

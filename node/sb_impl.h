@@ -15,8 +15,8 @@
 
 #include "node/sb_files.h"
 #include "node/sb_index.h"
-#include "node/sb_store.h"
-#include <pthread.h>
+#include "node/sb_scrub.h"
+#include "node/sb_tombs.h"
 
 #define SB_PREALLOCATE_BYTES  (64ull << 20)
 #define SB_SMALL_STEP_BYTES   (1ull << 20) /* when there is no room for a whole step */
@@ -48,17 +48,6 @@ struct sb_dead {
     uint64_t bytes;      /* whole blocks */
 };
 
-/* A growing array of TOMB entries with what to punch once they are durable. */
-struct sb_tomb_work {
-    struct sb_tomb tomb;
-    uint32_t payload_bytes; /* of the dead record; 0: nothing to punch */
-    struct store_del *del;  /* to be answered, or NULL; tomb.birth is set when it is written */
-};
-struct sb_tombs {
-    struct sb_tomb_work *v;
-    uint32_t count, cap;
-};
-
 struct sb_store {
     struct chunk_store base;
     /* fixed by open */
@@ -81,6 +70,7 @@ struct sb_store {
     /* under lock */
     enum store_state state;
     char why[256];
+    int fault_err;       /* positive: the I/O error that took it down, not yet remembered */
     bool stopping, quit; /* no new requests; the committer ends */
     struct sb_index index;
     uint64_t run_seq, synced_seq;
@@ -105,6 +95,7 @@ struct sb_store {
     int64_t tick_ns, checkpoint_ns;
     struct vs_job maint_job;
     bool ballast; /* the file is there */
+    struct sb_scrubber scrubber;
 
     struct sb_append *group[SB_GROUP_MAX]; /* the committer's */
     /* under maint_lock */
@@ -123,6 +114,7 @@ static inline struct sb_store *sb_store_of(struct chunk_store *s)
 void sb_store_fail(struct sb_store *s, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 bool sb_store_is_down(struct sb_store *s);
+bool sb_store_is_readonly(struct sb_store *s);
 /* `count` requests have been answered. */
 void sb_store_leave(struct sb_store *s, unsigned count);
 /* Look whether the directory is still there, and how much room is left. */
@@ -160,8 +152,6 @@ void sb_commit_later(struct sb_store *s);
 
 /* ---- sb_delete.c ---- */
 
-int sb_tombs_add(struct sb_tombs *t, const struct sb_tomb_work *w);
-void sb_tombs_close(struct sb_tombs *t);
 /* Write one TOMB for what waits, as an outstanding record; true when there was something to do. */
 bool sb_delete_write(struct sb_store *s);
 /* Under lock: the TOMB is durable, or the store is down. */
@@ -188,8 +178,8 @@ bool sb_maint_due(struct sb_store *s);
 void sb_maint_job(struct vs_job *job);
 /* Everything that is due. */
 void sb_maint_run(struct sb_store *s);
-/* Under maint_lock: punch what waits; seal what is full; remove what is dead. */
-void sb_maint_punch(struct sb_store *s);
+/* Under maint_lock: punch what waits, `max` of it; seal what is full; remove what is dead. */
+void sb_maint_punch(struct sb_store *s, unsigned max);
 void sb_maint_seal(struct sb_store *s);
 void sb_maint_remove(struct sb_store *s);
 void sb_maint_ballast(struct sb_store *s);

@@ -1,9 +1,9 @@
 /* Sorted leaves below one array of their first keys.
  *
- * Happy path: binary search among the first keys, binary search in the leaf. A full leaf is split
- * in the middle; only an insert behind the very last key begins a new leaf instead, so that
- * ascending keys fill leaves to the brim. A leaf that could share a leaf with its right neighbour
- * does.
+ * Happy path: binary search among the first keys, binary search in the leaf. A full leaf gives to
+ * a neighbour that has room; if none has, it is split in the middle, or left full and followed by
+ * a new one when the key goes behind its last, so that ascending keys fill leaves to the brim.
+ * Three neighbours that fit into two leaves with some room to spare do.
  * Failure modes: out of memory leaves the index as it was. Removing cannot fail. */
 #include "node/sb_index.h"
 
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define LEAF_ENTRIES_MAX 128u
+#define LEAF_ROOM_MIN    16u /* of a neighbour that takes some, and of leaves that were joined */
 #define SLOTS_FIRST      16u
 
 struct sb_leaf {
@@ -121,28 +122,57 @@ static void slot_remove(struct sb_index *x, uint32_t at)
     memmove(&x->slots[at], &x->slots[at + 1], (x->slots_count - at) * sizeof(x->slots[0]));
 }
 
-/* Make room in the full leaf of slot `at`, where `key` goes to `pos`. The leaf and the position to
- * use are put into *leaf and *pos. */
-static int leaf_split(struct sb_index *x, uint32_t at, const struct frag_key *key,
-                      struct sb_leaf **leaf, uint32_t *pos)
+/* Make the leaves of slots `at` and `at` + 1 hold `left` entries and the rest. */
+static void leaf_share(struct sb_index *x, uint32_t at, uint32_t left)
 {
-    struct sb_leaf *left = *leaf, *right;
-    bool ascending = at + 1 == x->slots_count && *pos == left->count;
-    uint32_t keep = ascending ? left->count : left->count / 2;
-    struct frag_key first = ascending ? *key : sb_entry_key(&left->entries[keep]);
+    struct sb_leaf *a = x->slots[at].leaf, *b = x->slots[at + 1].leaf;
+    uint32_t n;
+
+    VS_ASSERT(left <= LEAF_ENTRIES_MAX && a->count + b->count - left <= LEAF_ENTRIES_MAX);
+    if (a->count > left) {
+        n = a->count - left;
+        memmove(b->entries + n, b->entries, b->count * sizeof(b->entries[0]));
+        memcpy(b->entries, a->entries + left, n * sizeof(b->entries[0]));
+        a->count -= n;
+        b->count += n;
+    } else {
+        n = left - a->count;
+        memcpy(a->entries + a->count, b->entries, n * sizeof(a->entries[0]));
+        a->count += n;
+        b->count -= n;
+        memmove(b->entries, b->entries + n, b->count * sizeof(b->entries[0]));
+    }
+    if (b->count > 0)
+        x->slots[at + 1].first = sb_entry_key(&b->entries[0]);
+}
+
+static bool leaf_has_room(const struct sb_index *x, uint32_t at)
+{
+    return x->slots[at].leaf->count + LEAF_ROOM_MIN <= LEAF_ENTRIES_MAX;
+}
+
+/* Make room for `key`, which belongs to position `pos` of the full leaf of slot `at`. The caller
+ * looks for its place again. */
+static int leaf_relieve(struct sb_index *x, uint32_t at, const struct frag_key *key, uint32_t pos)
+{
+    struct sb_leaf *leaf = x->slots[at].leaf, *fresh;
+    bool behind = pos == leaf->count;
+    struct frag_key first;
     int r;
 
-    r = slot_add(x, at + 1, &first, &right);
-    if (r < 0)
-        return r;
-    right->count = left->count - keep;
-    memcpy(right->entries, left->entries + keep, right->count * sizeof(right->entries[0]));
-    left->count = keep;
-    if (*pos > keep || ascending) {
-        *leaf = right;
-        *pos -= keep;
+    if (at + 1 < x->slots_count && leaf_has_room(x, at + 1)) {
+        leaf_share(x, at, (leaf->count + x->slots[at + 1].leaf->count) / 2);
+        return 0;
     }
-    return 0;
+    if (!behind && at > 0 && leaf_has_room(x, at - 1)) {
+        leaf_share(x, at - 1, (leaf->count + x->slots[at - 1].leaf->count) / 2);
+        return 0;
+    }
+    first = behind ? *key : sb_entry_key(&leaf->entries[leaf->count / 2]);
+    r = slot_add(x, at + 1, &first, &fresh);
+    if (r == 0 && !behind)
+        leaf_share(x, at, leaf->count / 2);
+    return r;
 }
 
 int sb_index_insert(struct sb_index *x, const struct frag_key *key, struct sb_entry **ret)
@@ -161,8 +191,13 @@ int sb_index_insert(struct sb_index *x, const struct frag_key *key, struct sb_en
         pos = leaf_lower(leaf, key);
         if (pos < leaf->count && entry_cmp(&leaf->entries[pos], key) == 0)
             return -EEXIST;
-        if (leaf->count == LEAF_ENTRIES_MAX)
-            r = leaf_split(x, at, key, &leaf, &pos);
+        if (leaf->count == LEAF_ENTRIES_MAX) {
+            r = leaf_relieve(x, at, key, pos);
+            if (r < 0)
+                return r;
+            leaf = x->slots[slot_of(x, key)].leaf;
+            pos = leaf_lower(leaf, key);
+        }
     }
     if (r < 0)
         return r;
@@ -183,9 +218,33 @@ int sb_index_insert(struct sb_index *x, const struct frag_key *key, struct sb_en
 /* ---- removing ---------------------------------------------------------------------------------
  */
 
+/* The leaf of slot `at` has lost an entry: it and its neighbours may fit into one leaf less. */
+static void leaf_join(struct sb_index *x, uint32_t at)
+{
+    uint32_t low = at > 0 ? at - 1 : at, high = at + 1 < x->slots_count ? at + 1 : at, sum = 0;
+
+    for (uint32_t i = low; i <= high; i++)
+        sum += x->slots[i].leaf->count;
+    if (low == high || sum > (high - low) * (LEAF_ENTRIES_MAX - LEAF_ROOM_MIN))
+        return;
+    if (high - low == 2) { /* the middle one goes to both sides */
+        uint32_t left = sum / 2;
+
+        if (left < x->slots[low].leaf->count)
+            left = x->slots[low].leaf->count;
+        if (left > x->slots[low].leaf->count + x->slots[at].leaf->count)
+            left = x->slots[low].leaf->count + x->slots[at].leaf->count;
+        leaf_share(x, low, left);
+        low = at;
+    }
+    leaf_share(x, low, x->slots[low].leaf->count + x->slots[high].leaf->count);
+    x->slots[low].first = sb_entry_key(&x->slots[low].leaf->entries[0]);
+    slot_remove(x, high);
+}
+
 bool sb_index_remove(struct sb_index *x, const struct frag_key *key)
 {
-    struct sb_leaf *leaf, *right;
+    struct sb_leaf *leaf;
     uint32_t at, pos;
 
     if (x->slots_count == 0)
@@ -199,20 +258,10 @@ bool sb_index_remove(struct sb_index *x, const struct frag_key *key)
     x->count--;
     memmove(&leaf->entries[pos], &leaf->entries[pos + 1],
             (leaf->count - pos) * sizeof(leaf->entries[0]));
-    if (leaf->count == 0) {
+    if (leaf->count == 0)
         slot_remove(x, at);
-        return true;
-    }
-    if (at + 1 == x->slots_count)
-        return true;
-    right = x->slots[at + 1].leaf;
-    /* Half full at most, so that the next insert does not split again at once. */
-    if (leaf->count + right->count <= LEAF_ENTRIES_MAX / 2) {
-        memcpy(&leaf->entries[leaf->count], right->entries,
-               right->count * sizeof(right->entries[0]));
-        leaf->count += right->count;
-        slot_remove(x, at + 1);
-    }
+    else
+        leaf_join(x, at);
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include "node/sb_impl.h"
 
 #include <inttypes.h>
+#include <limits.h>
 
 bool sb_maint_due(struct sb_store *s)
 {
@@ -43,9 +44,9 @@ static int punch_one(struct sb_store *s, const struct sb_dead *d)
 }
 
 /* The entry stays in the list while it is worked on, and only this function takes entries out. */
-void sb_maint_punch(struct sb_store *s)
+void sb_maint_punch(struct sb_store *s, unsigned max)
 {
-    for (;;) {
+    for (unsigned done = 0; done < max; done++) {
         struct sb_dead d;
         uint32_t at;
         int r;
@@ -126,7 +127,7 @@ void sb_maint_run(struct sb_store *s)
     wanted = s->maint_wanted;
     s->maint_wanted = false;
     pthread_mutex_unlock(&s->lock);
-    sb_maint_punch(s);
+    sb_maint_punch(s, UINT_MAX);
     if (wanted) { /* both look at every file */
         sb_maint_seal(s);
         sb_maint_remove(s);

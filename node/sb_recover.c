@@ -192,6 +192,8 @@ static int file_open(struct sb_replay *rp, const struct found_file *found,
         return r;
     }
     rp->result.clean = false;
+    if (rp->walked_from == 0)
+        rp->walked_from = found->sb;
     r = vs_io_open(s->io, name, VS_IO_WRITE, &fd);
     if (r < 0) {
         free(f);
@@ -346,6 +348,7 @@ int sb_recover(struct sb_store *s, struct sb_recovery *ret)
         close_run(s);
     if (r == 0) {
         find_last(s);
+        sb_scrubber_open(s, rp.walked_from);
         (void)vs_io_list(s->io, ballast_seen, &s->ballast);
         s->maint_wanted = true; /* files may have been left to seal or to remove */
         s->checkpoint_ns = vs_now_ns(s->config.clock);

@@ -26,6 +26,7 @@ struct sb_replay {
     struct sb_store *store; /* not serving yet */
     struct sb_recovery result;
     struct sb_file *file;  /* being walked */
+    uint64_t walked_from;  /* the lowest file that had to be walked, 0: none */
     uint64_t apply_from;   /* records before are in the checkpoint */
     bool sealed, gaps;     /* the last record was its SEAL; something in it is broken */
     struct sb_tombs named; /* TOMB entries that were met */

@@ -1,4 +1,4 @@
-/* Scrub: read every superblock file from end to end and compare everything.
+/* Scrub: read a superblock file from end to end and compare everything.
  *
  * Happy path: a walk with all checks, around the page cache, up to what is committed.
  * Failure modes: a live fragment that fails is marked and told; a broken TOMB, SEAL, header of a
@@ -7,7 +7,8 @@
 #include "common/assert.h"
 #include "common/cleanup.h"
 #include "common/err.h"
-#include "node/sb_impl.h"
+#include "node/sb_checkpoint.h"
+#include "node/sb_ident.h"
 #include "node/sb_walk.h"
 
 #include <inttypes.h>
@@ -20,8 +21,7 @@ struct scrub {
     const struct sb_file *f; /* pinned */
     uint32_t records;        /* that should be there, and were not yet met */
     bool sealed;             /* its SEAL was met */
-    sb_scrub_bad_fn *bad;
-    void *arg;
+    const struct sb_scrub_ask *ask;
     int count;
     struct vs_file *direct;
     bool again; /* in look_again() */
@@ -33,8 +33,17 @@ struct scrub {
 static void tell(struct scrub *sc, const struct frag_key *key)
 {
     sc->count++;
-    if (sc->bad != NULL)
-        sc->bad(sc->arg, key);
+    if (sc->ask->bad != NULL)
+        sc->ask->bad(sc->ask->bad_arg, key);
+}
+
+/* `bytes` were read. */
+static int pace(struct scrub *sc, uint64_t bytes)
+{
+    sched_yield();
+    if (sb_store_is_down(sc->s))
+        return -VS_EDOWN;
+    return sc->ask->pace != NULL ? sc->ask->pace(sc->ask->pace_arg, bytes) : 0;
 }
 
 /* Something that is no live fragment. */
@@ -105,10 +114,11 @@ static int look_again(struct scrub *sc, const struct sb_record *rec)
 static int on_record(void *arg, const struct sb_walk_record *wr)
 {
     struct scrub *sc = arg;
+    int r;
 
-    sched_yield();
-    if (sb_store_is_down(sc->s))
-        return -VS_EDOWN;
+    r = pace(sc, (uint64_t)wr->rec->total_blocks * SB_BLOCK_BYTES);
+    if (r < 0)
+        return r;
     if (sc->again)
         sc->records++; /* counted already */
     if (wr->rec->type == SB_SEAL)
@@ -174,8 +184,11 @@ static int tell_between(struct scrub *sc, uint64_t from, uint64_t to)
  * record that was torn when the power went leaves a gap as well, and never counted. */
 static int on_gap(void *arg, uint64_t from, uint64_t to, uint64_t seq)
 {
+    int r;
+
     (void)seq;
-    return tell_between(arg, from, to);
+    r = pace(arg, to - from);
+    return r < 0 ? r : tell_between(arg, from, to);
 }
 
 /* Both copies of the header; a bad one is written again. */
@@ -246,7 +259,7 @@ static int scrub_unreadable(struct scrub *sc, int r)
     return tell_between(sc, 0, UINT64_MAX);
 }
 
-static int scrub_file(struct scrub *sc)
+static int scrub_pinned(struct scrub *sc)
 {
     bool sealed;
     struct sb_walk w = {
@@ -279,30 +292,62 @@ static int scrub_file(struct scrub *sc)
     return 0;
 }
 
-int sb_store_scrub(struct chunk_store *base, sb_scrub_bad_fn *bad, void *arg)
+int sb_scrub_file(struct sb_store *s, uint64_t id, const struct sb_scrub_ask *ask)
 {
-    struct scrub sc = { .s = sb_store_of(base), .bad = bad, .arg = arg };
-    uint64_t id = 0;
-    int r = 0;
+    struct scrub sc = { .s = s, .ask = ask };
+    struct sb_file *f;
+    int r;
 
-    while (r == 0 && (id = sb_files_next_id(&sc.s->files, id)) != 0) {
-        struct sb_file *f;
+    if (sb_store_is_down(s))
+        return -VS_EDOWN;
+    r = sb_files_pin(&s->files, id, &f);
+    if (r < 0) {
+        struct sb_file unreadable = { .id = id };
 
-        if (sb_store_is_down(sc.s))
-            return -VS_EDOWN;
-        r = sb_files_pin(&sc.s->files, id, &f);
-        if (r < 0) {
-            struct sb_file unreadable = { .id = id };
-
-            sc.f = &unreadable;
-            r = scrub_unreadable(&sc, r);
-            continue;
-        }
+        sc.f = &unreadable;
+        r = scrub_unreadable(&sc, r);
+    } else {
         sc.f = f;
-        r = scrub_file(&sc);
-        sb_files_unpin(&sc.s->files, f);
+        r = scrub_pinned(&sc);
+        sb_files_unpin(&s->files, f);
     }
     return r < 0 ? r : sc.count;
+}
+
+int sb_scrub_small(struct sb_store *s)
+{
+    const struct sb_ident id = { .cluster = s->config.cluster, .node = s->config.node };
+    unsigned bad = 0;
+    int r;
+    VS_LOCK_SCOPE(&s->maint_lock);
+    if (sb_store_is_down(s))
+        return -VS_EDOWN;
+    r = sb_ident_mend(s->io, &id, &bad);
+    if (r < 0 && r != -ENOMEM) {
+        sb_store_fail(s, r, "Repairing " SB_IDENT_NAME " failed");
+        return -VS_EDOWN;
+    }
+    if (r == 0)
+        r = sb_checkpoint_mend(s, &bad);
+    if (r < 0)
+        return r;
+    VS_LOCK_SCOPE(&s->lock);
+    s->corrupt_records += bad;
+    return (int)bad;
+}
+
+int sb_store_scrub(struct chunk_store *base, sb_scrub_bad_fn *bad, void *arg)
+{
+    const struct sb_scrub_ask ask = { .bad = bad, .bad_arg = arg };
+    struct sb_store *s = sb_store_of(base);
+    int count, r;
+
+    count = r = sb_scrub_small(s);
+    for (uint64_t id = 0; r >= 0 && (id = sb_files_next_id(&s->files, id)) != 0;) {
+        r = sb_scrub_file(s, id, &ask);
+        count += r;
+    }
+    return r < 0 ? r : count;
 }
 
 int sb_store_known_bad(struct chunk_store *base, sb_scrub_bad_fn *bad, void *arg)

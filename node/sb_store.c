@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "node/sb_checkpoint.h"
+#include "node/sb_faults.h"
 #include "node/sb_ident.h"
 #include "node/sb_recover.h"
 
@@ -16,11 +17,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define IO_THREADS_MAX       16
-#define RESERVE_PERCENT_MAX  50
-#define RESERVE_PERCENT      5
-#define CHECKPOINT_S_DEFAULT 60
-#define FILE_BYTES_DIVISOR   256 /* of the file system: the default size of a superblock file */
+#define IO_THREADS_MAX         16
+#define RESERVE_PERCENT_MAX    50
+#define CHECKPOINT_S_DEFAULT   60
+#define SCRUB_PERIOD_S_DEFAULT (14u * 24 * 3600)
+#define FILE_BYTES_DIVISOR     256 /* of the file system: the default size of a superblock file */
 
 static const struct chunk_store_ops sb_store_ops;
 
@@ -41,8 +42,10 @@ void sb_store_fail(struct sb_store *s, int err, const char *fmt, ...)
     snprintf(s->why, sizeof(s->why), "%s: %s. It answers nothing until it is started again.", what,
              vs_err_text(err));
     s->state = STORE_DOWN;
+    s->fault_err = sb_fault_counts(err) ? -err : 0;
     pthread_cond_broadcast(&s->wake);
     pthread_cond_broadcast(&s->changed);
+    pthread_cond_broadcast(&s->scrubber.wake);
 }
 
 bool sb_store_is_down(struct sb_store *s)
@@ -50,6 +53,13 @@ bool sb_store_is_down(struct sb_store *s)
     VS_LOCK_SCOPE(&s->lock);
 
     return s->state == STORE_DOWN;
+}
+
+bool sb_store_is_readonly(struct sb_store *s)
+{
+    VS_LOCK_SCOPE(&s->lock);
+
+    return s->state == STORE_READONLY;
 }
 
 uint64_t sb_store_reserve_bytes(const struct sb_store *s, const struct vs_io_space *space)
@@ -211,6 +221,7 @@ void sb_store_run(struct chunk_store *base)
     }
     sb_store_tick(s);
     sb_maint_run(s);
+    sb_faults_note(s);
 }
 
 /* ---- stop -------------------------------------------------------------------------------------
@@ -222,6 +233,7 @@ static void store_drain(struct sb_store *s)
         sb_store_run(&s->base);
     pthread_mutex_lock(&s->lock);
     s->stopping = true;
+    pthread_cond_broadcast(&s->scrubber.wake);
     while (s->in_flight > 0 || s->maint_running)
         pthread_cond_wait(&s->changed, &s->lock);
     s->quit = true;
@@ -230,6 +242,7 @@ static void store_drain(struct sb_store *s)
     if (s->threads)
         pthread_join(s->committer, NULL);
     s->threads = false;
+    sb_scrubber_stop(s);
 }
 
 /* Leave the files as short as they can be, and say that this was a clean stop. */
@@ -267,6 +280,7 @@ static void store_free(struct sb_store *s)
     vs_io_free(s->io);
     pthread_cond_destroy(&s->wake);
     pthread_cond_destroy(&s->changed);
+    pthread_cond_destroy(&s->scrubber.wake);
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->append_lock);
     pthread_mutex_destroy(&s->maint_lock);
@@ -279,6 +293,7 @@ static void sb_store_stop(struct chunk_store *base)
 
     store_drain(s);
     store_close_clean(s);
+    sb_faults_note(s);
     store_free(s);
 }
 
@@ -299,6 +314,7 @@ static void store_init(struct sb_store *s, const struct sb_store_config *config)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&s->wake, &attr);
     pthread_cond_init(&s->changed, &attr);
+    pthread_cond_init(&s->scrubber.wake, &attr);
     pthread_condattr_destroy(&attr);
     vs_list_init(&s->outstanding);
     vs_list_init(&s->dels);
@@ -320,6 +336,8 @@ static int store_options(struct sb_store *s)
         c->io_threads = SB_IO_THREADS_DEFAULT;
     if (c->checkpoint_s == 0)
         c->checkpoint_s = CHECKPOINT_S_DEFAULT;
+    if (c->scrub_period_s == 0)
+        c->scrub_period_s = SCRUB_PERIOD_S_DEFAULT;
     if (c->file_bytes == 0) {
         c->file_bytes = s->space.total_bytes / FILE_BYTES_DIVISOR;
         c->file_bytes = c->file_bytes < SB_FILE_BYTES_MIN ? SB_FILE_BYTES_MIN : c->file_bytes;
@@ -366,7 +384,18 @@ static int store_start(struct sb_store *s)
         return r;
     r = -pthread_create(&s->committer, NULL, sb_commit_main, s);
     s->threads = r == 0;
-    return r;
+    return r < 0 ? r : sb_scrubber_start(s);
+}
+
+/* An open that failed with `err`. */
+static void store_abandon(struct sb_store *s, int err)
+{
+    if (s->threads)
+        store_drain(s);
+    if (err == -EIO)
+        s->fault_err = EIO;
+    sb_faults_note(s);
+    store_free(s);
 }
 
 int sb_store_open(struct chunk_store **ret, const struct sb_store_config *config,
@@ -387,11 +416,13 @@ int sb_store_open(struct chunk_store **ret, const struct sb_store_config *config
     if (r == 0)
         r = store_identify(s);
     if (r == 0)
+        r = sb_faults_open(s);
+    if (r == 0)
         r = sb_recover(s, &recovery);
     if (r == 0)
         r = store_start(s);
     if (r < 0) {
-        store_free(s);
+        store_abandon(s, r);
         return r;
     }
     if (ret_recovery != NULL)

@@ -198,12 +198,15 @@ static void a_payload_that_was_not_punched_yet_is_punched_after_the_crash(void *
     assert_int_equal(sb_rig_put(rig, 0, 10 * FRAG), 0);
     assert_int_equal(sb_rig_put(rig, 1, 10), 0);
     sb_rig_files(rig, "sb-", &before);
-    sim_io_fail_at(rig->sim, SIM_IO_PUNCH, 0, -EIO, false);
+    sim_io_fail_at(rig->sim, SIM_IO_PUNCH, 0, -ENOSPC, true);
     h.del = (struct store_del){ .key = sync_key(0), .done = hooked_del_done };
     chunk_store_del(rig->ss.s, &h.del);
-    sb_store_run(rig->ss.s); /* goes down at the punch */
+    sb_store_run(rig->ss.s);
     assert_int_equal(h.status, 0);
-    sb_rig_close(rig);
+    sb_rig_files(rig, "sb-", &after);
+    assert_int_equal(after, before);
+    sb_rig_crash(rig);
+    sim_io_fail_at(rig->sim, SIM_IO_PUNCH, UINT64_MAX / 2, -EIO, false);
     assert_int_equal(sb_rig_open(rig), 0);
     assert_int_equal(rig->recovery.records, 0); /* no TOMB was walked that could tell */
     sb_store_run(rig->ss.s);
