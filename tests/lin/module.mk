@@ -1,0 +1,12 @@
+# The checker of histories: were the answers that clients got possible? tests/lin/lin_history.h says
+# how a history is written down.
+LIN_SRCS := $(filter-out %_main.c,$(sort $(wildcard tests/lin/*.c)))
+
+.PHONY: lin
+lin: $(BUILD)/lin ## the checker of histories, to be run after chaos: build/release/lin FILE...
+
+$(BUILD)/lin: $(patsubst %.c,$(BUILD)/obj/%.o,$(LIN_SRCS) tests/lin/lin_main.c) $(BUILD)/libcommon.a
+	@echo "  LD    $@"
+	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+
+$(BUILD)/tests/unit/test_lin_check: $(patsubst %.c,$(BUILD)/obj/%.o,$(LIN_SRCS))
