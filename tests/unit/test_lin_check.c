@@ -162,11 +162,14 @@ static void a_write_without_an_answer_may_take_effect_later(void **state)
 static void an_effect_before_its_call_is_found(void **state)
 {
     const struct lin_op h[] = { R(0, 1, 11, 1), W_LOST(5, 11), R(6, 7, 11, 1) };
+    const struct lin_op under[] = { R(0, 20, 12, 1), W(1, 2, 11, 2), W_LOST(5, 12) };
     const struct lin_op passed[] = { W(0, 1, 11, 2), W_LOST(5, 12), R(6, 7, 12, 1) };
 
     (void)state;
     BAD(h, LIN_TOO_EARLY);
     assert_int_equal(by_version(passed, COUNT(passed)), LIN_WENT_BACK);
+    /* The read is fine by itself; the write made version 1 when 2 had been answered. */
+    assert_int_equal(by_version(under, COUNT(under)), LIN_WENT_BACK);
 }
 
 static void an_effect_that_comes_twice_is_found(void **state)
