@@ -63,17 +63,17 @@ static void status_advice(struct vs_json *j, struct vsfs *fs, const struct censu
 
     if (c->lost > 0)
         snprintf(text, sizeof(text),
-                 "%llu chunks cannot be read: bring the missing stores back (see nodes)",
-                 (unsigned long long)c->lost);
+                 "%llu chunk%s cannot be read: bring the missing stores back (see nodes)",
+                 (unsigned long long)c->lost, c->lost == 1 ? "" : "s");
     else if (up < count)
         snprintf(
             text, sizeof(text),
-            "%u of %u stores are down: every film still plays; bring the disk back or `vstackfs "
+            "%u of %u stores %s down: every film still plays; bring the disk back or `vstackfs "
             "node replace ID DIR`",
-            count - up, count);
+            count - up, count, count - up == 1 ? "is" : "are");
     else if (c->degraded > 0)
-        snprintf(text, sizeof(text), "%llu chunks have less redundancy than they should",
-                 (unsigned long long)c->degraded);
+        snprintf(text, sizeof(text), "%llu chunk%s less redundancy than there should be",
+                 (unsigned long long)c->degraded, c->degraded == 1 ? " has" : "s have");
     else if (count < STATUS_STORES_SAFE)
         snprintf(text, sizeof(text),
                  "only %u store%s: the loss of %s loses films; give five or more with --disk from "

@@ -35,7 +35,8 @@ static void answer_register(struct chunk_rig *f, struct meta_reg *reg)
                 vs_buf_append(&reg->current, f->at[i].value.data, f->at[i].value.len, VALUE_MAX);
 }
 
-static int answer_content(struct chunk_rig *f, struct meta_req *r)
+/* What the metadata says of a file; with its content, too. */
+static int answer_file(struct chunk_rig *f, struct meta_req *r)
 {
     const struct chunk_rig_file *file;
 
@@ -44,7 +45,20 @@ static int answer_content(struct chunk_rig *f, struct meta_req *r)
         return -ENOENT;
     file = &f->file[r->ino - FIRST_INO];
     r->attr = file->attr;
+    if (r->op != META_CONTENT)
+        return r->op == META_GETATTR ? 0 : -ENODATA; /* nobody has described it */
     return vs_buf_append(&r->bytes, file->bytes.data, file->bytes.len, SIZE_MAX);
+}
+
+/* Registers are in the table in the order of their ids. */
+static void answer_scan(struct chunk_rig *f, struct meta_req *r)
+{
+    VS_LOCK_SCOPE(&f->lock);
+    VS_ASSERT(r->scan == META_SCAN_REGISTERS);
+    r->scan_count = 0;
+    for (unsigned i = 0; i < f->count && r->scan_count < r->scan_max; i++)
+        if (vs_id_cmp(&f->at[i].chunk.id, &r->scan_after_id) > 0 && f->at[i].value.len > 0)
+            r->scan_ids[r->scan_count++] = f->at[i].chunk.id;
 }
 
 static void answer(struct vs_job *job)
@@ -53,10 +67,19 @@ static void answer(struct vs_job *job)
     struct chunk_rig *f = vs_container_of((struct meta_client *)r->client, struct chunk_rig, meta);
 
     r->status = 0;
-    if (r->op == META_CONTENT) {
+    switch (r->op) {
+    case META_CONTENT:
         f->loads++;
-        r->status = answer_content(f, r);
-    } else {
+        r->status = answer_file(f, r);
+        break;
+    case META_GETATTR:
+    case META_MEDIA:
+        r->status = answer_file(f, r);
+        break;
+    case META_SCAN:
+        answer_scan(f, r);
+        break;
+    default:
         VS_ASSERT(r->op == META_REG_READ);
         f->register_reads++;
         for (uint32_t i = 0; i < r->reg_count; i++)

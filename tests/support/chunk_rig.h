@@ -2,7 +2,7 @@
  * fetches, contents, read requests. Files are made of such chunks by hand, so that small ones have
  * several segments.
  *
- * The metadata knows META_REG_READ and META_CONTENT only; what it answers may be changed. */
+ * The metadata knows registers, their list, and such files only; what it answers may be changed. */
 #ifndef VS_TESTS_CHUNK_RIG_H
 #define VS_TESTS_CHUNK_RIG_H
 

@@ -158,6 +158,14 @@ struct chunk_store *store_twist_new(struct chunk_store *inner)
     return &t->store;
 }
 
+struct chunk_store *store_twist_entry(struct store_set *set, unsigned i)
+{
+    struct chunk_store *twist = store_twist_new(atomic_load(&set->entries[i].store));
+
+    atomic_store(&set->entries[i].store, twist);
+    return twist;
+}
+
 void store_twist_set(struct chunk_store *s, const struct store_twist *twist)
 {
     struct twisted *t = twisted_of(s);

@@ -3,7 +3,7 @@
 #ifndef VS_TESTS_STORE_TWIST_H
 #define VS_TESTS_STORE_TWIST_H
 
-#include "node/chunk_store.h"
+#include "node/store_set.h"
 
 /* All may be NULL. They run on the threads that submit and answer, also several at once. */
 struct store_twist {
@@ -16,6 +16,8 @@ struct store_twist {
 
 /* `inner` is owned: stopped with this one. */
 struct chunk_store *store_twist_new(struct chunk_store *inner);
+/* In front of the store that entry `i` has: it becomes the entry's. */
+struct chunk_store *store_twist_entry(struct store_set *set, unsigned i);
 /* From the next request on; NULL: pass all on. */
 void store_twist_set(struct chunk_store *s, const struct store_twist *twist);
 /* Requests so far. */
