@@ -8,18 +8,8 @@
 #include "fs/provisional.h"
 #include "fs/staging.h"
 #include <stdio.h>
-#include <sys/statvfs.h>
 
 #define VSFS_STOP_COLLECT_NS (5 * VS_NS_PER_S)
-
-/* A quarter of what is free where the staging is. */
-static void vsfs_staging_limit(struct vsfs *fs)
-{
-    struct statvfs st;
-
-    if (fs->opt.staging_bytes_max == 0 && fstatvfs(fs->staging_fd, &st) == 0)
-        fs->opt.staging_bytes_max = (uint64_t)st.f_bavail * st.f_frsize / 4;
-}
 
 static int vsfs_start_paths(struct vsfs *fs)
 {
@@ -61,9 +51,9 @@ int vsfs_start(struct vsfs *fs, struct data_dir *d, char why[DATA_DIR_WHY_BYTES]
 
     if (r < 0)
         return r;
-    staging_clean(fs);
-    vsfs_staging_limit(fs);
-    r = vsfs_start_paths(fs);
+    r = staging_clean(fs);
+    if (r == 0)
+        r = vsfs_start_paths(fs);
     if (r == 0)
         r = collect_start(&fs->collect, fs->meta, &fs->stores, fs->ops);
     if (r == 0)
