@@ -123,6 +123,59 @@ static void super_ident_and_checkpoint_head_read_back(void **state)
     assert_int_equal(got_head.dead_count, head.dead_count);
 }
 
+static uint64_t le(const uint8_t *block, unsigned offset, unsigned bytes)
+{
+    uint64_t v = 0;
+
+    while (bytes-- > 0)
+        v = v << 8 | block[offset + bytes];
+    return v;
+}
+
+static void fields_are_where_the_document_says(void **state)
+{
+    struct sb_record rec = some_record(70000);
+    struct sb_super super = some_super();
+    uint8_t block[SB_BLOCK_BYTES];
+
+    (void)state;
+    sb_record_encode(&rec, SALT, block);
+    assert_memory_equal(block, "VSRC\x01\0\x01\0", 8);
+    assert_int_equal(le(block, 12, 4), rec.total_blocks);
+    assert_int_equal(le(block, 16, 8), rec.seq);
+    assert_int_equal(le(block, 24, 8), rec.synced_seq);
+    assert_int_equal(le(block, 32, 8), rec.sb);
+    assert_int_equal(le(block, 40, 8), rec.offset);
+    assert_int_equal(le(block, 48, 8), rec.birth);
+    assert_memory_equal(block + 56, rec.key.chunk.b, VS_ID_BYTES);
+    assert_memory_equal(block + 72, "\x04\x01\x03\x02", 4);
+    assert_int_equal(le(block, 76, 4), rec.key.generation);
+    assert_int_equal(le(block, 80, 8), rec.payload_bytes);
+    assert_memory_equal(block + 88, rec.sha256, 32);
+    assert_int_equal(le(block, 120, 4), rec.table_crc);
+    assert_int_equal(le(block, 124, 4), rec.note.chunk_bytes);
+    assert_int_equal(le(block, 128, 4), rec.note.chunk_seq);
+    assert_int_equal(le(block, 132, 8), rec.note.inode);
+    assert_int_equal(le(block, 140, 8), rec.note.file_offset);
+    assert_int_equal(le(block, 148, 8), rec.note.session);
+    assert_int_equal(le(block, 156, 2), rec.note.name_bytes);
+    assert_memory_equal(block + 160, rec.note.name, rec.note.name_bytes);
+    assert_int_equal(le(block, 416, 4), rec.crc[0]);
+    assert_int_equal(le(block, 420, 4), rec.crc[1]);
+
+    sb_super_encode(&super, block);
+    assert_memory_equal(block, "VSSB\x01\0\0\0", 8);
+    assert_int_equal(le(block, 12, 4), SB_BLOCK_BYTES);
+    assert_memory_equal(block + 16, super.cluster.b, VS_ID_BYTES);
+    assert_memory_equal(block + 32, super.node.b, VS_ID_BYTES);
+    assert_int_equal(le(block, 48, 8), super.sb);
+    assert_true(le(block, 56, 8) == super.salt);
+    assert_int_equal(le(block, 64, 8), super.created_ns);
+    assert_int_equal(le(block, 72, 8), super.run_seq);
+    assert_int_equal(le(block, 80, 8), super.prev_sb);
+    assert_int_equal(le(block, 88, 8), super.prev_seq);
+}
+
 typedef int decode_fn(const uint8_t *block);
 
 static int decode_record(const uint8_t *block)
@@ -433,6 +486,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_header_reads_back),
+        cmocka_unit_test(fields_are_where_the_document_says),
         cmocka_unit_test(super_ident_and_checkpoint_head_read_back),
         cmocka_unit_test(every_single_bit_flip_of_a_block_is_noticed),
         cmocka_unit_test(a_newer_format_is_refused_as_newer),
