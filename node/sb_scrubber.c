@@ -12,7 +12,7 @@
 
 #include <time.h>
 
-#define SCRUB_IDLE_NS  (10 * VS_NS_PER_S) /* between looks whether a pass is due */
+#define SCRUB_IDLE_NS  (10 * VS_NS_PER_S) /* between looks whether a pass is due, at most */
 #define SCRUB_LATER_NS VS_NS_PER_S        /* without memory */
 
 /* ---- the position on the disk -----------------------------------------------------------------
@@ -212,6 +212,18 @@ int sb_scrubber_step(struct sb_store *s)
 /* ---- the thread -------------------------------------------------------------------------------
  */
 
+/* Under lock: how long nothing has to be done. */
+static int64_t idle_ns(const struct sb_store *s)
+{
+    const struct sb_scrub_pos *pos = &s->scrubber.pos;
+    int64_t left_ns = (int64_t)pos->began_ns + s->config.scrub_period_s * VS_NS_PER_S -
+                      vs_real_ns(s->config.clock);
+
+    if (pos->pass == 0 || left_ns > SCRUB_IDLE_NS)
+        return SCRUB_IDLE_NS;
+    return left_ns > SCRUB_LATER_NS / 10 ? left_ns : SCRUB_LATER_NS / 10;
+}
+
 static void *scrubber_main(void *arg)
 {
     struct sb_store *s = arg;
@@ -224,8 +236,8 @@ static void *scrubber_main(void *arg)
 
         go_on = !s->stopping && s->state != STORE_DOWN;
         if (go_on && r <= 0)
-            go_on = wait_until(s, vs_now_ns(&vs_clock_system) +
-                                      (r == 0 ? SCRUB_IDLE_NS : SCRUB_LATER_NS));
+            go_on =
+                wait_until(s, vs_now_ns(&vs_clock_system) + (r == 0 ? idle_ns(s) : SCRUB_LATER_NS));
     }
     return NULL;
 }
