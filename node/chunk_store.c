@@ -13,6 +13,7 @@
 void chunk_store_put(struct chunk_store *s, struct store_put *p)
 {
     VS_ASSERT(p->done != NULL && p->note != NULL && (p->data != NULL || p->bytes == 0));
+    p->existed = false;
     s->ops->put(s, p);
 }
 

@@ -49,6 +49,7 @@ struct store_put {
     store_put_fn *done;
     int status;         /* out */
     uint32_t table_crc; /* out: frag_table_crc() of the stored CRC table */
+    bool existed;       /* out: status 0, and the same content was there before */
     struct vs_job job;  /* private from here */
     void *store;
     void *priv[2];

@@ -1,6 +1,14 @@
 node_SRCS += node/chunk_store.c
 node_SRCS += node/frag.c
 node_SRCS += node/frag_text.c
+node_SRCS += node/node_get.c
+node_SRCS += node/node_list.c
+node_SRCS += node/node_open.c
+node_SRCS += node/node_options.c
+node_SRCS += node/node_put.c
+node_SRCS += node/node_report.c
+node_SRCS += node/node_routes.c
+node_SRCS += node/node_wire.c
 node_SRCS += node/sb_append.c
 node_SRCS += node/sb_checkpoint.c
 node_SRCS += node/sb_ckpt_load.c
@@ -29,3 +37,6 @@ node_SRCS += node/sb_tombs.c
 node_SRCS += node/sb_walk.c
 node_SRCS += node/store_mem.c
 node_SRCS += node/store_set.c
+
+PROGRAMS += vstack-node
+vstack-node_SRCS = node/node_main.c

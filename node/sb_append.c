@@ -387,6 +387,7 @@ void sb_put_job(struct vs_job *job)
         if (r == -ESTALE) /* what was there is damaged and said so now */
             r = tries == 0 ? 0 : -VS_ECORRUPT;
     }
+    p->existed = r == PUT_EXISTS;
     p->status = r == PUT_EXISTS ? 0 : r;
     pthread_mutex_lock(&s->lock);
     s->puts_waiting--;

@@ -137,6 +137,7 @@ static int mem_put(struct store_mem *m, struct store_put *p)
     r = f->bytes == fresh->bytes && memcmp(f->sha256, fresh->sha256, sizeof(f->sha256)) == 0
             ? 0
             : -VS_EEXISTS_OTHER;
+    p->existed = r == 0;
     mem_frag_free(fresh);
     return r;
 }

@@ -1,0 +1,140 @@
+/* vstack-node: one storage node.
+ *
+ * Happy path: parse, open the store, serve, say that it is ready, wait for SIGTERM or SIGINT,
+ * answer what is being worked on, close the store cleanly.
+ * Failure modes: a start that fails prints one sentence and exits 1. A store that goes down while
+ * it serves (a failed write or sync) ends the process with 1 after a sentence in the log, so that
+ * what supervises it starts it again: only a store opened anew knows what is on its disk. */
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/sd_notify.h"
+#include "node/node_open.h"
+#include "node/node_options.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define WATCH_MS 500 /* how often the store is looked at */
+
+static void raise_limits(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == files.rlim_max)
+        return;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
+/* Signals are taken by sigtimedwait() in the main thread; SIGPIPE is a result of a write. */
+static void block_signals(sigset_t *ret_waited)
+{
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(ret_waited);
+    sigaddset(ret_waited, SIGTERM);
+    sigaddset(ret_waited, SIGINT);
+    sigaddset(ret_waited, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, ret_waited, NULL);
+}
+
+static int http_start(struct node *node, const struct node_options *o, char why[HTTP_WHY_BYTES])
+{
+    struct http_server_config config = {
+        .listen = o->listen,
+        .beyond_loopback = o->insecure_lan,
+        .routes = node_routes,
+        .route_count = node_routes_count,
+        .arg = node,
+        .connections_max = (unsigned)o->connections_max,
+        .head_ms = (unsigned)o->timeout_s * 1000,
+        .grace_ms = (unsigned)o->timeout_s * 1000,
+        .body_memory_bytes_max = o->body_memory_bytes,
+    };
+
+    return http_server_start(&node->http, &config, why);
+}
+
+/* Say that we serve: on standard output, in the log, to systemd. */
+static void say_ready(const struct node *node, const struct node_options *o)
+{
+    int host = (int)(strrchr(o->listen, ':') - o->listen);
+    char line[512];
+
+    snprintf(line, sizeof(line), "vstack-node %s ready on %.*s:%u", node->name, host, o->listen,
+             (unsigned)http_server_port(node->http));
+    printf("%s\n", line);
+    fflush(stdout);
+    snprintf(line, sizeof(line), "READY=1\nSTATUS=Serving %s on port %u", node->data,
+             (unsigned)http_server_port(node->http));
+    (void)vs_sd_notify(line);
+}
+
+/* Until a signal, or until the store is down. 0 or 1, the exit code. */
+static int wait_for_end(struct node *node, const sigset_t *waited)
+{
+    struct timespec step = { 0, WATCH_MS * VS_NS_PER_MS };
+
+    for (;;) {
+        struct store_health h;
+        int sig = sigtimedwait(waited, NULL, &step);
+
+        if (sig == SIGTERM || sig == SIGINT) {
+            vs_info("node %s: %s -> stopping", node->name, sig == SIGTERM ? "SIGTERM" : "SIGINT");
+            return 0;
+        }
+        chunk_store_health(node->store, &h);
+        if (h.state == STORE_DOWN) {
+            vs_error("node %s: %s -> the process ends, to be started again", node->name, h.why);
+            return 1;
+        }
+    }
+}
+
+static int serve(struct node *node, const struct node_options *o, const sigset_t *waited)
+{
+    char why[HTTP_WHY_BYTES];
+    int code;
+
+    if (http_start(node, o, why) < 0) {
+        fprintf(stderr, "vstack-node: %s\n", why);
+        return 1;
+    }
+    say_ready(node, o);
+    code = wait_for_end(node, waited);
+    (void)vs_sd_notify("STOPPING=1");
+    http_server_stop(node->http, (unsigned)o->drain_s * 1000);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct node_options o;
+    char why[NODE_WHY_BYTES];
+    struct node node;
+    sigset_t waited;
+    int lock_fd, code;
+
+    if (node_options_parse(&o, argc - 1, argv + 1, why) < 0) {
+        fprintf(stderr, "vstack-node: %s\n", why);
+        return 1;
+    }
+    if (o.help) {
+        fputs(node_options_help, stdout);
+        return 0;
+    }
+    raise_limits();
+    block_signals(&waited);
+    if (node_open(&node, &o, &lock_fd, why) < 0) {
+        fprintf(stderr, "vstack-node: %s\n", why);
+        return 1;
+    }
+    node.started_ns = vs_now_ns(&vs_clock_system);
+    code = serve(&node, &o, &waited);
+    chunk_store_stop(node.store);
+    close(lock_fd);
+    return code;
+}
