@@ -71,7 +71,7 @@ static void notify_queue(struct notify *n, uint64_t ino, int64_t offset, const c
     if (n == NULL || len > NS_NAME_BYTES_MAX)
         return;
     if (atomic_fetch_add(&n->queued, 1) < NOTIFY_QUEUE_MAX)
-        m = malloc(sizeof(*m) + len);
+        m = malloc(sizeof(*m) + len + 1);
     if (m == NULL) {
         atomic_fetch_sub(&n->queued, 1);
         if (!atomic_exchange(&n->said_full, true))
@@ -82,6 +82,7 @@ static void notify_queue(struct notify *n, uint64_t ino, int64_t offset, const c
     *m = (struct notify_msg){ .n = n, .ino = ino, .offset = offset, .name_len = len };
     if (len > 0)
         memcpy(m->name, name, len);
+    m->name[len] = '\0';
     m->job.fn = notify_send;
     vs_exec_submit(n->exec, &m->job);
 }

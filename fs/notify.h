@@ -22,7 +22,7 @@ struct fuse_session;
 /* What is sent goes through this; fs/fuse_ops.c gives the kernel's. */
 struct notify_ops {
     void (*inode)(void *ctx, uint64_t ino, int64_t offset); /* offset < 0: attributes only */
-    void (*entry)(void *ctx, uint64_t parent, const char *name, size_t len);
+    void (*entry)(void *ctx, uint64_t parent, const char *name, size_t len); /* and a NUL behind */
 };
 
 int notify_start(struct notify **ret, const struct notify_ops *ops, void *ctx);
