@@ -7,6 +7,7 @@
 #include "fs/notify.h"
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static bool inode_writing(struct inode *i)
 {
@@ -75,14 +76,23 @@ static int file_truncate(struct vsfs *fs, const struct names_caller *who, uint64
 
 /* ---- setattr ---- */
 
+static void inode_set_no_privs(struct inode *i, bool none)
+{
+    VS_LOCK_SCOPE(&i->lock);
+    i->no_privs = none;
+}
+
 /* A file that is not committed keeps it for the commit; else the journal is told. */
 static int setattr_named(struct vsfs *fs, struct inode *i, uint32_t set, const struct ns_attr *attr)
 {
     struct ns_entry e = { .kind = NS_E_SETATTR, .ino = i->ino, .set = set, .attr = *attr };
+    int r = 0;
 
-    if (inode_writing(i) && wfile_setattr(fs, i, set, attr) != 1)
-        return 0;
-    return vsfs_change(fs, &e, NULL);
+    if (!inode_writing(i) || wfile_setattr(fs, i, set, attr) == 1)
+        r = vsfs_change(fs, &e, NULL);
+    if (set & NS_SET_MODE)
+        inode_set_no_privs(i, false); /* after the change: who looked before it looks again */
+    return r;
 }
 
 int files_setattr(struct vsfs *fs, const struct names_caller *who, uint64_t ino, struct file *f,
@@ -112,6 +122,42 @@ int files_setattr(struct vsfs *fs, const struct names_caller *who, uint64_t ino,
     if (r == 0 && mirror != 0)
         notify_attr(fs->notify, mirror);
     inode_put(fs->inodes, i);
+    return r;
+}
+
+/* ---- suid, sgid ---- */
+
+static uint32_t mode_without_privs(uint32_t mode)
+{
+    mode &= ~(uint32_t)S_ISUID;
+    return (mode & S_IXGRP) ? mode & ~(uint32_t)S_ISGID : mode;
+}
+
+bool files_may_have_privs(struct inode *i)
+{
+    VS_LOCK_SCOPE(&i->lock);
+    if (i->provisional)
+        i->no_privs = mode_without_privs(i->attr.mode) == i->attr.mode;
+    return !i->no_privs;
+}
+
+int files_drop_privs(struct vsfs *fs, struct inode *i)
+{
+    struct ns_attr attr;
+    uint32_t before;
+    int r;
+
+    inode_set_no_privs(i, true); /* before the look: a chmod meanwhile takes it back */
+    r = names_attr(fs, i, &attr);
+    before = attr.mode;
+    if (r == 0)
+        attr.mode = mode_without_privs(before);
+    if (r == 0 && attr.mode != before) {
+        r = setattr_named(fs, i, NS_SET_MODE, &attr);
+        notify_attr(fs->notify, i->ino);
+    }
+    if (r < 0)
+        inode_set_no_privs(i, false);
     return r;
 }
 

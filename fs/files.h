@@ -7,8 +7,8 @@
  * fails counts nothing; a release that cannot commit a new file leaves no name of it, since close()
  * has said so already.
  *
- * Threads: all wait (ops threads), except files_release_waits() and files_forget_node(). Caller
- * holds nothing. */
+ * Threads: all wait (ops threads), except files_flush_due(), files_release_waits() and
+ * files_may_have_privs(). Caller holds nothing. */
 #ifndef VS_FS_FILES_H
 #define VS_FS_FILES_H
 
@@ -63,6 +63,12 @@ int files_setattr(struct vsfs *fs, const struct names_caller *who, uint64_t ino,
                   uint32_t set, const struct ns_attr *attr, const uint64_t *size,
                   struct ns_attr *ret);
 int files_fallocate(struct vsfs *fs, struct file *f, int mode, uint64_t offset, uint64_t len);
+
+/* Somebody without CAP_FSETID changes the bytes, or somebody the owner: suid goes, and sgid where
+ * the group may execute (fs/fuse_wire.h). Before a write is taken. */
+int files_drop_privs(struct vsfs *fs, struct inode *i);
+/* False: there is nothing to drop. Does not wait. */
+bool files_may_have_privs(struct inode *i);
 /* SEEK_DATA (data) or SEEK_HOLE. -ENXIO. */
 int64_t files_seek(struct vsfs *fs, struct file *f, uint64_t offset, bool data);
 

@@ -88,12 +88,28 @@ void fuse_call_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 /* ---- setattr ---- */
 
+/* A chown, or a truncate by somebody who may not keep them. */
+static int setattr_drop_privs(struct fuse_call *c)
+{
+    struct inode *i = c->file != NULL ? inode_ref(c->file->inode, c->fs->inodes)
+                                      : inode_resolve(c->fs->inodes, c->ino);
+    int r = i != NULL ? files_drop_privs(c->fs, i) : -ENOMEM;
+
+    if (r == 0)
+        r = names_attr(c->fs, i, &c->attr);
+    inode_put(c->fs->inodes, i);
+    return r;
+}
+
 static int work_setattr(struct fuse_call *c)
 {
     struct ns_attr attr = c->attr;
+    int r = files_setattr(c->fs, &c->who, c->ino, c->file, c->set, &attr,
+                          c->has_size ? &c->size : NULL, &c->attr);
 
-    return files_setattr(c->fs, &c->who, c->ino, c->file, c->set, &attr,
-                         c->has_size ? &c->size : NULL, &c->attr);
+    if (r == 0 && c->kills_privs && !control_owns(c->ino))
+        r = setattr_drop_privs(c);
+    return r;
 }
 
 static struct ns_time setattr_time(struct vsfs *fs, bool now, const struct timespec *t)

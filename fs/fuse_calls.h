@@ -47,6 +47,9 @@ void fuse_file_drop_all(struct vsfs *fs);
 /* The kernel has the handle from now on; has given it back: release it. */
 void fuse_file_given(struct file *f);
 void fuse_file_back(struct vsfs *fs, struct file *f);
+/* c->file has just been opened as c->fi says: an O_TRUNC may have to clear suid and sgid. On error
+ * it is closed again. (waits) */
+int fuse_file_opened(struct fuse_call *c);
 void fuse_call_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fuse_call_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
                     struct fuse_file_info *fi);

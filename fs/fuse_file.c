@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "fs/fuse_calls.h"
+#include "fs/fuse_wire.h"
 #include "fs/read_report.h"
 #include <fcntl.h>
 #include <limits.h>
@@ -39,11 +40,27 @@ void fuse_file_drop_all(struct vsfs *fs)
     }
 }
 
+int fuse_file_opened(struct fuse_call *c)
+{
+    int r;
+
+    if (!c->kills_privs || (c->fi.flags & O_TRUNC) == 0 || c->file->control != NULL)
+        return 0;
+    r = files_drop_privs(c->fs, c->file->inode);
+    if (r == 0)
+        return 0;
+    files_release(c->fs, c->file);
+    c->file = NULL;
+    return r;
+}
+
 /* ---- open ---- */
 
 static int work_open(struct fuse_call *c)
 {
-    return files_open(c->fs, &c->who, c->ino, c->fi.flags, &c->file, &c->keep_pages);
+    int r = files_open(c->fs, &c->who, c->ino, c->fi.flags, &c->file, &c->keep_pages);
+
+    return r < 0 ? r : fuse_file_opened(c);
 }
 
 static void answer_open(struct fuse_call *c, int r)
@@ -203,6 +220,7 @@ static void write_room(struct upload_room *room)
 static int work_write(struct fuse_call *c)
 {
     struct inode *i = c->file->inode;
+    int r;
 
     c->count = (int64_t)c->len;
     if (c->file->control != NULL) {
@@ -210,7 +228,8 @@ static int work_write(struct fuse_call *c)
         c->file->control_answer = c->offset + c->len;
         return c->count < 0 ? (int)c->count : 0;
     }
-    return wfile_write_wait(c->fs, i, c->offset, c->text, c->len);
+    r = c->kills_privs ? files_drop_privs(c->fs, i) : 0;
+    return r < 0 ? r : wfile_write_wait(c->fs, i, c->offset, c->text, c->len);
 }
 
 static void answer_write(struct fuse_call *c, int r)
@@ -243,6 +262,13 @@ void fuse_call_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
         write_wait(req, ino, f, buf, size, (uint64_t)off);
         return;
     }
+    f->wrote = true;
+    /* a page of a mapping has its place, whatever the handle says of write(2) */
+    offset = f->append && !fi->writepage ? wfile_size(i) : (uint64_t)off;
+    if (fuse_wire_kills_privs() && files_may_have_privs(i)) {
+        write_wait(req, ino, f, buf, size, offset);
+        return;
+    }
     w = calloc(1, sizeof(*w));
     if (w == NULL) {
         fuse_reply_err(req, ENOMEM);
@@ -252,9 +278,6 @@ void fuse_call_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
     w->req = req;
     w->len = size;
     w->room.done = write_room;
-    f->wrote = true;
-    /* a page of a mapping has its place, whatever the handle says of write(2) */
-    offset = f->append && !fi->writepage ? wfile_size(i) : (uint64_t)off;
     r = wfile_write(fuse_fs(req), i, offset, buf, size, &w->room);
     if (r == 1)
         return; /* write_room() answers, perhaps already */
@@ -330,9 +353,13 @@ void fuse_call_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 
 /* ---- fallocate, lseek ---- */
 
+/* The kernel does not say who may keep suid and sgid over this one: root may. */
 static int work_fallocate(struct fuse_call *c)
 {
-    return files_fallocate(c->fs, c->file, (int)c->mode, c->offset, c->len);
+    struct inode *i = c->file->inode;
+    int r = i != NULL && c->who.uid != 0 ? files_drop_privs(c->fs, i) : 0;
+
+    return r < 0 ? r : files_fallocate(c->fs, c->file, (int)c->mode, c->offset, c->len);
 }
 
 void fuse_call_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,

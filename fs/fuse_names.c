@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void answer_entry(struct fuse_call *c, int r)
 {
@@ -135,8 +136,12 @@ static int create_existing(struct fuse_call *c)
         return r;
     ino = found.inode != NULL ? found.inode->ino : found.attr.ino;
     r = found.kind != NAMES_NONE ? 0 : -ENOENT;
+    if (found.kind == NAMES_STORED && !S_ISREG(found.attr.mode)) /* the kernel looks again */
+        r = S_ISDIR(found.attr.mode) ? -EISDIR : -ESTALE;
     if (r == 0)
         r = files_open(c->fs, &c->who, ino, c->fi.flags, &c->file, &c->keep_pages);
+    if (r == 0)
+        r = fuse_file_opened(c);
     if (r == 0)
         r = names_attr(c->fs, c->file->inode, &c->attr);
     names_found_close(c->fs, &found);

@@ -1,12 +1,14 @@
 /* fuse_ops: the session. See the header.
  *
  * What is asked of the kernel, and why: no writeback cache (writes come in order, and close() means
- * it), parallel directory operations, O_TRUNC with the open (an alias must see it), symlinks
- * cached, locks local, entries and attributes kept for long (FUSE_TREE_TIMEOUT_S). */
+ * it), suid and sgid left to us (no question before each write), parallel directory operations,
+ * O_TRUNC with the open (an alias must see it), symlinks cached, locks local, entries and
+ * attributes kept for long (FUSE_TREE_TIMEOUT_S). */
 #include "fs/fuse_ops.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "fs/fuse_calls.h"
+#include "fs/fuse_wire.h"
 #include "fs/inbox.h"
 #include "fs/notify.h"
 #include "fs/orphan.h"
@@ -118,6 +120,8 @@ int fuse_ops_mount(struct vsfs *fs, const char *opts)
         r = notify_start(&fs->notify, &kernel_messages, fs->se);
     if (r == 0 && fuse_session_mount(fs->se, fs->opt.mountpoint) < 0)
         r = -EIO;
+    if (r == 0)
+        r = fuse_wire_attach(fs->se);
     if (r < 0)
         fuse_ops_unmount(fs);
     return r;

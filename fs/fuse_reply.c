@@ -2,6 +2,7 @@
 #include "fs/fuse_reply.h"
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "fs/fuse_wire.h"
 #include "fs/inbox.h"
 #include "fs/provisional.h"
 #include <stdlib.h>
@@ -99,6 +100,7 @@ struct fuse_call *fuse_call_new(fuse_req_t req, uint64_t ino)
     c->fs = fuse_fs(req);
     c->ino = ino;
     c->who = (struct names_caller){ .uid = ctx->uid, .gid = ctx->gid };
+    c->kills_privs = fuse_wire_kills_privs();
     fuse_begin();
     return c;
 }

@@ -43,6 +43,7 @@ struct fuse_call {
     char *text; /* symlink target, written bytes, attribute value; freed with the call */
     struct file *file;
     struct fuse_file_info fi;
+    bool kills_privs; /* fuse_wire_kills_privs() */
     bool has_size;
     uint64_t size;
     /* out */

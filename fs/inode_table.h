@@ -44,6 +44,7 @@ struct inode {
                                  * without its knowing: in the inbox, or replaced by a publish */
     bool unlinked;              /* last name is gone; FORGET is due when opens falls to 0 */
     bool no_capability;         /* known to have no security.capability: asked before each write */
+    bool no_privs;              /* known to have no suid or sgid that a write takes away */
     struct file_xattrs *xattrs; /* provisional: set before the first commit, or NULL */
     struct ns_attr attr;        /* provisional only (wfile owns size and times while it exists) */
     uint64_t parent; /* provisional: its name; also of files opened for writing: last known */

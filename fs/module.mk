@@ -31,6 +31,7 @@ fs_SRCS += fs/fuse_lookup.c
 fs_SRCS += fs/fuse_names.c
 fs_SRCS += fs/fuse_ops.c
 fs_SRCS += fs/fuse_reply.c
+fs_SRCS += fs/fuse_wire.c
 fs_SRCS += fs/fuse_xattr.c
 fs_SRCS += fs/inbox.c
 fs_SRCS += fs/inbox_alias.c
