@@ -48,6 +48,12 @@ void chunk_store_health(struct chunk_store *s, struct store_health *ret)
     VS_ASSERT((ret->state == STORE_UP) == (ret->why[0] == '\0'));
 }
 
+void chunk_store_cancel(struct chunk_store *s, struct store_get *g)
+{
+    if (s->ops->cancel != NULL)
+        s->ops->cancel(s, g);
+}
+
 void chunk_store_stop(struct chunk_store *s)
 {
     if (s != NULL)

@@ -133,6 +133,8 @@ struct chunk_store_ops {
     void (*list)(struct chunk_store *s, struct store_list *l);
     /* What is known now; does not block on a disk or a network. */
     void (*health)(struct chunk_store *s, struct store_health *ret);
+    /* May be NULL: a get runs to its end. */
+    void (*cancel)(struct chunk_store *s, struct store_get *g);
     /* Finish or cancel what is queued, stop threads, free. After a clean stop a start is fast. */
     void (*stop)(struct chunk_store *s);
 };
@@ -148,6 +150,9 @@ void chunk_store_del(struct chunk_store *s, struct store_del *d);
 void chunk_store_stat(struct chunk_store *s, struct store_stat *st);
 void chunk_store_list(struct chunk_store *s, struct store_list *l);
 void chunk_store_health(struct chunk_store *s, struct store_health *ret);
+/* Ask that a get in flight end soon: its callback runs once as ever, with -ECANCELED or as it went.
+ * The caller knows, by a lock of its own, that the callback has not returned. */
+void chunk_store_cancel(struct chunk_store *s, struct store_get *g);
 void chunk_store_stop(struct chunk_store *s); /* forgives NULL */
 
 /* For implementations: what of a request can be refused before anything is read. 0 or -EINVAL. */

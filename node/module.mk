@@ -35,6 +35,10 @@ node_SRCS += node/sb_settle.c
 node_SRCS += node/sb_store.c
 node_SRCS += node/sb_tombs.c
 node_SRCS += node/sb_walk.c
+node_SRCS += node/store_http.c
+node_SRCS += node/store_http_health.c
+node_SRCS += node/store_http_list.c
+node_SRCS += node/store_http_read.c
 node_SRCS += node/store_mem.c
 node_SRCS += node/store_set.c
 
