@@ -9,14 +9,19 @@ make_bytes "$WORK/film" $((6 * CHUNK))
 vs_mount
 cp "$WORK/film" "$MNT/before.mkv"
 
-# inject N STORE CALL: that call of that store's files fails with EIO from now on.
+# inject STORE CALL: that call of that store's files fails with EIO from now on. Only the threads of
+# the stores are traced: a tracer that arrives while another thread starts a child can stop both.
 inject() {
-    local files=()
+    local files=() threads=() task f
     while IFS= read -r f; do files+=(-P "$f"); done < <(find "$DATA/nodes/$1" -name 'sb-*.dat')
-    strace -f -q -o "$CASE_DIR/strace.log" -p "$(vs_pid)" "${files[@]}" -e trace="$2" -e inject="$2":error=EIO &
+    for task in "/proc/$(vs_pid)/task"/*; do
+        case $(cat "$task/comm") in sb-io | sb-commit) threads+=("${task##*/}") ;; esac
+    done
+    strace -q -o "$CASE_DIR/strace.log" "${threads[@]/#/-p}" "${files[@]}" -e trace="$2" -e inject="$2":error=EIO &
     tracer=$!
-    # attached when the process says who traces it
-    await 20 grep -q "^TracerPid:[^0-9]*$tracer$" "/proc/$(vs_pid)/status"
+    for f in "${threads[@]}"; do # attached when the thread says who traces it
+        await 20 grep -q "^TracerPid:[^0-9]*$tracer$" "/proc/$f/status"
+    done
 }
 release() {
     kill -TERM "$tracer"
