@@ -33,3 +33,4 @@ $(BUILD)/obj/mutants/%.o: %.c $(BUILD)/flags
 
 # Tests of the world link it.
 $(BUILD)/tests/unit/test_sim_world: $(patsubst %.c,$(BUILD)/obj/%.o,$(SIM_WORLD))
+$(BUILD)/tests/unit/test_sim_run: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/sim/sim_main.c,$(SIM_SRCS)))

@@ -1,8 +1,19 @@
 /* sim_systems: what is simulated, and the mutants (docs/CHUNKPAXOS.md, "How it is proven"). */
+#include "tests/sim/sim_reg.h"
 #include "tests/sim/sim_system.h"
 
-const struct sim_system *const sim_systems[] = {};
+const struct sim_system *const sim_systems[] = { &sim_reg_system };
 const unsigned sim_systems_count = sizeof(sim_systems) / sizeof(sim_systems[0]);
 
-const struct sim_mutant sim_mutants[] = {};
+const struct sim_mutant sim_mutants[] = {
+    { 1, "registers", "ACCEPT0 admitted although a promise exists" },
+    { 2, "registers", "ACCEPT ignores the promise" },
+    { 4, "registers", "reply before the sync" },
+    { 5, "registers", "a read returns the highest value without agreement" },
+    { 6, "registers", "ballots without pid" },
+    { 7, "registers", "acknowledgements counted over epochs and phases" },
+    { 8, "registers", "a refused compare-and-set is not written back" },
+    { 9, "registers", "round 0 used again after a restart" },
+    { 10, "registers", "CREATE where something was accepted" },
+};
 const unsigned sim_mutants_count = sizeof(sim_mutants) / sizeof(sim_mutants[0]);

@@ -1,0 +1,163 @@
+/* sim_reg: the registers as a system of the simulated world: setting up, handing on, checking.
+ *
+ * Each seed draws its own cluster: three or five replicas, how many registers, how many clients,
+ * how long asks wait for company. */
+#include "tests/sim/sim_reg.h"
+#include "common/assert.h"
+#include "common/err.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *reg_new(void)
+{
+    return calloc(1, sizeof(struct reg_sim));
+}
+
+static void reg_free(void *sys)
+{
+    free(sys);
+}
+
+static void reg_setup(void *sys, struct sim_world *w)
+{
+    static const char *const names[] = { "r0", "r1", "r2", "r3", "r4", "r5", "r6" };
+    struct reg_sim *s = sys;
+
+    s->w = s->history.w = w;
+    s->keys = 0;
+    s->voters = world_chance(w, 75) ? 3 : 5;
+    s->replicas = s->voters;
+    s->keys_wanted = world_chance(w, 80) ? 1 + (unsigned)world_below(w, 4) : REG_KEYS_MAX;
+    s->batch_us = world_chance(w, 30) ? WORLD_MS : 0;
+    s->config = (struct reg_config){ .epoch = 1, .n = (uint8_t)s->voters };
+    s->decided = s->looked = 0;
+    for (unsigned r = 0; r < s->replicas; r++) {
+        s->config.member[r] = (uint8_t)r;
+        world_proc_add(w, names[r], WORLD_MAY_CRASH | WORLD_MAY_PAUSE | WORLD_MAY_CUT);
+    }
+    for (unsigned r = 0; r < s->replicas; r++)
+        reg_replica_setup(s, r, r < s->voters);
+    s->clients = 1 + (unsigned)world_below(w, 4);
+    for (unsigned c = 0; c < s->clients; c++)
+        reg_client_setup(s, c);
+}
+
+static void reg_message(void *sys, unsigned to, unsigned from, const void *msg, size_t len)
+{
+    struct reg_sim *s = sys;
+    uint8_t kind = *(const uint8_t *)msg;
+
+    (void)len;
+    switch ((enum reg_msg_kind)kind) {
+    case MSG_ASK:
+        reg_replica_ask(s, to, from, msg);
+        break;
+    case MSG_ANSWER:
+        reg_coordinator_answer(s, to, from, msg);
+        break;
+    case MSG_REQUEST:
+        reg_coordinator_request(s, to, from, msg);
+        break;
+    case MSG_REPLY:
+        reg_client_reply(s, to, msg);
+        break;
+    }
+}
+
+static void reg_timer(void *sys, unsigned proc, uint32_t kind, uint64_t data)
+{
+    struct reg_sim *s = sys;
+
+    if (kind == TIMER_OP || kind == TIMER_FLUSH)
+        reg_coordinator_timer(s, proc, kind, data);
+    else
+        reg_client_timer(s, proc, kind, data);
+}
+
+static void reg_crash(void *sys, unsigned proc, bool wiped)
+{
+    (void)sys;
+    (void)proc;
+    (void)wiped;
+}
+
+static void reg_restart(void *sys, unsigned proc)
+{
+    struct reg_sim *s = sys;
+
+    if (proc < s->replicas)
+        reg_replica_restart(s, proc);
+}
+
+static bool reg_done(void *sys)
+{
+    struct reg_sim *s = sys;
+
+    for (unsigned c = 0; c < s->clients; c++)
+        if (s->client[c].waiting)
+            return false;
+    return true;
+}
+
+static void reg_check(void *sys, bool quiet)
+{
+    struct reg_sim *s = sys;
+
+    if (!quiet)
+        world_violation(s->w, "healed, and still not done");
+}
+
+static void describe_ask(const struct reg_ask *a, char text[WORLD_TEXT_MAX])
+{
+    static const char *const phases[] = { "?", "ACCEPT0", "PREPARE", "ACCEPT", "READ" };
+
+    snprintf(text, WORLD_TEXT_MAX, "%s%s id %u.%u.%u (%u,%u,%u) tag %x", phases[a->ask.phase],
+             a->ask.create ? " create" : "", vs_id_pid(&a->ask.id), vs_id_inc(&a->ask.id),
+             (unsigned)vs_id_seq(&a->ask.id), (unsigned)a->ask.ballot.round, a->ask.ballot.pid,
+             a->ask.ballot.inc, a->ask.phase == PX_PREPARE ? 0 : a->value.tag);
+}
+
+static void describe_answer(const struct reg_answer *a, char text[WORLD_TEXT_MAX])
+{
+    static const char *const words[] = { "?", "OK", "NO", "EPOCH" };
+    const struct px_answer *p = &a->answer;
+
+    snprintf(text, WORLD_TEXT_MAX, "%s phase %u (%u,%u,%u): promised (%u,%u,%u) has (%u,%u,%u)",
+             words[p->word], p->phase, (unsigned)p->ballot.round, p->ballot.pid, p->ballot.inc,
+             (unsigned)p->promised.round, p->promised.pid, p->promised.inc,
+             (unsigned)p->accepted_at.round, p->accepted_at.pid, p->accepted_at.inc);
+}
+
+static void reg_describe(const void *msg, size_t len, char text[WORLD_TEXT_MAX])
+{
+    const struct reg_frame *f = msg;
+    const struct reg_request *q = msg;
+    const struct reg_reply *p = msg;
+
+    (void)len;
+    if (f->kind == MSG_ASK)
+        describe_ask(&f->ask[0], text);
+    else if (f->kind == MSG_ANSWER)
+        describe_answer(&f->answer[0], text);
+    else if (f->kind == MSG_REQUEST)
+        snprintf(text, WORLD_TEXT_MAX, "op %u: %u items, key %u what %u", q->op, q->n,
+                 q->item[0].key, q->item[0].what);
+    else
+        snprintf(text, WORLD_TEXT_MAX, "op %u key %u: %d", p->op, p->key, p->status);
+}
+
+const struct sim_system sim_reg_system = {
+    .name = "registers",
+    .msg_bytes_max = sizeof(struct reg_frame),
+    .new = reg_new,
+    .free = reg_free,
+    .setup = reg_setup,
+    .message = reg_message,
+    .timer = reg_timer,
+    .crash = reg_crash,
+    .restart = reg_restart,
+    .done = reg_done,
+    .check = reg_check,
+    .describe = reg_describe,
+};

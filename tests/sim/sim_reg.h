@@ -1,0 +1,173 @@
+/* sim_reg: the registers in a simulated world: what its files share.
+ *
+ * Processes: replicas (acceptor and coordinator each; 3 or 5 vote, two more are spare), storage
+ * nodes, clients, and one that stands for the journal: every entry takes effect there at once, in
+ * one order. The pure code of meta/ decides; the files here carry it out and check. */
+#ifndef VS_TESTS_SIM_SIM_REG_H
+#define VS_TESTS_SIM_SIM_REG_H
+
+#include "meta/px_propose.h"
+#include "tests/sim/sim_history.h"
+#include "tests/sim/sim_world.h"
+
+#define REG_REPLICAS_MAX 7
+#define REG_NODES        4
+#define REG_CLIENTS_MAX  6
+#define REG_OPS_MAX      96 /* in flight at one coordinator */
+#define REG_BATCH_MAX    64 /* entries of a frame */
+#define REG_TRIES_MAX    8  /* of a client, at one coordinator after the other */
+#define REG_PATIENCE_US  (300 * WORLD_MS)
+#define REG_CLIENT_PID   100 /* + process: in operation ids */
+
+enum reg_msg_kind {
+    MSG_ASK = 1, /* coordinator -> acceptor, and back */
+    MSG_ANSWER,
+    MSG_REQUEST, /* client -> coordinator, and back, one reply per item */
+    MSG_REPLY,
+};
+
+enum reg_timer { TIMER_OP = 1, TIMER_FLUSH, TIMER_CLIENT, TIMER_RETRY };
+
+struct reg_ask {
+    struct px_ask ask;
+    struct reg_value value;
+};
+
+struct reg_answer {
+    struct px_answer answer;
+    struct reg_value value;
+};
+
+struct reg_frame {
+    uint8_t kind;
+    uint16_t n;
+    struct px_head head;
+    union {
+        struct reg_ask ask[REG_BATCH_MAX];
+        struct reg_answer answer[REG_BATCH_MAX];
+    };
+};
+
+/* What a client may want of a register. */
+enum reg_what {
+    WHAT_CREATE,
+    WHAT_CAS,         /* generation and tag as expected: value */
+    WHAT_TOMB,        /* whatever it is */
+    WHAT_TOMB_ABSENT, /* only if nothing is there */
+    WHAT_RAISE,       /* the generation, if it is as expected */
+    WHAT_LOOK,
+};
+
+struct reg_item {
+    uint8_t key, what;
+    bool fresh;
+    struct reg_value expect, value;
+};
+
+struct reg_request {
+    uint8_t kind;
+    uint8_t n;
+    uint32_t op; /* number at the client, the same at every try; item i is operation op * 64 + i */
+    struct reg_item item[REG_BATCH_MAX];
+};
+
+struct reg_reply {
+    uint8_t kind;
+    uint8_t key, i, present;
+    uint32_t op;
+    int32_t status;
+    struct reg_value value;
+};
+
+/* ---- replicas ---- */
+
+struct reg_config {
+    uint64_t epoch;
+    uint8_t n;
+    uint8_t member[PX_ACCEPTORS_MAX]; /* replicas, ascending; pid is the number plus 1 */
+};
+
+struct reg_cell {
+    struct px_reg reg;
+    struct reg_value value; /* reg.accepted.value */
+    uint64_t batch;         /* that stored it */
+};
+
+/* acceptor/ of a replica. */
+struct reg_disk {
+    bool identity; /* false: an empty disk */
+    bool votes;
+    uint32_t pid, inc;
+    uint64_t batches;
+    struct reg_config config;
+    struct reg_cell cell[REG_KEYS_MAX];
+};
+
+struct reg_op {
+    bool used;
+    uint8_t key, what, reply_to, i;
+    uint32_t client_op;
+    struct px_propose propose;
+    struct px_ballot floor; /* no result may lie below */
+    struct reg_value value, expect, space, made;
+};
+
+struct reg_replica {
+    struct reg_disk disk;
+    struct px_acceptor acceptor;
+    struct px_proposer proposer;
+    uint64_t id_seq;  /* ids given out in this life */
+    uint64_t sync_at; /* all that is in memory is durable then */
+    unsigned ops;     /* op[0 .. ops) may be used */
+    bool flushing;
+    struct reg_op op[REG_OPS_MAX];
+    struct reg_frame out[PX_ACCEPTORS_MAX];
+};
+
+struct reg_client {
+    unsigned proc;
+    bool waiting;
+    unsigned left; /* items not answered */
+    unsigned tries;
+    uint32_t op;
+    uint8_t at; /* replica */
+    struct reg_request request;
+    struct reg_value known[REG_KEYS_MAX];
+};
+
+struct reg_sim {
+    struct sim_world *w;
+    struct reg_history history;
+    struct reg_config config; /* the newest */
+    unsigned voters, replicas;
+    uint64_t batch_us; /* asks wait so long for others; 0: until the end of the handler */
+    unsigned keys, keys_wanted;
+    struct vs_id id[REG_KEYS_MAX];
+    unsigned clients;
+    struct reg_client client[REG_CLIENTS_MAX];
+    struct reg_replica replica[REG_REPLICAS_MAX];
+    unsigned decided, looked;
+};
+
+extern const struct sim_system sim_reg_system;
+
+/* sim_replica.c */
+void reg_replica_setup(struct reg_sim *s, unsigned r, bool member);
+void reg_replica_restart(struct reg_sim *s, unsigned r);
+void reg_replica_ask(struct reg_sim *s, unsigned r, unsigned from, const struct reg_frame *f);
+/* sim_coordinator.c */
+void reg_coordinator_setup(struct reg_sim *s, unsigned r);
+void reg_coordinator_request(struct reg_sim *s, unsigned r, unsigned from,
+                             const struct reg_request *q);
+void reg_coordinator_answer(struct reg_sim *s, unsigned r, unsigned from,
+                            const struct reg_frame *f);
+void reg_coordinator_timer(struct reg_sim *s, unsigned r, uint32_t kind, uint64_t data);
+/* Give out a fresh id; its key, or -1: there are REG_KEYS_MAX. */
+int reg_issue(struct reg_sim *s, unsigned r);
+int reg_key_of(const struct reg_sim *s, const struct vs_id *id);
+/* sim_client.c */
+void reg_client_setup(struct reg_sim *s, unsigned c);
+void reg_client_reply(struct reg_sim *s, unsigned c, const struct reg_reply *m);
+void reg_client_timer(struct reg_sim *s, unsigned c, uint32_t kind, uint64_t data);
+
+#endif
