@@ -62,6 +62,7 @@ static void other_words_are_refused(void **state)
     assert_non_null(strstr(r->err, "inbox ls | publish NAME | cancel NAME"));
     assert_int_equal(RUN(r, "inbox", "publish", "--mount", r->mount), 1);
     assert_int_equal(RUN(r, "inbox", "publish", "a", "b", "--mount", r->mount), 1);
+    assert_non_null(strstr(r->err, "inbox ls | publish NAME | cancel NAME"));
     assert_int_equal(RUN(r, "inbox", "frob", "a", "--mount", r->mount), 1);
     assert_int_equal(RUN(r, "inbox", "ls", "a", "--mount", r->mount), 1);
 }

@@ -73,6 +73,7 @@ static void only_our_own_names_are_ours(void **state)
     assert_false(control_has_name(ROOT, ".ignore", 7));
     assert_false(control_has_name(INBOX, ".vstack", 7));
     assert_false(control_has_name(17, ".vstack", 7));
+    assert_false(control_has_name(17, ".ignore", 7));
     assert_false(control_owns(17));
     assert_true(control_owns(CONTROL_INO_IGNORE));
 }

@@ -154,6 +154,9 @@ static void each_attribute_is_set_by_itself(void **state)
     assert_int_equal(a.attr.mtime, 77);
     a = set(k, node, (struct fuse_setattr_in){ .valid = FATTR_MTIME | FATTR_MTIME_NOW });
     assert_true(a.attr.mtime > 1000000000);
+    assert_int_equal(a.attr.atime, 80);
+    a = set(k, node, (struct fuse_setattr_in){ .valid = FATTR_ATIME | FATTR_ATIME_NOW });
+    assert_true(a.attr.atime > 1000000000);
     a = set(k, node, (struct fuse_setattr_in){ .valid = FATTR_SIZE, .size = 2 });
     assert_int_equal(a.attr.size, 2);
     assert_int_equal(a.attr.mode, S_IFREG | 0640);

@@ -259,6 +259,7 @@ static void a_command_is_written_and_its_answer_read_behind_it(void **state)
     assert_int_equal(fuse_rig_write(k, node, o.fh, 0, command, len, 0), len);
     assert_true(fuse_rig_read(k, node, o.fh, len, 4096) > 0); /* where the file position is now */
     k->body[k->len] = '\0';
+    assert_int_equal(k->body[0], '{'); /* from its first byte */
     assert_non_null(strstr((char *)k->body, "not understood"));
     assert_true(fuse_rig_read(k, node, o.fh, 0, 4096) > 0); /* or from the start */
     assert_int_equal(fuse_rig_flush(k, node, o.fh), 0);
