@@ -159,6 +159,11 @@ void vs_file_drop_cache(struct vs_file *f, uint64_t offset, uint64_t len)
         f->io->ops->drop_cache(f, offset, len);
 }
 
+int vs_file_fd(struct vs_file *f)
+{
+    return f->io->ops->fd != NULL ? f->io->ops->fd(f) : -EOPNOTSUPP;
+}
+
 int vs_io_unlink(struct vs_io *io, const char *name)
 {
     VS_ASSERT(name_ok(name));

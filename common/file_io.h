@@ -62,6 +62,8 @@ struct vs_io_ops {
     /* Start writing back, and drop from the page cache what is clean. Advice: errors are ignored.
      */
     void (*drop_cache)(struct vs_file *f, uint64_t offset, uint64_t len);
+    /* The descriptor, for sending from it; may be NULL: there is none. */
+    int (*fd)(struct vs_file *f);
     int (*unlink)(struct vs_io *io, const char *name);
     int (*rename)(struct vs_io *io, const char *from, const char *to);
     int (*sync_dir)(struct vs_io *io);
@@ -101,6 +103,8 @@ int vs_file_size(struct vs_file *f, uint64_t *ret_bytes);
 int vs_file_allocated(struct vs_file *f, uint64_t *ret_bytes);
 int vs_file_linked(struct vs_file *f);
 void vs_file_drop_cache(struct vs_file *f, uint64_t offset, uint64_t len);
+/* Borrowed while the file is open; -EOPNOTSUPP where a file is no descriptor. */
+int vs_file_fd(struct vs_file *f);
 int vs_io_unlink(struct vs_io *io, const char *name);
 int vs_io_rename(struct vs_io *io, const char *from, const char *to);
 int vs_io_sync_dir(struct vs_io *io);

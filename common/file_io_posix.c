@@ -68,6 +68,11 @@ static int posix_open(struct vs_io *io, const char *name, unsigned how, struct v
     return 0;
 }
 
+static int posix_fd(struct vs_file *f)
+{
+    return file_fd(f);
+}
+
 static void posix_close(struct vs_file *file)
 {
     struct posix_file *f = vs_container_of(file, struct posix_file, file);
@@ -316,6 +321,7 @@ static const struct vs_io_ops posix_ops = {
     .allocated = posix_allocated,
     .linked = posix_linked,
     .drop_cache = posix_drop_cache,
+    .fd = posix_fd,
     .unlink = posix_unlink,
     .rename = posix_rename,
     .sync_dir = posix_sync_dir,

@@ -99,8 +99,8 @@ void *http_req_state(const struct http_req *q);
 enum http_method http_req_method(const struct http_req *q);
 /* The path behind the route's prefix ("" for a whole path). */
 const char *http_req_tail(const struct http_req *q);
-/* A header or an argument of the query, NULL when it is not there; borrowed. Not after run has
- * returned. */
+/* A header or an argument of the query, NULL when it is not there; borrowed. Until
+ * the reply. */
 const char *http_req_header(const struct http_req *q, const char *name);
 const char *http_req_query(const struct http_req *q, const char *name);
 /* The whole body, from run on. */

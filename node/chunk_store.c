@@ -4,7 +4,7 @@
  * Happy path: pass on, nothing kept. Failure modes: a request without a callback or without memory
  * behind its lengths is a bug of the caller and aborts; numbers that may come off a wire are
  * answered with -EINVAL by the implementation. */
-#include "node/chunk_store.h"
+#include "node/store_hold.h"
 
 #include "common/assert.h"
 #include "common/crc.h"
@@ -39,6 +39,17 @@ void chunk_store_list(struct chunk_store *s, struct store_list *l)
 {
     VS_ASSERT(l->done != NULL && (l->keys != NULL || l->keys_max == 0));
     s->ops->list(s, l);
+}
+
+void chunk_store_hold(struct chunk_store *s, struct store_hold *h)
+{
+    VS_ASSERT(h->done != NULL && s->ops->hold != NULL && s->ops->unhold != NULL);
+    s->ops->hold(s, h);
+}
+
+void chunk_store_unhold(struct chunk_store *s, struct store_hold *h)
+{
+    s->ops->unhold(s, h);
 }
 
 void chunk_store_health(struct chunk_store *s, struct store_health *ret)

@@ -32,6 +32,7 @@ struct store_get;
 struct store_del;
 struct store_stat;
 struct store_list;
+struct store_hold;
 typedef void store_put_fn(struct store_put *p);
 typedef void store_get_fn(struct store_get *g);
 typedef void store_del_fn(struct store_del *d);
@@ -131,6 +132,9 @@ struct chunk_store_ops {
     void (*del)(struct chunk_store *s, struct store_del *d);
     void (*stat)(struct chunk_store *s, struct store_stat *st);
     void (*list)(struct chunk_store *s, struct store_list *l);
+    /* May be NULL: store_hold.h. */
+    void (*hold)(struct chunk_store *s, struct store_hold *h);
+    void (*unhold)(struct chunk_store *s, struct store_hold *h);
     /* What is known now; does not block on a disk or a network. */
     void (*health)(struct chunk_store *s, struct store_health *ret);
     /* May be NULL: a get runs to its end. */

@@ -21,6 +21,7 @@ node_SRCS += node/sb_format.c
 node_SRCS += node/sb_format_ckpt.c
 node_SRCS += node/sb_format_seal.c
 node_SRCS += node/sb_format_state.c
+node_SRCS += node/sb_hold.c
 node_SRCS += node/sb_ident.c
 node_SRCS += node/sb_index.c
 node_SRCS += node/sb_maint.c

@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "common/hex.h"
 #include "common/http_range.h"
+#include "node/store_hold.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,6 +25,8 @@
 
 struct get_req {
     struct node_req req; /* first */
+    struct store_hold hold;
+    bool held;
     struct store_stat stat;
     struct store_get get;
     uint32_t first, bytes; /* the range that was asked for */
@@ -31,51 +34,16 @@ struct get_req {
 };
 
 /* What the answer says about the record beside its payload. */
-static void describe(struct get_req *r)
+static void describe(struct get_req *r, const uint8_t sha256[VS_SHA256_BYTES],
+                     const struct frag_note *note_of)
 {
     char sha[FRAG_SHA_TEXT_BYTES], note[FRAG_NOTE_TEXT_BYTES];
 
-    vs_hex(r->stat.sha256, sizeof(r->stat.sha256), sha);
-    frag_note_to_text(&r->stat.note, note);
+    vs_hex(sha256, VS_SHA256_BYTES, sha);
+    frag_note_to_text(note_of, note);
     http_reply_header(r->req.q, NODE_HEADER_SHA256, sha);
     http_reply_header(r->req.q, NODE_HEADER_RECORD, note);
     http_reply_header(r->req.q, "Accept-Ranges", "bytes");
-}
-
-/* ---- through memory ---------------------------------------------------------------------------
- */
-
-static void get_done(struct store_get *g)
-{
-    struct get_req *r = vs_container_of(g, struct get_req, get);
-    uint32_t skip = r->first - g->offset;
-
-    if (g->status < 0 || g->got_bytes < skip + r->bytes) {
-        node_reply_err(&r->req, g->status < 0 ? g->status : -VS_ECORRUPT);
-        return;
-    }
-    r->req.bytes = r->bytes;
-    describe(r);
-    node_reply_table(r->req.q, g->crc, g->payload_bytes);
-    http_reply_lent(r->req.q, r->status, TYPE, (const uint8_t *)g->dst + skip, r->bytes);
-}
-
-static void get_memory(struct get_req *r)
-{
-    uint32_t from = r->first / FRAG_BLOCK_BYTES * FRAG_BLOCK_BYTES;
-    uint32_t to =
-        (r->first + r->bytes + FRAG_BLOCK_BYTES - 1) / FRAG_BLOCK_BYTES * FRAG_BLOCK_BYTES;
-
-    r->get.key = r->req.key;
-    r->get.offset = from;
-    r->get.bytes = to - from;
-    r->get.done = get_done;
-    r->get.dst = http_req_memory(r->req.q, r->get.bytes);
-    if (r->get.dst == NULL) {
-        node_reply_err(&r->req, -EAGAIN);
-        return;
-    }
-    chunk_store_get(r->req.node->store, &r->get);
 }
 
 /* ---- the range --------------------------------------------------------------------------------
@@ -112,6 +80,42 @@ static bool range_take(struct get_req *r, uint32_t payload_bytes)
     return true;
 }
 
+/* ---- through memory ---------------------------------------------------------------------------
+ */
+
+static void get_done(struct store_get *g)
+{
+    struct get_req *r = vs_container_of(g, struct get_req, get);
+    uint32_t skip = r->first - g->offset;
+
+    if (g->status < 0 || g->got_bytes < skip + r->bytes) {
+        node_reply_err(&r->req, g->status < 0 ? g->status : -VS_ECORRUPT);
+        return;
+    }
+    r->req.bytes = r->bytes;
+    describe(r, r->stat.sha256, &r->stat.note);
+    node_reply_table(r->req.q, g->crc, g->payload_bytes);
+    http_reply_lent(r->req.q, r->status, TYPE, (const uint8_t *)g->dst + skip, r->bytes);
+}
+
+static void get_memory(struct get_req *r)
+{
+    uint32_t from = r->first / FRAG_BLOCK_BYTES * FRAG_BLOCK_BYTES;
+    uint32_t to =
+        (r->first + r->bytes + FRAG_BLOCK_BYTES - 1) / FRAG_BLOCK_BYTES * FRAG_BLOCK_BYTES;
+
+    r->get.key = r->req.key;
+    r->get.offset = from;
+    r->get.bytes = to - from;
+    r->get.done = get_done;
+    r->get.dst = http_req_memory(r->req.q, r->get.bytes);
+    if (r->get.dst == NULL) {
+        node_reply_err(&r->req, -EAGAIN);
+        return;
+    }
+    chunk_store_get(r->req.node->store, &r->get);
+}
+
 static void stat_done(struct store_stat *st)
 {
     struct get_req *r = vs_container_of(st, struct get_req, stat);
@@ -122,14 +126,69 @@ static void stat_done(struct store_stat *st)
         return;
     }
     if (http_req_method(q) == HTTP_HEAD) {
-        describe(r);
+        describe(r, r->stat.sha256, &r->stat.note);
         node_reply_table_crc(q, st->table_crc);
         http_reply_head(q, 200, TYPE, st->payload_bytes);
         return;
     }
-    if (!range_take(r, st->payload_bytes))
+    if (range_take(r, st->payload_bytes))
+        get_memory(r);
+}
+
+static void stat_first(struct get_req *r)
+{
+    r->stat.key = r->req.key;
+    r->stat.done = stat_done;
+    chunk_store_stat(r->req.node->store, &r->stat);
+}
+
+/* ---- from the file ----------------------------------------------------------------------------
+ */
+
+static void hold_done(struct store_hold *h)
+{
+    struct get_req *r = vs_container_of(h, struct get_req, hold);
+    struct http_req *q = r->req.q;
+    int fd;
+
+    if (h->status == -EOPNOTSUPP) {
+        stat_first(r);
         return;
-    get_memory(r);
+    }
+    if (h->status < 0) {
+        node_reply_err(&r->req, h->status);
+        return;
+    }
+    r->held = true;
+    node_reply_table(q, h->crc, h->payload_bytes); /* also beside a range that is none */
+    if (!range_take(r, h->payload_bytes))
+        return;
+    fd = r->bytes > 0 ? fcntl(h->fd, F_DUPFD_CLOEXEC, 0) : -1; /* the answer closes its own */
+    if (r->bytes > 0 && fd < 0) {
+        node_reply_err(&r->req, -EAGAIN);
+        return;
+    }
+    r->req.bytes = r->bytes;
+    describe(r, h->sha256, &h->note);
+    if (r->bytes == 0)
+        http_reply(q, r->status, TYPE, "", 0);
+    else
+        http_reply_file(q, r->status, TYPE, fd, h->offset + r->first, r->bytes);
+}
+
+/* What will be read of it, as far as the header tells without the length of the payload. */
+static void hold_first(struct get_req *r)
+{
+    const char *text = http_req_header(r->req.q, "Range");
+    uint64_t first = 0, bytes = FRAG_BYTES_MAX;
+
+    if (text != NULL && http_range_parse(text, FRAG_BYTES_MAX, &first, &bytes) < 0)
+        bytes = 0;
+    r->hold.first = (uint32_t)first;
+    r->hold.bytes = (uint32_t)bytes;
+    r->hold.key = r->req.key;
+    r->hold.done = hold_done;
+    chunk_store_hold(r->req.node->store, &r->hold);
 }
 
 void node_get_run(struct http_req *q)
@@ -139,12 +198,17 @@ void node_get_run(struct http_req *q)
 
     if (r == NULL)
         return;
-    r->stat.key = r->req.key;
-    r->stat.done = stat_done;
-    chunk_store_stat(r->req.node->store, &r->stat);
+    if (op == NODE_OP_GET && !http_req_quick(q) && chunk_store_can_hold(r->req.node->store))
+        hold_first(r);
+    else
+        stat_first(r);
 }
 
 void node_get_end(struct http_req *q)
 {
+    struct get_req *r = http_req_state(q);
+
+    if (r != NULL && r->held)
+        chunk_store_unhold(r->req.node->store, &r->hold);
     node_req_end(q);
 }

@@ -14,6 +14,7 @@
 #define VS_NODE_SB_IMPL_H
 
 #include "node/sb_files.h"
+#include "node/sb_hold.h"
 #include "node/sb_index.h"
 #include "node/sb_scrub.h"
 #include "node/sb_tombs.h"
@@ -84,7 +85,8 @@ struct sb_store {
     bool tombs_held;            /* no room for a TOMB: tried again at the next tick or delete */
     struct sb_dead *dead;       /* array of SB_DEAD_MAX at most */
     uint32_t dead_count, dead_cap;
-    bool dead_held;        /* no room even for punching: tried again at the next tick */
+    bool dead_held;        /* no room even for punching, or being sent: again at the next tick */
+    struct sb_holds holds; /* these are not punched */
     unsigned in_flight;    /* requests taken and not answered */
     unsigned puts_waiting; /* puts taken and not yet written */
     uint64_t changes;      /* records committed since the last checkpoint */
@@ -168,6 +170,8 @@ void sb_dead_range(struct sb_store *s, uint64_t sb, uint64_t offset, uint64_t by
 void sb_get_job(struct vs_job *job);
 void sb_stat_job(struct vs_job *job);
 void sb_list_job(struct vs_job *job);
+void sb_hold_job(struct vs_job *job);
+void sb_hold_end(struct sb_store *s, struct store_hold *h);
 /* Under lock: this place turned out to be damaged; false when the entry is not there any more. */
 bool sb_mark_bad(struct sb_store *s, const struct frag_key *key, uint64_t birth);
 

@@ -43,20 +43,32 @@ static int punch_one(struct sb_store *s, const struct sb_dead *d)
     return r;
 }
 
+/* Under lock: the last entry that may be punched now, -1: none. At most one more than there are
+ * holds is looked at. */
+static int64_t punch_next(const struct sb_store *s)
+{
+    int64_t at = (int64_t)s->dead_count - 1;
+
+    while (at >= 0 && sb_holds_cover(&s->holds, s->dead[at].sb, s->dead[at].offset))
+        at--;
+    return at;
+}
+
 /* The entry stays in the list while it is worked on, and only this function takes entries out. */
 void sb_maint_punch(struct sb_store *s, unsigned max)
 {
     for (unsigned done = 0; done < max; done++) {
         struct sb_dead d;
-        uint32_t at;
+        int64_t at;
         int r;
 
         pthread_mutex_lock(&s->lock);
-        if (s->dead_count == 0 || s->state == STORE_DOWN) {
+        at = punch_next(s);
+        if (at < 0 || s->state == STORE_DOWN) {
+            s->dead_held = s->dead_count > 0;
             pthread_mutex_unlock(&s->lock);
             return;
         }
-        at = s->dead_count - 1;
         d = s->dead[at];
         pthread_mutex_unlock(&s->lock);
         r = punch_one(s, &d);

@@ -202,6 +202,21 @@ static void sb_store_list(struct chunk_store *base, struct store_list *l)
     vs_exec_submit(s->exec, &l->job);
 }
 
+static void sb_store_hold(struct chunk_store *base, struct store_hold *h)
+{
+    struct sb_store *s = sb_store_of(base);
+
+    h->store = s;
+    h->status = store_enter(s, false);
+    h->job.fn = sb_hold_job;
+    vs_exec_submit(s->exec, &h->job);
+}
+
+static void sb_store_unhold(struct chunk_store *base, struct store_hold *h)
+{
+    sb_hold_end(sb_store_of(base), h);
+}
+
 /* ---- serial mode ------------------------------------------------------------------------------
  */
 
@@ -292,6 +307,7 @@ static void sb_store_stop(struct chunk_store *base)
     struct sb_store *s = sb_store_of(base);
 
     store_drain(s);
+    VS_ASSERT(s->holds.count == 0);
     store_close_clean(s);
     sb_faults_note(s);
     store_free(s);
@@ -321,6 +337,7 @@ static void store_init(struct sb_store *s, const struct sb_store_config *config)
     vs_list_init(&s->later_dels);
     vs_list_init(&s->later_puts);
     sb_files_init(&s->files, s->io);
+    sb_holds_init(&s->holds);
     s->next_sb = 1;
     s->next_seq = s->run_seq = 1;
 }
@@ -447,6 +464,8 @@ static const struct chunk_store_ops sb_store_ops = {
     .del = sb_store_del,
     .stat = sb_store_stat,
     .list = sb_store_list,
+    .hold = sb_store_hold,
+    .unhold = sb_store_unhold,
     .health = sb_store_health,
     .stop = sb_store_stop,
 };
