@@ -5,6 +5,7 @@ meta_SRCS += meta/acceptor_store.c
 meta_SRCS += meta/collect.c
 meta_SRCS += meta/collect_audit.c
 meta_SRCS += meta/collect_step.c
+meta_SRCS += meta/frag_rule.c
 meta_SRCS += meta/health.c
 meta_SRCS += meta/journal.c
 meta_SRCS += meta/journal_acceptor.c

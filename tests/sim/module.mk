@@ -4,7 +4,7 @@
 SIM_SRCS  := $(sort $(wildcard tests/sim/*.c))
 SIM_WORLD := tests/sim/sim_faults.c tests/sim/sim_net.c tests/sim/sim_store.c tests/sim/sim_world.c
 # The pure files that hold a mutant, and those a twin of them needs.
-SIM_CORE  := $(sort $(wildcard meta/px*.c meta/fence*.c meta/journal_core*.c))
+SIM_CORE  := $(sort $(wildcard meta/px*.c meta/frag_rule.c meta/journal*.c))
 
 SEED   ?= 1
 N      ?= 20000

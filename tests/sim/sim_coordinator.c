@@ -147,8 +147,10 @@ static void op_end(struct reg_sim *s, unsigned r, struct reg_op *op, int status)
                                .status = status };
 
     op->used = false;
-    if (status != -ETIMEDOUT)
+    if (status != -ETIMEDOUT) {
         history_decided(&s->history, op->key, &p->at, &op->floor);
+        reg_decided(s, op->key);
+    }
     if (reply.present && status != -ETIMEDOUT)
         memcpy(&reply.value, p->cur.value, sizeof(reply.value));
     s->decided += status == 0 && op->what != WHAT_LOOK;

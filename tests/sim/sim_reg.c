@@ -19,28 +19,66 @@ static void reg_free(void *sys)
     free(sys);
 }
 
-static void reg_setup(void *sys, struct sim_world *w)
+static void setup_uploads(struct reg_sim *s)
 {
-    static const char *const names[] = { "r0", "r1", "r2", "r3", "r4", "r5", "r6" };
-    struct reg_sim *s = sys;
+    unsigned actors = 3 + (unsigned)world_below(s->w, 4);
 
-    s->w = s->history.w = w;
-    s->keys = 0;
+    s->nodes = REG_NODES;
+    for (unsigned n = 0; n < s->nodes; n++) {
+        s->node[n].proc =
+            world_proc_add(s->w, "node", WORLD_MAY_CRASH | WORLD_MAY_PAUSE | WORLD_MAY_CUT);
+        reg_client_add(s, s->node[n].proc, ROLE_NODE);
+    }
+    reg_client_add(s, world_proc_add(s->w, "upload", WORLD_MAY_CUT | WORLD_MAY_PAUSE), ROLE_UPLOAD);
+    for (unsigned i = 0; i < actors; i++) {
+        enum reg_role role = (enum reg_role)(ROLE_UPLOAD + world_below(s->w, 3));
+
+        reg_client_add(s,
+                       world_proc_add(s->w,
+                                      role == ROLE_UPLOAD   ? "upload"
+                                      : role == ROLE_REAPER ? "reaper"
+                                                            : "mover",
+                                      WORLD_MAY_CUT | WORLD_MAY_PAUSE),
+                       role);
+    }
+}
+
+static void setup_shape(struct reg_sim *s)
+{
+    struct sim_world *w = s->w;
+
     s->voters = world_chance(w, 75) ? 3 : 5;
     s->replicas = s->voters;
     s->keys_wanted = world_chance(w, 80) ? 1 + (unsigned)world_below(w, 4) : REG_KEYS_MAX;
     s->batch_us = world_chance(w, 30) ? WORLD_MS : 0;
+    s->uploads = world_chance(w, 40);
     s->config = (struct reg_config){ .epoch = 1, .n = (uint8_t)s->voters };
-    s->decided = s->looked = 0;
+    s->keys = s->sessions = s->nodes = s->clients = 0;
+    s->decided = s->looked = s->linked = 0;
+}
+
+static void reg_setup(void *sys, struct sim_world *w)
+{
+    static const char *const names[] = { "r0", "r1", "r2", "r3", "r4", "r5", "r6" };
+    struct reg_sim *s = sys;
+    unsigned clients;
+
+    s->w = s->history.w = w;
+    setup_shape(s);
     for (unsigned r = 0; r < s->replicas; r++) {
         s->config.member[r] = (uint8_t)r;
         world_proc_add(w, names[r], WORLD_MAY_CRASH | WORLD_MAY_PAUSE | WORLD_MAY_CUT);
     }
     for (unsigned r = 0; r < s->replicas; r++)
         reg_replica_setup(s, r, r < s->voters);
-    s->clients = 1 + (unsigned)world_below(w, 4);
-    for (unsigned c = 0; c < s->clients; c++)
-        reg_client_setup(s, c);
+    s->journal = world_proc_add(w, "journal", 0);
+    if (s->uploads) {
+        setup_uploads(s);
+        return;
+    }
+    clients = 1 + (unsigned)world_below(w, 4);
+    for (unsigned c = 0; c < clients; c++)
+        reg_client_add(s, world_proc_add(w, "client", WORLD_MAY_CUT), ROLE_RANDOM);
 }
 
 static void reg_message(void *sys, unsigned to, unsigned from, const void *msg, size_t len)
@@ -59,8 +97,16 @@ static void reg_message(void *sys, unsigned to, unsigned from, const void *msg, 
     case MSG_REQUEST:
         reg_coordinator_request(s, to, from, msg);
         break;
+    case MSG_ENTRY:
+        reg_journal_entry(s, from, msg);
+        break;
+    case MSG_FRAG:
+        reg_node_frag(s, to, from, msg);
+        break;
     case MSG_REPLY:
-        reg_client_reply(s, to, msg);
+    case MSG_ENTRY_DONE:
+    case MSG_FRAG_DONE:
+        reg_client_answer(s, to, msg);
         break;
     }
 }
@@ -88,6 +134,8 @@ static void reg_restart(void *sys, unsigned proc)
 
     if (proc < s->replicas)
         reg_replica_restart(s, proc);
+    else
+        reg_client_restart(s, proc);
 }
 
 static bool reg_done(void *sys)
@@ -95,15 +143,42 @@ static bool reg_done(void *sys)
     struct reg_sim *s = sys;
 
     for (unsigned c = 0; c < s->clients; c++)
-        if (s->client[c].waiting)
+        if (s->client[c].call != CALL_NONE)
             return false;
     return true;
+}
+
+/* I9: k = 1 of the fragments would do to read it; as no node is lost here, all must be there. */
+static void check_fragments(struct reg_sim *s, unsigned key, const struct reg_value *v)
+{
+    for (unsigned f = 0; f < REG_FRAGS; f++)
+        if (!reg_node_holds(s, v->frag[f].node, key, f, v->frag[f].generation))
+            world_violation(s->w,
+                            "I9 key %u is LIVE, and node %u has not fragment %u of "
+                            "generation %u",
+                            key, v->frag[f].node, f, v->frag[f].generation);
+    if (v->tag != 1000u + key)
+        world_violation(s->w, "I11 key %u names other bytes", key);
+}
+
+void reg_decided(struct reg_sim *s, unsigned key)
+{
+    const struct history_ballot *b = history_find(&s->history, key, &s->history.key[key].frontier);
+
+    if (!s->uploads || b == NULL)
+        return;
+    if (b->value.state == REG_LIVE)
+        check_fragments(s, key, &b->value);
+    else if (s->session[s->session_of[key]].linked)
+        world_violation(s->w, "I10 key %u is a TOMB, and linked", key);
 }
 
 static void reg_check(void *sys, bool quiet)
 {
     struct reg_sim *s = sys;
 
+    for (unsigned k = 0; k < s->keys; k++)
+        reg_decided(s, k);
     if (!quiet)
         world_violation(s->w, "healed, and still not done");
 }
@@ -134,6 +209,8 @@ static void reg_describe(const void *msg, size_t len, char text[WORLD_TEXT_MAX])
     const struct reg_frame *f = msg;
     const struct reg_request *q = msg;
     const struct reg_reply *p = msg;
+    const struct reg_entry *e = msg;
+    const struct reg_frag *g = msg;
 
     (void)len;
     if (f->kind == MSG_ASK)
@@ -143,8 +220,14 @@ static void reg_describe(const void *msg, size_t len, char text[WORLD_TEXT_MAX])
     else if (f->kind == MSG_REQUEST)
         snprintf(text, WORLD_TEXT_MAX, "op %u: %u items, key %u what %u", q->op, q->n,
                  q->item[0].key, q->item[0].what);
-    else
+    else if (f->kind == MSG_REPLY)
         snprintf(text, WORLD_TEXT_MAX, "op %u key %u: %d", p->op, p->key, p->status);
+    else if (f->kind == MSG_ENTRY || f->kind == MSG_ENTRY_DONE)
+        snprintf(text, WORLD_TEXT_MAX, "entry %u session %u: state %u", e->what, e->session,
+                 e->state);
+    else
+        snprintf(text, WORLD_TEXT_MAX, "%s %u.%u.%u", g->remove ? "remove" : "put", g->key,
+                 g->index, g->generation);
 }
 
 const struct sim_system sim_reg_system = {

@@ -10,20 +10,26 @@
 #include "tests/sim/sim_history.h"
 #include "tests/sim/sim_world.h"
 
-#define REG_REPLICAS_MAX 7
-#define REG_NODES        4
-#define REG_CLIENTS_MAX  6
-#define REG_OPS_MAX      96 /* in flight at one coordinator */
-#define REG_BATCH_MAX    64 /* entries of a frame */
-#define REG_TRIES_MAX    8  /* of a client, at one coordinator after the other */
-#define REG_PATIENCE_US  (300 * WORLD_MS)
-#define REG_CLIENT_PID   100 /* + process: in operation ids */
+#define REG_REPLICAS_MAX   7
+#define REG_NODES          4
+#define REG_CLIENTS_MAX    12
+#define REG_SESSIONS_MAX   8
+#define REG_GENERATION_MAX 30
+#define REG_OPS_MAX        96 /* in flight at one coordinator */
+#define REG_BATCH_MAX      64 /* entries of a frame */
+#define REG_TRIES_MAX      8  /* of a client, at one coordinator after the other */
+#define REG_PATIENCE_US    (300 * WORLD_MS)
+#define REG_CLIENT_PID     100 /* + process: in operation ids */
 
 enum reg_msg_kind {
     MSG_ASK = 1, /* coordinator -> acceptor, and back */
     MSG_ANSWER,
     MSG_REQUEST, /* client -> coordinator, and back, one reply per item */
     MSG_REPLY,
+    MSG_ENTRY, /* client -> journal, and back */
+    MSG_ENTRY_DONE,
+    MSG_FRAG, /* client -> storage node, and back */
+    MSG_FRAG_DONE,
 };
 
 enum reg_timer { TIMER_OP = 1, TIMER_FLUSH, TIMER_CLIENT, TIMER_RETRY };
@@ -79,6 +85,35 @@ struct reg_reply {
     struct reg_value value;
 };
 
+/* ---- journal, storage nodes ---- */
+
+enum reg_entry_what { ENTRY_OPEN, ENTRY_LINK, ENTRY_ABORT, ENTRY_UNLINK, ENTRY_STATE };
+
+struct reg_entry {
+    uint8_t kind, what, session;
+    uint8_t first, keys; /* ENTRY_OPEN: what it reserves */
+    uint8_t state;       /* of the session, in the answer */
+    uint32_t op;
+};
+
+enum reg_session_state { SESSION_NONE, SESSION_OPEN, SESSION_COMMITTED, SESSION_ABORTED };
+
+struct reg_session {
+    uint8_t state, first, keys;
+    bool linked, unlinked;
+};
+
+struct reg_frag {
+    uint8_t kind, key, index, generation, item;
+    bool remove;
+    uint32_t op;
+};
+
+struct reg_node {
+    unsigned proc;
+    uint32_t held[REG_KEYS_MAX][REG_FRAGS]; /* disk: bit g: a fragment of generation g */
+};
+
 /* ---- replicas ---- */
 
 struct reg_config {
@@ -124,14 +159,26 @@ struct reg_replica {
     struct reg_frame out[PX_ACCEPTORS_MAX];
 };
 
+enum reg_role { ROLE_RANDOM, ROLE_UPLOAD, ROLE_REAPER, ROLE_MOVER, ROLE_NODE };
+enum reg_call { CALL_NONE, CALL_REQUEST, CALL_ENTRY, CALL_FRAGS };
+
 struct reg_client {
     unsigned proc;
-    bool waiting;
-    unsigned left; /* items not answered */
-    unsigned tries;
-    uint32_t op;
+    uint8_t role, step, call;
+    uint8_t left; /* items not answered */
+    uint8_t tries;
     uint8_t at; /* replica */
-    struct reg_request request;
+    uint32_t op;
+    struct reg_request request; /* an answered item has what == UINT8_MAX */
+    struct reg_reply reply[REG_BATCH_MAX];
+    struct reg_entry entry;
+    unsigned frags;
+    struct {
+        struct reg_frag frag;
+        uint8_t node;
+        bool done;
+    } put[REG_BATCH_MAX * REG_FRAGS];
+    uint8_t session, key, index, node, generation; /* what the role is working on */
     struct reg_value known[REG_KEYS_MAX];
 };
 
@@ -140,13 +187,19 @@ struct reg_sim {
     struct reg_history history;
     struct reg_config config; /* the newest */
     unsigned voters, replicas;
+    bool uploads;     /* sessions and fragments; else bare registers */
+    unsigned journal; /* process */
+    unsigned nodes, sessions;
+    struct reg_node node[REG_NODES];
+    struct reg_session session[REG_SESSIONS_MAX];
+    uint8_t session_of[REG_KEYS_MAX];
     uint64_t batch_us; /* asks wait so long for others; 0: until the end of the handler */
     unsigned keys, keys_wanted;
     struct vs_id id[REG_KEYS_MAX];
     unsigned clients;
     struct reg_client client[REG_CLIENTS_MAX];
     struct reg_replica replica[REG_REPLICAS_MAX];
-    unsigned decided, looked;
+    unsigned decided, looked, linked;
 };
 
 extern const struct sim_system sim_reg_system;
@@ -165,9 +218,36 @@ void reg_coordinator_timer(struct reg_sim *s, unsigned r, uint32_t kind, uint64_
 /* Give out a fresh id; its key, or -1: there are REG_KEYS_MAX. */
 int reg_issue(struct reg_sim *s, unsigned r);
 int reg_key_of(const struct reg_sim *s, const struct vs_id *id);
-/* sim_client.c */
-void reg_client_setup(struct reg_sim *s, unsigned c);
-void reg_client_reply(struct reg_sim *s, unsigned c, const struct reg_reply *m);
-void reg_client_timer(struct reg_sim *s, unsigned c, uint32_t kind, uint64_t data);
+/* After every decision: what is LIVE has its fragments, what is linked is LIVE. */
+void reg_decided(struct reg_sim *s, unsigned key);
+
+/* sim_client.c: calls with retries, and clients that do anything to bare registers */
+void reg_client_add(struct reg_sim *s, unsigned proc, enum reg_role role);
+void reg_client_restart(struct reg_sim *s, unsigned proc);
+void reg_client_answer(struct reg_sim *s, unsigned proc, const void *msg);
+void reg_client_timer(struct reg_sim *s, unsigned proc, uint32_t kind, uint64_t data);
+/* Make the call that stands in c->request, c->entry or c->put; the role goes on with it when
+ * all is answered, or when nobody answers. */
+void reg_client_call(struct reg_sim *s, struct reg_client *c, enum reg_call call);
+/* Later. */
+void reg_client_wait(struct reg_sim *s, struct reg_client *c, uint64_t us);
+/* One item, at a replica drawn now. */
+void reg_client_want(struct reg_sim *s, struct reg_client *c, const struct reg_item *item);
+
+/* sim_session.c: uploads, their reaper, movers. step: after a wait; done: a call has ended. */
+void reg_upload_step(struct reg_sim *s, struct reg_client *c);
+void reg_upload_done(struct reg_sim *s, struct reg_client *c, bool answered);
+void reg_reaper_step(struct reg_sim *s, struct reg_client *c);
+void reg_reaper_done(struct reg_sim *s, struct reg_client *c, bool answered);
+void reg_mover_step(struct reg_sim *s, struct reg_client *c);
+void reg_mover_done(struct reg_sim *s, struct reg_client *c, bool answered);
+
+/* sim_node.c: storage nodes, and the journal as one place */
+void reg_node_step(struct reg_sim *s, struct reg_client *c);
+void reg_node_done(struct reg_sim *s, struct reg_client *c, bool answered);
+void reg_node_frag(struct reg_sim *s, unsigned proc, unsigned from, const struct reg_frag *m);
+void reg_journal_entry(struct reg_sim *s, unsigned from, const struct reg_entry *m);
+bool reg_node_holds(const struct reg_sim *s, unsigned node, unsigned key, unsigned index,
+                    unsigned generation);
 
 #endif

@@ -15,5 +15,8 @@ const struct sim_mutant sim_mutants[] = {
     { 8, "registers", "a refused compare-and-set is not written back" },
     { 9, "registers", "round 0 used again after a restart" },
     { 10, "registers", "CREATE where something was accepted" },
+    { 18, "registers", "TOMB before ABORTED is committed" },
+    { 21, "registers", "an absent register of a closed session is dropped without a TOMB" },
+    { 22, "registers", "the loser of a repair deletes" },
 };
 const unsigned sim_mutants_count = sizeof(sim_mutants) / sizeof(sim_mutants[0]);
