@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/http_linger.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -169,6 +170,7 @@ static void *accept_main(void *arg)
         now_ns = vs_now_ns(&vs_clock_system);
         if (now_ns - sweep_ns >= SWEEP_MS * VS_NS_PER_MS) {
             http_conns_sweep(a->config.conns, now_ns, close_conn, a);
+            http_linger_sweep(a->config.conns, now_ns);
             sweep_ns = now_ns;
         }
     }

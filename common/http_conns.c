@@ -7,7 +7,9 @@
 
 #include "common/assert.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/err.h"
+#include "common/http_linger.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,13 +18,14 @@
 
 #define FD_MAX 262144u
 
-int http_conns_init(struct http_conns *t, unsigned count_max)
+int http_conns_init(struct http_conns *t, unsigned count_max, int64_t linger_ns)
 {
     struct rlimit files = { 0 };
 
-    *t = (struct http_conns){ .count_max = count_max };
+    *t = (struct http_conns){ .count_max = count_max, .linger_ns = linger_ns };
     pthread_mutex_init(&t->lock, NULL);
     vs_list_init(&t->all);
+    vs_list_init(&t->lingers);
     (void)getrlimit(RLIMIT_NOFILE, &files);
     t->fd_max = files.rlim_cur < FD_MAX ? (unsigned)files.rlim_cur : FD_MAX;
     t->by_fd = calloc(t->fd_max + 1, sizeof(struct http_conn *));
@@ -37,14 +40,33 @@ void http_conns_close(struct http_conns *t)
         return;
     while ((c = vs_list_first(&t->all, struct http_conn, link)) != NULL)
         http_conns_remove(t, c);
+    VS_ASSERT(t->lingers_count == 0);
     free(t->by_fd);
     pthread_mutex_destroy(&t->lock);
     *t = (struct http_conns){ 0 };
 }
 
+/* Under lock: its files have only time to wait for now. */
+static void orphan_lingers(struct http_conns *t, const struct http_conn *c)
+{
+    int64_t until_ns = vs_now_ns(&vs_clock_system) + t->linger_ns;
+    struct vs_list *pos, *tmp;
+
+    vs_list_for_each (pos, tmp, &t->lingers) {
+        struct http_linger *l = vs_container_of(pos, struct http_linger, link);
+
+        if (l->conn != c)
+            continue;
+        l->conn = NULL;
+        l->until_ns = until_ns;
+    }
+}
+
 /* Under lock. */
 static void forget(struct http_conns *t, struct http_conn *c)
 {
+    if (c->lingers > 0)
+        orphan_lingers(t, c);
     t->by_fd[c->fd] = NULL;
     t->count--;
     vs_list_del(&c->link);
@@ -66,6 +88,7 @@ int http_conns_add(struct http_conns *t, int fd, int64_t deadline_ns, struct htt
     if (c == NULL)
         return -ENOMEM;
     c->fd = fd;
+    c->lingers = 0;
     atomic_init(&c->phase, HTTP_PEEK);
     atomic_init(&c->deadline_ns, deadline_ns);
     vs_list_add_tail(&t->all, &c->link);

@@ -36,6 +36,7 @@ enum http_phase {
 struct http_conn {
     struct vs_list link; /* under conns->lock */
     int fd;
+    unsigned lingers; /* files that it is sending; under conns->lock (http_linger.h) */
     _Atomic int phase;
     _Atomic int64_t deadline_ns; /* monotonic; INT64_MAX: none */
 };
@@ -45,11 +46,15 @@ struct http_conns {
     struct vs_list all;
     struct http_conn **by_fd; /* fd_max entries */
     unsigned fd_max, count, count_max;
+    int64_t linger_ns;      /* of a closed connection's files */
+    struct vs_list lingers; /* struct http_linger */
+    unsigned lingers_count;
     _Atomic uint64_t timeouts;
 };
 
 /* -ENOMEM */
-int http_conns_init(struct http_conns *t, unsigned count_max);
+int http_conns_init(struct http_conns *t, unsigned count_max, int64_t linger_ns);
+/* Nothing may linger. Forgives zeroed. */
 void http_conns_close(struct http_conns *t);
 
 /* Add an accepted descriptor. -EMFILE at the limit, -ENOMEM; then the descriptor is untouched. */

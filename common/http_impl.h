@@ -11,6 +11,7 @@
 
 #include "common/buf.h"
 #include "common/http_accept.h"
+#include "common/http_linger.h"
 #include "common/http_memory.h"
 #include "common/http_server.h"
 
@@ -56,6 +57,7 @@ struct http_req {
     uint64_t discarded;
     struct vs_buf headers; /* of the answer: name NUL value NUL ... */
     http_fill_fn *fill;
+    struct http_linger *linger; /* of a file that is sent */
     pthread_mutex_t lock;
     /* under lock */
     struct MHD_Response *response; /* the reply; NULL: none yet */

@@ -113,6 +113,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     *con_cls = NULL;
     c = q->conn;
     q->sent = why == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    http_linger_add(&s->conns, c, q->linger);
     http_req_free(q);
     (void)http_conn_enter(c, HTTP_IDLE,
                           vs_now_ns(&vs_clock_system) + s->config.idle_ms * VS_NS_PER_MS);
@@ -259,6 +260,8 @@ static void server_free(struct http_server *s)
     if (s->quick != NULL)
         MHD_stop_daemon(s->quick);
     http_reply_close(s);
+    if (s->conns.by_fd != NULL)
+        http_linger_close(&s->conns);
     http_conns_close(&s->conns);
     http_memory_close(&s->memory);
     pthread_cond_destroy(&s->idle);
@@ -274,7 +277,7 @@ static int server_start(struct http_server *s, char why[HTTP_WHY_BYTES])
                     HTTP_WHY_BYTES);
     if (r < 0)
         return r;
-    r = http_conns_init(&s->conns, s->config.connections_max);
+    r = http_conns_init(&s->conns, s->config.connections_max, s->config.grace_ms * VS_NS_PER_MS);
     if (r == 0)
         r = http_reply_init(s);
     if (r == 0) {

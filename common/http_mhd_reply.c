@@ -105,11 +105,19 @@ void http_reply_lent(struct http_req *q, int status, const char *type, const voi
 }
 
 void http_reply_file(struct http_req *q, int status, const char *type, int fd, uint64_t offset,
-                     uint64_t len)
+                     uint64_t len, http_file_done_fn *done, void *arg)
 {
-    struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(len, fd, offset);
+    struct http_linger *linger = malloc(sizeof(*linger));
+    struct MHD_Response *response = NULL;
 
-    VS_ASSERT(!q->quick);
+    VS_ASSERT(!q->quick && len > 0);
+    if (linger != NULL) {
+        *linger = (struct http_linger){ .done = done, .arg = arg };
+        q->linger = linger;
+        response = MHD_create_response_from_fd_at_offset64(len, fd, offset);
+    } else if (done != NULL) {
+        done(arg);
+    }
     if (response == NULL)
         close(fd);
     give(q, status, type, response, len);

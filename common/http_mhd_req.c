@@ -135,6 +135,7 @@ struct http_req *http_req_new(struct http_server *s, struct MHD_Connection *mhd,
     s->requests++;
     draining = atomic_load(&s->draining);
     pthread_mutex_unlock(&s->lock);
+    http_linger_heard(&s->conns, q->conn);
     req_begin(q, url, draining);
     (void)http_conn_enter(q->conn, HTTP_BODY,
                           http_deadline_ns(s, q->body_bytes != SIZE_MAX ? q->body_bytes : 0));

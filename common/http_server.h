@@ -126,9 +126,11 @@ void http_reply_header(struct http_req *q, const char *name, const char *value);
 void http_reply(struct http_req *q, int status, const char *type, const void *bytes, size_t len);
 void http_reply_lent(struct http_req *q, int status, const char *type, const void *bytes,
                      size_t len);
-/* A range of a file, by sendfile. Ownership of `fd` moves, whatever happens. */
+/* A range of a file, by sendfile. Ownership of `fd` moves, whatever happens. `done` (or NULL) runs
+ * exactly once, on any thread, maybe long after end: from then on the bytes may change. */
+typedef void http_file_done_fn(void *arg);
 void http_reply_file(struct http_req *q, int status, const char *type, int fd, uint64_t offset,
-                     uint64_t len);
+                     uint64_t len, http_file_done_fn *done, void *arg);
 /* Bytes made when they are needed: fill up to `max` bytes from `pos` on; the number (at least 1),
  * or negative: the connection is cut. Called on the server's threads until end, must not block. */
 typedef int64_t http_fill_fn(struct http_req *q, uint64_t pos, void *dst, size_t max);

@@ -19,14 +19,23 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TYPE "application/octet-stream"
 
+struct get_req;
+
+/* A hold outlives its request until the last byte has left the machine. */
+struct get_hold {
+    struct store_hold hold;
+    struct chunk_store *store;
+    struct get_req *r; /* until the reply */
+};
+
 struct get_req {
     struct node_req req; /* first */
-    struct store_hold hold;
-    bool held;
+    struct get_hold *hold;
     struct store_stat stat;
     struct store_get get;
     uint32_t first, bytes; /* the range that was asked for */
@@ -145,21 +154,22 @@ static void stat_first(struct get_req *r)
 /* ---- from the file ----------------------------------------------------------------------------
  */
 
-static void hold_done(struct store_hold *h)
+static void hold_end(void *arg)
 {
-    struct get_req *r = vs_container_of(h, struct get_req, hold);
+    struct get_hold *gh = arg;
+
+    chunk_store_unhold(gh->store, &gh->hold);
+    free(gh);
+}
+
+/* The store has it in place: send the range. */
+static void hold_send(struct get_req *r)
+{
+    struct get_hold *gh = r->hold;
+    const struct store_hold *h = &gh->hold;
     struct http_req *q = r->req.q;
     int fd;
 
-    if (h->status == -EOPNOTSUPP) {
-        stat_first(r);
-        return;
-    }
-    if (h->status < 0) {
-        node_reply_err(&r->req, h->status);
-        return;
-    }
-    r->held = true;
     node_reply_table(q, h->crc, h->payload_bytes); /* also beside a range that is none */
     if (!range_take(r, h->payload_bytes))
         return;
@@ -170,10 +180,30 @@ static void hold_done(struct store_hold *h)
     }
     r->req.bytes = r->bytes;
     describe(r, h->sha256, &h->note);
-    if (r->bytes == 0)
+    if (r->bytes == 0) {
         http_reply(q, r->status, TYPE, "", 0);
+        return;
+    }
+    r->hold = NULL; /* it ends with the file's way */
+    http_reply_file(q, r->status, TYPE, fd, h->offset + r->first, r->bytes, hold_end, gh);
+}
+
+static void hold_done(struct store_hold *h)
+{
+    struct get_hold *gh = vs_container_of(h, struct get_hold, hold);
+    struct get_req *r = gh->r;
+    int status = h->status;
+
+    if (status == 0) {
+        hold_send(r);
+        return;
+    }
+    r->hold = NULL;
+    free(gh);
+    if (status == -EOPNOTSUPP)
+        stat_first(r);
     else
-        http_reply_file(q, r->status, TYPE, fd, h->offset + r->first, r->bytes);
+        node_reply_err(&r->req, status);
 }
 
 /* What will be read of it, as far as the header tells without the length of the payload. */
@@ -181,14 +211,23 @@ static void hold_first(struct get_req *r)
 {
     const char *text = http_req_header(r->req.q, "Range");
     uint64_t first = 0, bytes = FRAG_BYTES_MAX;
+    struct get_hold *gh;
 
     if (text != NULL && http_range_parse(text, FRAG_BYTES_MAX, &first, &bytes) < 0)
         bytes = 0;
-    r->hold.first = (uint32_t)first;
-    r->hold.bytes = (uint32_t)bytes;
-    r->hold.key = r->req.key;
-    r->hold.done = hold_done;
-    chunk_store_hold(r->req.node->store, &r->hold);
+    gh = malloc(sizeof(*gh));
+    if (gh == NULL) {
+        node_reply_err(&r->req, -ENOMEM);
+        return;
+    }
+    gh->hold.first = (uint32_t)first;
+    gh->hold.bytes = (uint32_t)bytes;
+    gh->hold.key = r->req.key;
+    gh->hold.done = hold_done;
+    gh->store = r->req.node->store;
+    gh->r = r;
+    r->hold = gh;
+    chunk_store_hold(gh->store, &gh->hold);
 }
 
 void node_get_run(struct http_req *q)
@@ -208,7 +247,7 @@ void node_get_end(struct http_req *q)
 {
     struct get_req *r = http_req_state(q);
 
-    if (r != NULL && r->held)
-        chunk_store_unhold(r->req.node->store, &r->hold);
+    if (r != NULL && r->hold != NULL)
+        hold_end(r->hold);
     node_req_end(q);
 }
