@@ -56,6 +56,7 @@ include $(sort $(wildcard $(addsuffix /module.mk,$(FOLDERS)) bench/module.mk mou
 SUPPORT_SRCS  := $(sort $(wildcard tests/support/*.c))
 UNIT_TESTS    := $(sort $(wildcard tests/unit/test_*.c))
 CONTRACTS     := $(sort $(wildcard tests/contract/test_*.c))
+FUZZ_TARGETS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 # $(call owner,tests/unit/test_codec.c): the folder that holds codec.c or codec.h; leftmost if none.
 owner = $(firstword $(foreach f,$(FOLDERS),$(if $(wildcard $f/$(call stem,$1).[ch]),$f)) $(firstword $(FOLDERS)))
@@ -78,10 +79,12 @@ test_program = $(patsubst %.c,$(BUILD)/%,$1)
 
 UNIT_PROGRAMS     := $(call test_program,$(call chosen,$(UNIT_TESTS)))
 CONTRACT_PROGRAMS := $(call test_program,$(call chosen,$(CONTRACTS)))
+# Each fuzz target's corpus as a plain test.
+REPLAY_PROGRAMS   := $(call test_program,$(call chosen,$(FUZZ_TARGETS)))
 
 # ---- rules -------------------------------------------------------------------------------------
 
-.PHONY: all deps demo demo-stop test test-unit test-e2e test-long unit lint format install help clean
+.PHONY: all deps demo demo-stop test test-unit test-e2e test-long fuzz unit lint format install help clean
 .DELETE_ON_ERROR:
 
 # These goals install what is missing before anything is compiled; the others only say so.
@@ -128,6 +131,38 @@ $(call test_program,$1): $(call objects,$1) $(call subject,$1) $(if $(SUPPORT_SR
 endef
 $(foreach t,$(UNIT_TESTS) $(CONTRACTS),$(eval $(call test_rule,$t)))
 
+# They start real nodes.
+$(call test_program,$(CONTRACTS)): | $(BUILD)/vstack-node
+
+define replay_rule
+$(call test_program,$1): $(call objects,$1 tests/fuzz/replay.c) $(if $(SUPPORT_SRCS),$(BUILD)/libsupport.a) $(call archives,$(firstword $(FOLDERS)))
+	@mkdir -p $$(@D)
+	@echo "  LD    $$@"
+	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(ALL_LIBS) -lcmocka
+endef
+$(foreach t,$(FUZZ_TARGETS),$(eval $(call replay_rule,$t)))
+
+# libFuzzer comes with clang: everything once more, with its eyes in it.
+FUZZ_CC     ?= clang-14
+FUZZ_BUILD  := $(BUILD)/fuzz
+FUZZ_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -I. -g -O1 -pthread -fno-omit-frame-pointer -fno-sanitize-recover=all $(PKG_CFLAGS)
+FUZZ_SRCS   := $(foreach f,$(FOLDERS),$($f_SRCS)) $(SUPPORT_SRCS)
+FUZZ_BINS   := $(patsubst tests/fuzz/%.c,$(FUZZ_BUILD)/%,$(call chosen,$(FUZZ_TARGETS)))
+# Seconds for each target.
+FUZZ_S ?= 60
+
+$(FUZZ_BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  CLANG $<"
+	@$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+$(FUZZ_BUILD)/libfuzzed.a: $(patsubst %.c,$(FUZZ_BUILD)/obj/%.o,$(FUZZ_SRCS))
+	@rm -f $@ && $(AR) rcsD $@ $^
+
+$(FUZZ_BUILD)/fuzz_%: $(FUZZ_BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_BUILD)/libfuzzed.a
+	@echo "  LD    $@"
+	@$(FUZZ_CC) -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(ALL_LIBS) -lcmocka
+
 deps: ## install the missing Debian packages (says which; needs root or sudo then)
 	@tests/tools/deps.sh $(if $(filter-out demo,$(MAKECMDGOALS)),,build demo)
 
@@ -142,21 +177,27 @@ CASE ?=
 chosen_cases  = $(foreach c,$(CASES),$(if $(or $(if $(CASE),,y),$(findstring $(CASE),$(notdir $c))),$c))
 BUILT_PROGRAMS = $(addprefix $(BUILD)/,$(PROGRAMS))
 
-test: $(BUILT_PROGRAMS) $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) ## everything: deps, build, all tests (UNIT_ONLY=1: no mounts)
-	@$(RUN_TESTS) $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) $(if $(UNIT_ONLY),,$(chosen_cases))
+test: $(BUILT_PROGRAMS) $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) $(REPLAY_PROGRAMS) ## everything: deps, build, all tests (UNIT_ONLY=1: no mounts)
+	@$(RUN_TESTS) $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) $(REPLAY_PROGRAMS) $(if $(UNIT_ONLY),,$(chosen_cases))
 
-test-unit: $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) ## unit and contract tests (FOLDER=node: of that folder's files)
+test-unit: $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) $(REPLAY_PROGRAMS) ## unit and contract tests (FOLDER=node: of that folder's files)
 	@$(RUN_TESTS) $^
 
 test-e2e: $(BUILT_PROGRAMS) ## the cases on a real mount (CASE=word: those with it in their name)
 	@$(RUN_TESTS) $(chosen_cases)
 
 # The same cases, longer: figures that take hours are reached here, not in CI.
-test-long: $(BUILT_PROGRAMS) ## hours: 1000 kill -9 cycles, 200 seeds of random writes, 16 GiB through the inbox
-	@KILL_CYCLES=$${KILL_CYCLES:-1000} SEEDS="$${SEEDS:-$$(seq -s ' ' 200)}" BIG_MIB=$${BIG_MIB:-16384} LIMIT_FACTOR=100 \
-	    tests/run.sh $(BUILD) $(foreach c,kill9 backward_writes big_file,tests/e2e/cases/$c.sh)
+LONG_PROGRAMS := $(addprefix $(BUILD)/tests/unit/,test_sb_recover test_sb_scrub test_sb_maint)
+test-long: $(BUILT_PROGRAMS) $(LONG_PROGRAMS) ## hours: power cuts and faults over 10^4 operations, 1000 kill -9 cycles, 200 seeds of random writes, 16 GiB through the inbox
+	@VS_SWEEP=$${VS_SWEEP:-45} KILL_CYCLES=$${KILL_CYCLES:-1000} SEEDS="$${SEEDS:-$$(seq -s ' ' 200)}" BIG_MIB=$${BIG_MIB:-16384} LIMIT_FACTOR=100 \
+	    tests/run.sh $(BUILD) $(LONG_PROGRAMS) $(foreach c,kill9 backward_writes big_file,tests/e2e/cases/$c.sh)
 
-unit: $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) ## run test programs with their own output: make unit T=test_codec
+fuzz: $(FUZZ_BINS) ## libFuzzer on every parser, FUZZ_S=60 seconds each (T=fuzz_codec: only that one); needs clang-14
+	@set -e; for t in $^; do name=$$(basename $$t); mkdir -p $(FUZZ_BUILD)/corpus/$$name; echo "== $$name"; \
+	    $$t -max_total_time=$(FUZZ_S) -rss_limit_mb=3000 -timeout=30 -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/$$name- \
+	        $(FUZZ_BUILD)/corpus/$$name $$(ls -d tests/fuzz/corpus/$$name 2>/dev/null); done
+
+unit: $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) $(REPLAY_PROGRAMS) ## run test programs with their own output: make unit T=test_codec
 	$(if $(and $(T)$(FOLDER),$(if $^,,y)),$(error no test program matches T=$(T) FOLDER=$(FOLDER)))
 	@set -e; for t in $^; do echo "== $$t"; $$t; done
 
@@ -183,4 +224,4 @@ clean: ## remove build/
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
--include $(shell test -d $(BUILD)/obj && find $(BUILD)/obj -name '*.d')
+-include $(shell test -d $(BUILD) && find $(BUILD) -name '*.d' -path '*/obj/*')

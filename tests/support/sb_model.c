@@ -15,13 +15,21 @@
 #include <cmocka.h>
 
 #define MODEL_FILE_BYTES (160u << 10)
+#define STEP_NS          (10 * VS_NS_PER_S) /* a checkpoint by time every six steps, at least */
 
 static const struct vs_id cluster = { { 0xc1 } }, node = { { 0x0d } };
 static const struct frag_note note = { .red = { VS_RED_RS, 3, 2 }, .name_bytes = 1, .name = "n" };
 
+static int64_t model_now(const struct vs_clock *c)
+{
+    return vs_container_of(c, struct sb_model, clock)->now_ns;
+}
+
 void sb_model_init(struct sb_model *m)
 {
-    *m = (struct sb_model){ .file_bytes = MODEL_FILE_BYTES };
+    *m = (struct sb_model){ .file_bytes = MODEL_FILE_BYTES,
+                            .clock = { model_now, model_now },
+                            .now_ns = 1000000 * VS_NS_PER_S };
 }
 
 int sb_model_format(struct sb_model *m, struct sim_io *sim)
@@ -42,8 +50,9 @@ int sb_model_open(struct sb_model *m, struct sim_io *sim)
         .node = node,
         .file_bytes = m->file_bytes,
         .reserve_percent = 2,
+        .scrub_period_s = 200,
         .serial = true,
-        .clock = &vs_clock_system,
+        .clock = &m->clock,
     };
     int r;
 
@@ -145,6 +154,7 @@ static bool step_puts(struct sb_model *m, struct vs_rand *r)
         vs_sha256(p->data, p->next.bytes, p->put.sha256);
         n++;
     }
+    m->operations += n;
     for (unsigned i = 0; i < n; i++)
         chunk_store_put(m->ss.s, &puts[i].put);
     sb_store_run(m->ss.s);
@@ -159,6 +169,7 @@ static bool step_dels(struct sb_model *m, struct vs_rand *r)
     unsigned n = 1 + (unsigned)vs_rand_below(r, SB_MODEL_BATCH);
     bool up = true;
 
+    m->operations += n;
     for (unsigned i = 0; i < n; i++) {
         dels[i].key = (unsigned)vs_rand_below(r, SB_MODEL_KEYS);
         dels[i].del = (struct store_del){ .key = sync_key(dels[i].key), .done = del_done };
@@ -193,10 +204,14 @@ void sb_model_workload(struct sb_model *m, struct sim_io *sim, uint64_t seed, un
     for (unsigned i = 0; i < steps && up; i++) {
         uint64_t dice = vs_rand_below(&r, 20);
 
+        m->now_ns += STEP_NS;
+        m->operations += dice >= 16;
         if (dice < 9) {
             up = step_puts(m, &r);
-        } else if (dice < 17) {
+        } else if (dice < 16) {
             up = step_dels(m, &r);
+        } else if (dice < 17) {
+            up = sb_store_scrub_step(m->ss.s) != -VS_EDOWN;
         } else if (dice < 19) {
             up = sb_store_checkpoint(m->ss.s) != -VS_EDOWN;
         } else {

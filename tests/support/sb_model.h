@@ -37,6 +37,9 @@ struct sb_model {
     struct sb_recovery recovery;
     struct sb_model_key keys[SB_MODEL_KEYS];
     uint64_t file_bytes;
+    struct vs_clock clock; /* turned by the workload, so that the same seed makes the same calls */
+    int64_t now_ns;
+    unsigned operations; /* requests, checkpoints, scrub steps, restarts that were begun */
     unsigned puts_acked, dels_acked;
     unsigned refused; /* requests answered with -ENOSPC */
 };
@@ -44,8 +47,8 @@ struct sb_model {
 void sb_model_init(struct sb_model *m);
 int sb_model_format(struct sb_model *m, struct sim_io *sim);
 int sb_model_open(struct sb_model *m, struct sim_io *sim);
-/* `steps` steps of puts, deletes, checkpoints, stops with a new start; by seed. Ends when the store
- * answers -VS_EDOWN, or cannot be opened again. */
+/* `steps` steps of puts, deletes, checkpoints, scrub, stops with a new start; by seed. Ends when
+ * the store answers -VS_EDOWN, or cannot be opened again. */
 void sb_model_workload(struct sb_model *m, struct sim_io *sim, uint64_t seed, unsigned steps);
 /* Everything acknowledged is there, byte for byte, nothing deleted is, nothing wrong is served. */
 void sb_model_check(struct sb_model *m);
