@@ -23,7 +23,7 @@ static void answer_begin(struct http_answer *a)
     }
     r->body_bytes = 0;
     r->error[0] = '\0';
-    a->error_bytes = 0;
+    a->other_bytes = 0;
     a->headers_done = a->length_known = false;
 }
 
@@ -94,18 +94,19 @@ int http_answer_header(struct http_answer *a, const char *line, size_t len)
     return header_take(a, line, len);
 }
 
-static int error_body_take(struct http_answer *a, const char *bytes, size_t len)
+/* A body that is not for the caller's memory; the beginning of an error is kept. */
+static int other_body_take(struct http_answer *a, bool keep, const char *bytes, size_t len)
 {
     struct http_request *r = a->request;
-    size_t room = sizeof(r->error) - 1;
+    size_t room = keep ? sizeof(r->error) - 1 : 0;
 
-    if (len > HTTP_ANSWER_ERROR_BYTES_MAX - a->error_bytes)
+    if (len > HTTP_ANSWER_OTHER_BYTES_MAX - a->other_bytes)
         return -EBADMSG;
-    for (size_t i = 0; i < len && a->error_bytes + i < room; i++) {
-        r->error[a->error_bytes + i] = (uint8_t)bytes[i] < ' ' ? ' ' : bytes[i];
-        r->error[a->error_bytes + i + 1] = '\0';
+    for (size_t i = 0; i < len && a->other_bytes + i < room; i++) {
+        r->error[a->other_bytes + i] = (uint8_t)bytes[i] < ' ' ? ' ' : bytes[i];
+        r->error[a->other_bytes + i + 1] = '\0';
     }
-    a->error_bytes += len;
+    a->other_bytes += len;
     return 0;
 }
 
@@ -113,8 +114,8 @@ int http_answer_body(struct http_answer *a, long code, const void *bytes, size_t
 {
     struct http_request *r = a->request;
 
-    if (code < 200 || code > 299)
-        return error_body_take(a, bytes, len);
+    if (code < 200 || code > 299 || r->body == NULL)
+        return other_body_take(a, code < 200 || code > 299, bytes, len);
     if (len > r->body_cap - r->body_bytes)
         return -EMSGSIZE;
     if (len > 0)

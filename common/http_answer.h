@@ -11,12 +11,12 @@
 #include "common/http_client.h"
 
 #define HTTP_ANSWER_HEADERS_BYTES_MAX 65536u /* of one exchange, 1xx included */
-#define HTTP_ANSWER_ERROR_BYTES_MAX   65536u /* body of an answer that is not 2xx */
+#define HTTP_ANSWER_OTHER_BYTES_MAX   65536u /* of a body that is not for the caller's memory */
 
 struct http_answer {
     struct http_request *request; /* picks, body and error are filled in */
     size_t headers_bytes;         /* of the exchange so far */
-    size_t error_bytes;
+    size_t other_bytes;
     bool headers_done;
     bool length_known; /* a body that is cut short would be noticed */
 };

@@ -132,7 +132,8 @@ void http_client_submit(struct http_host *h, struct http_request *r)
     struct http_client *c = h->client;
 
     request_check(r);
-    r->host = h;
+    if (r->host != h) /* sent again from its callback, it may be being cancelled right now */
+        r->host = h;
     r->slot = NULL;
     r->status = 0;
     r->http_status = 0;

@@ -67,8 +67,8 @@ struct http_request {
     unsigned headers_count;
     const void *send; /* request body (PUT, POST); not copied */
     size_t send_bytes;
-    void *body; /* where the body of a 2xx goes; never more than body_cap bytes */
-    size_t body_cap;
+    void *body;      /* where the body of a 2xx goes; NULL: thrown away, up to 64 KiB */
+    size_t body_cap; /* never more bytes than this are written */
     struct http_pick *picks;
     unsigned picks_count;
     unsigned timeout_ms; /* from submit to the whole answer, waiting included; >= 1 */

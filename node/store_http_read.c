@@ -1,9 +1,9 @@
 /* Get and stat over HTTP: ask for a range, believe nothing of the answer that does not fit it.
  *
  * Happy path: 206 with the bytes where the caller wants them, Content-Range with the payload's
- * length, and the whole CRC table. A range that begins behind the payload is 416 with the length
- * and the table: success with 0 bytes. A range of no bytes cannot be said in HTTP: one byte is
- * asked for and thrown away.
+ * length, and the whole CRC table. A range of no bytes cannot be said in HTTP: one byte is asked
+ * for and thrown away. A range that begins behind the payload is 416 with the length: success with
+ * 0 bytes, and when the table did not come along, one byte from the start is asked for to get it.
  * Failure modes: an answer of a node about a fragment that contradicts itself is -VS_ECORRUPT;
  * anything else that is not a node's answer is -VS_EDOWN. The bytes themselves are checked by the
  * reader. */
@@ -19,7 +19,9 @@
 struct get_op {
     struct http_op op; /* first */
     struct store_get *get;
-    uint8_t one; /* the byte nobody asked for */
+    uint32_t from, asked; /* the range that is asked for */
+    bool behind;          /* 416 came; asked once more for the table */
+    uint8_t one;          /* the byte nobody wants */
     char range[STORE_HTTP_RANGE_BYTES];
     char content_range[STORE_HTTP_RANGE_BYTES];
     char table[FRAG_CRCS_TEXT_BYTES];
@@ -80,23 +82,21 @@ static bool content_range_parse_none(const char *text, uint32_t *ret_total)
 static int64_t get_lengths(const struct get_op *o)
 {
     const struct http_request *r = &o->op.req;
-    const struct store_get *g = o->get;
-    uint32_t asked = g->bytes > 0 ? g->bytes : 1;
     uint32_t first, last, total, left;
 
     if (r->http_status == 416)
-        return content_range_parse_none(o->content_range, &total) && g->offset >= total
+        return content_range_parse_none(o->content_range, &total) && o->from >= total
                    ? (int64_t)total
                    : -VS_ECORRUPT;
     if (r->http_status == 200) /* the whole, because it was asked for, or ranges are not known */
-        return g->offset == 0 && r->body_bytes <= asked ? (int64_t)r->body_bytes : -VS_ECORRUPT;
+        return o->from == 0 && !o->behind ? (int64_t)r->body_bytes : -VS_ECORRUPT;
     if (r->http_status != 206 || !content_range_parse(o->content_range, &first, &last, &total))
         return -VS_ECORRUPT;
     left = total - first; /* first <= last < total */
-    if (first != g->offset || last - first + 1 != (left < asked ? left : asked) ||
+    if (first != o->from || last - first + 1 != (left < o->asked ? left : o->asked) ||
         r->body_bytes != last - first + 1)
         return -VS_ECORRUPT;
-    return total;
+    return !o->behind || o->get->offset >= total ? (int64_t)total : -VS_ECORRUPT;
 }
 
 static int get_judge(struct get_op *o)
@@ -123,11 +123,36 @@ static int get_judge(struct get_op *o)
     return 0;
 }
 
+static void get_ask(struct get_op *o, uint32_t from, uint32_t bytes)
+{
+    o->from = from;
+    o->asked = bytes > 0 ? bytes : 1;
+    o->op.req.body = bytes > 0 ? o->get->dst : &o->one;
+    o->op.req.body_cap = o->asked;
+    snprintf(o->range, sizeof(o->range), "bytes=%" PRIu32 "-%" PRIu32, from, from + o->asked - 1);
+    http_op_send(&o->op);
+}
+
+/* A range behind the end, and no table with it. */
+static bool get_lacks_table(const struct get_op *o)
+{
+    uint32_t total;
+
+    return o->op.req.status == 0 && o->op.req.http_status == 416 && !o->behind &&
+           o->table[0] == '\0' && content_range_parse_none(o->content_range, &total) && total > 0 &&
+           o->get->offset >= total;
+}
+
 static void get_done(struct http_request *r)
 {
     struct get_op *o = vs_container_of(r, struct get_op, op.req);
     struct store_get *g = o->get;
 
+    if (get_lacks_table(o)) {
+        o->behind = true;
+        get_ask(o, 0, 0);
+        return;
+    }
     g->status = get_judge(o);
     g->done(g);
     free(o); /* after done: until then it may be cancelled */
@@ -161,15 +186,12 @@ void store_http_get(struct chunk_store *base, struct store_get *g)
     }
     o->get = g;
     g->priv[0] = o;
-    o->op.req.body = g->bytes > 0 ? g->dst : &o->one;
-    o->op.req.body_cap = g->bytes > 0 ? g->bytes : sizeof(o->one);
-    snprintf(o->range, sizeof(o->range), "bytes=%" PRIu32 "-%" PRIu32, g->offset,
-             g->offset + (uint32_t)o->op.req.body_cap - 1);
+    o->behind = false;
     http_op_path(&o->op, &g->key);
     http_op_header(&o->op, "Range", o->range);
     http_op_pick(&o->op, "Content-Range", o->content_range, sizeof(o->content_range));
     http_op_pick(&o->op, NODE_HEADER_TABLE, o->table, sizeof(o->table));
-    http_op_send(&o->op);
+    get_ask(o, g->offset, g->bytes);
 }
 
 void store_http_cancel(struct chunk_store *base, struct store_get *g)

@@ -1,11 +1,15 @@
 /* One suite, run against every chunk store: in memory, the superblock store on a real directory
- * with threads, and the same on a simulated disk without threads. */
+ * with threads, the same on a simulated disk without threads, and a storage node behind HTTP, a
+ * process of its own. */
 #include "common/assert.h"
 #include "common/err.h"
 #include "node/sb_store.h"
+#include "node/store_http.h"
 #include "node/store_mem.h"
+#include "tests/support/node_proc.h"
 #include "tests/support/sim_io.h"
 #include "tests/support/store_sync.h"
+#include "tests/support/temp_dir.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -19,14 +23,19 @@
 
 #define MIB (1u << 20)
 
-enum kind { IN_MEMORY, ON_DISK, SIMULATED };
+#define HEALTH_MS  20    /* of the store over HTTP */
+#define HEALTHY_MS 30000 /* the longest wait for its news */
+
+enum kind { IN_MEMORY, ON_DISK, SIMULATED, OVER_HTTP };
 
 struct fixture {
     struct sync_store ss;
     enum kind kind;
     struct vs_exec *exec;
     struct sim_io *sim;
-    char dir[64];
+    struct http_client *client;
+    struct node_proc node;
+    char dir[TEMP_DIR_BYTES];
 };
 
 static const struct vs_id cluster = { { 1 } }, node = { { 2 } };
@@ -59,6 +68,21 @@ static void fixture_open(struct fixture *f)
     f->ss.run = config.serial ? sb_store_run : NULL;
 }
 
+static int setup_node(struct fixture *f)
+{
+    const char *const args[] = { "--reserve", "1", "--superblock-size", "64M", NULL };
+    struct store_http_config config = { .name = "n1", .health_ms = HEALTH_MS };
+
+    temp_dir_make(f->dir);
+    VS_ASSERT(node_proc_start(&f->node, "n1", f->dir, 0, args) == 0);
+    VS_ASSERT(vs_exec_start(&f->exec, "http", 2) == 0);
+    VS_ASSERT(http_client_start(&f->client, f->exec) == 0);
+    config.client = f->client;
+    config.exec = f->exec;
+    config.origin = f->node.origin;
+    return store_http_new(&f->ss.s, &config);
+}
+
 static int setup(void **state, enum kind kind)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -67,6 +91,8 @@ static int setup(void **state, enum kind kind)
     VS_ASSERT(f != NULL);
     f->kind = kind;
     *state = f;
+    if (kind == OVER_HTTP)
+        return setup_node(f);
     if (kind == IN_MEMORY) {
         VS_ASSERT(vs_exec_start(&f->exec, "mem", 2) == 0);
         return store_mem_new(&f->ss.s, f->exec);
@@ -74,8 +100,7 @@ static int setup(void **state, enum kind kind)
     if (kind == SIMULATED) {
         f->sim = sim_io_new();
     } else {
-        snprintf(f->dir, sizeof(f->dir), "/tmp/vs-chunk-store-XXXXXX");
-        VS_ASSERT(mkdtemp(f->dir) != NULL);
+        temp_dir_make(f->dir);
     }
     io = fixture_io(f);
     VS_ASSERT(sb_store_format(io, &cluster, &node) == 0);
@@ -84,25 +109,16 @@ static int setup(void **state, enum kind kind)
     return 0;
 }
 
-static int unlink_one(void *arg, const char *name, uint64_t file_bytes)
-{
-    (void)file_bytes;
-    return vs_io_unlink(arg, name);
-}
-
 static int teardown(void **state)
 {
     struct fixture *f = *state;
 
     chunk_store_stop(f->ss.s);
+    http_client_stop(f->client);
     vs_exec_stop(f->exec);
-    if (f->kind == ON_DISK) {
-        struct vs_io *io = fixture_io(f);
-
-        VS_ASSERT(vs_io_list(io, unlink_one, io) == 0);
-        vs_io_free(io);
-        rmdir(f->dir);
-    }
+    VS_ASSERT(node_proc_stop(&f->node) == 0); /* a leak in the node is an exit code */
+    if (f->dir[0] != '\0')
+        temp_dir_remove(f->dir);
     sim_io_free(f->sim);
     free(f);
     return 0;
@@ -121,6 +137,11 @@ static int setup_disk(void **state)
 static int setup_sim(void **state)
 {
     return setup(state, SIMULATED);
+}
+
+static int setup_http(void **state)
+{
+    return setup(state, OVER_HTTP);
 }
 
 /* ---- the rules --------------------------------------------------------------------------------
@@ -373,6 +394,11 @@ static void health_counts_what_is_live(void **state)
         put(f, i, 1000);
     assert_int_equal(sync_del(&f->ss, &key), 0);
     chunk_store_health(f->ss.s, &h);
+    /* News from afar take their time. */
+    for (unsigned i = 0; f->kind == OVER_HTTP && h.fragments != 3 && i < HEALTHY_MS; i++) {
+        usleep(1000);
+        chunk_store_health(f->ss.s, &h);
+    }
     assert_int_equal(h.state, STORE_UP);
     assert_int_equal(h.fragments, 3);
     assert_int_equal(h.payload_bytes, 3000);
@@ -456,7 +482,7 @@ static void a_callback_runs_once_and_never_inside_the_call(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { RULES(mem), RULES(disk), RULES(sim) };
+    const struct CMUnitTest tests[] = { RULES(mem), RULES(disk), RULES(sim), RULES(http) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
