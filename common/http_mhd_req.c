@@ -11,6 +11,7 @@
 
 #include <microhttpd.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- from the headers -------------------------------------------------------------------------
  */
@@ -49,14 +50,31 @@ static const struct http_route *route_of(const struct http_server *s, const char
     return NULL;
 }
 
-/* Length of the body. The library has seen to it that the number is one. */
+static enum MHD_Result count_length(void *arg, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    unsigned *count = arg;
+
+    (void)kind;
+    (void)value;
+    *count += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    return MHD_YES;
+}
+
+/* Length of the body, SIZE_MAX when it is not said, or in two ways (RFC 9112, 6.3: who believes the
+ * other one sees another request behind it). That a number is one, the library has seen to. */
 static bool body_length(struct http_req *q)
 {
     const char *length = http_req_header(q, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    const char *coding = http_req_header(q, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    unsigned count = 0;
 
-    q->body_bytes = length != NULL ? strtoull(length, NULL, 10) : coding != NULL ? SIZE_MAX : 0;
-    return length != NULL || coding != NULL;
+    (void)MHD_get_connection_values(q->mhd, MHD_HEADER_KIND, count_length, &count);
+    if (count > 1 || http_req_header(q, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL) {
+        q->body_bytes = SIZE_MAX;
+        return true;
+    }
+    q->body_bytes = length != NULL ? strtoull(length, NULL, 10) : 0;
+    return length != NULL;
 }
 
 /* Is the announced body one that this route takes? Replies if not. */
@@ -64,14 +82,14 @@ static bool body_allowed(struct http_req *q, bool announced)
 {
     uint32_t max = q->route->body_bytes_max;
 
-    if (max == 0 && q->body_bytes > 0) {
-        http_reply_error(q, 400, "body", "This request takes no body; send it without one.");
-        return false;
-    }
-    if (max > 0 && (!announced || q->body_bytes == SIZE_MAX)) {
+    if (q->body_bytes == SIZE_MAX || (max > 0 && !announced)) {
         http_reply_error(q, 400, "length",
                          "The length of the body must be said before it comes: send "
-                         "Content-Length, and no Transfer-Encoding.");
+                         "Content-Length, once, and no Transfer-Encoding.");
+        return false;
+    }
+    if (max == 0 && q->body_bytes > 0) {
+        http_reply_error(q, 400, "body", "This request takes no body; send it without one.");
         return false;
     }
     if (q->body_bytes > max) {
@@ -151,7 +169,10 @@ void http_req_take(struct http_req *q, const void *bytes, size_t len)
         q->discarded += len;
         return;
     }
-    VS_ASSERT(len <= q->body_bytes - q->got); /* the library ends the body where it was said to */
+    if (len > q->body_bytes - q->got) { /* the library ends the body where it was said to */
+        http_reply_error(q, 400, "length", "The body is longer than its Content-Length.");
+        return;
+    }
     memcpy(q->block.data + q->got, bytes, len);
     if (q->route->body != NULL)
         q->route->body(q, q->block.data + q->got, len);
@@ -161,8 +182,12 @@ void http_req_take(struct http_req *q, const void *bytes, size_t len)
 void http_req_run(struct http_req *q)
 {
     (void)http_conn_enter(q->conn, HTTP_WORK, INT64_MAX);
-    if (!http_req_replied(q))
+    if (http_req_replied(q))
+        return;
+    if (q->got == q->body_bytes)
         q->route->run(q);
+    else
+        http_reply_error(q, 400, "length", "The body is shorter than its Content-Length.");
 }
 
 void http_req_free(struct http_req *q)
