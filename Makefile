@@ -57,6 +57,7 @@ SUPPORT_SRCS  := $(sort $(wildcard tests/support/*.c))
 UNIT_TESTS    := $(sort $(wildcard tests/unit/test_*.c))
 CONTRACTS     := $(sort $(wildcard tests/contract/test_*.c))
 FUZZ_TARGETS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+BENCHES       := $(sort $(wildcard bench/*_bench.c))
 
 # $(call owner,tests/unit/test_codec.c): the folder that holds codec.c or codec.h; leftmost if none.
 owner = $(firstword $(foreach f,$(FOLDERS),$(if $(wildcard $f/$(call stem,$1).[ch]),$f)) $(firstword $(FOLDERS)))
@@ -84,7 +85,7 @@ REPLAY_PROGRAMS   := $(call test_program,$(call chosen,$(FUZZ_TARGETS)))
 
 # ---- rules -------------------------------------------------------------------------------------
 
-.PHONY: all deps demo demo-stop test test-unit test-e2e test-long fuzz unit lint format install help clean
+.PHONY: all deps demo demo-stop test test-unit test-e2e test-long fuzz bench unit lint format install help clean
 .DELETE_ON_ERROR:
 
 # These goals install what is missing before anything is compiled; the others only say so.
@@ -141,6 +142,14 @@ $(call test_program,$1): $(call objects,$1 tests/fuzz/replay.c) $(if $(SUPPORT_S
 	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(ALL_LIBS) -lcmocka
 endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call replay_rule,$t)))
+
+define bench_rule
+$(BUILD)/$(1:.c=): $(call objects,$1) $(call archives,$(firstword $(FOLDERS)))
+	@mkdir -p $$(@D)
+	@echo "  LD    $$@"
+	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(ALL_LIBS)
+endef
+$(foreach b,$(BENCHES),$(eval $(call bench_rule,$b)))
 
 # libFuzzer comes with clang: everything once more, with its eyes in it.
 FUZZ_CC     ?= clang-14
@@ -200,6 +209,11 @@ fuzz: $(FUZZ_BINS) ## libFuzzer on every parser, FUZZ_S=60 seconds each (T=fuzz_
 unit: $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) $(REPLAY_PROGRAMS) ## run test programs with their own output: make unit T=test_codec
 	$(if $(and $(T)$(FOLDER),$(if $^,,y)),$(error no test program matches T=$(T) FOLDER=$(FOLDER)))
 	@set -e; for t in $^; do echo "== $$t"; $$t; done
+
+# T=store_bench: only that one. BENCH_DIR: the disk that is measured (default /tmp).
+BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(foreach b,$(BENCHES),$(if $(or $(if $(T),,y),$(filter $(basename $(notdir $b)),$(T))),$b)))
+bench: $(BENCH_PROGRAMS) ## measurements as lines "name value unit" (T=store_bench: only that one)
+	@set -e; for b in $^; do echo "== $$(basename $$b)"; $$b; done
 
 lint: | $(DEPS_FIRST) ## the rules of the house: includes, purity, doors, lengths, format, scripts
 	@tests/lint/run.sh

@@ -128,6 +128,143 @@ static void every_part_of_a_file_is_covered(void **state)
     }
 }
 
+/* ---- every bit --------------------------------------------------------------------------------
+ */
+
+/* A store with one of everything in two small files: both headers, payloads with and without
+ * padding, an empty one, a hole, TOMBs, a SEAL; and checkpoints. */
+static const size_t small_bytes[] = { 0, 1, 4096, 5000, 66000, 300 };
+#define SMALLS (sizeof(small_bytes) / sizeof(small_bytes[0]))
+
+static void fill_small(struct sb_rig *rig)
+{
+    rig->config.file_bytes = 120000;
+    assert_int_equal(sb_rig_open(rig), 0);
+    for (uint64_t n = 0; n < SMALLS; n++)
+        assert_int_equal(sb_rig_put(rig, n, small_bytes[n]), 0);
+    assert_int_equal(sb_rig_del(rig, 2), 0);
+    assert_int_equal(sb_rig_put(rig, 2, small_bytes[2]), 0);
+    while (sb_rig_files(rig, "sb-", NULL) < 2) /* until the first is full, and sealed */
+        assert_int_equal(sb_rig_put(rig, 50 + sim_io_mutations(rig->sim), 4000), 0);
+    assert_int_equal(sb_rig_put(rig, 49, 4000), 0);
+    assert_int_equal(sb_rig_del(rig, 1), 0);
+    assert_int_equal(sb_rig_put(rig, 1, small_bytes[1]), 0);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(sb_store_checkpoint(rig->ss.s), 0);
+    assert_int_equal(sim_io_write_back(rig->sim, "sb-0000000000000001.dat"), 0);
+    assert_int_equal(sim_io_write_back(rig->sim, "sb-0000000000000002.dat"), 0);
+    assert_int_equal(sb_store_scrub(rig->ss.s, NULL, NULL), 0);
+}
+
+static uint8_t byte_of(struct sb_rig *rig, const char *name, uint64_t at)
+{
+    struct vs_io *io = sb_rig_io(rig);
+    struct vs_file *f;
+    uint8_t byte;
+
+    assert_int_equal(vs_io_open(io, name, VS_IO_READ, &f), 0);
+    assert_int_equal(vs_file_pread_full(f, &byte, 1, at), 0);
+    vs_file_close(f);
+    vs_io_free(io);
+    return byte;
+}
+
+/* A read gives the right bytes, or an error, whatever is flipped. */
+static void check_smalls(struct sb_rig *rig, bool whole)
+{
+    for (uint64_t n = 0; n < SMALLS; n++) {
+        int r = sb_rig_check(rig, n, small_bytes[n]);
+
+        if (r != 0 && (whole || r != -VS_ECORRUPT))
+            fail_msg("fragment %d reads as %d", (int)n, r);
+    }
+}
+
+/* All bits of a file from the `first` on, every `stride`th; the number of those flipped. */
+static unsigned flip_all(struct sb_rig *rig, const char *name, uint64_t first, uint64_t stride)
+{
+    uint64_t bytes, to;
+    unsigned flips = 0;
+
+    assert_int_equal(sim_io_file_bytes(rig->sim, name, &bytes), 0);
+    to = bytes;
+    while (to > 0 &&
+           byte_of(rig, name, to - 1) == 0) /* behind the last record nothing is written */
+        to--;
+    to = (to + SB_BLOCK_BYTES - 1) / SB_BLOCK_BYTES * SB_BLOCK_BYTES;
+    for (uint64_t bit = first; bit < 8 * to && bit < 8 * bytes; bit += stride, flips++) {
+        uint8_t before = byte_of(rig, name, bit / 8);
+
+        sb_rig_flip(rig, name, bit / 8, (unsigned)(bit % 8));
+        check_smalls(rig, false);
+        if (sb_store_scrub(rig->ss.s, NULL, NULL) < 1)
+            fail_msg("bit %d of byte %d of %s was not found", (int)(bit % 8), (int)(bit / 8), name);
+        if (byte_of(rig, name, bit / 8) != before) /* headers of files are repaired on the way */
+            sb_rig_flip(rig, name, bit / 8, (unsigned)(bit % 8));
+    }
+    assert_int_equal(sb_store_scrub(rig->ss.s, NULL, NULL), 0);
+    check_smalls(rig, true);
+    return flips;
+}
+
+/* What is allocated behind the last record is no part of the store. VS_SWEEP=45 (make test-long):
+ * every bit, not every thousandth. */
+static void every_flipped_bit_is_found_and_none_is_served(void **state)
+{
+    const char *word = getenv("VS_SWEEP");
+    unsigned long sweep = word != NULL ? strtoul(word, NULL, 10) : 1;
+    uint64_t stride = sweep >= 45 ? 1 : 1009 / (sweep < 1 ? 1 : sweep);
+    struct sb_rig *rig = *state;
+    unsigned flips = 0;
+
+    fill_small(rig);
+    flips += flip_all(rig, "sb-0000000000000001.dat", 0, stride);
+    flips += flip_all(rig, "sb-0000000000000002.dat", stride / 2, stride);
+    flips += flip_all(rig, "store.id", stride / 3, stride);
+    print_message("%u bits flipped, one at a time, all found, none served\n", flips);
+    assert_true(flips > 1000);
+}
+
+struct newest {
+    char name[64];
+    uint64_t bytes;
+};
+
+static int newest_one(void *arg, const char *name, uint64_t file_bytes)
+{
+    struct newest *n = arg;
+
+    if (strncmp(name, "idx-", 4) == 0 && strcmp(name, n->name) > 0) {
+        snprintf(n->name, sizeof(n->name), "%s", name);
+        n->bytes = file_bytes;
+    }
+    return 0;
+}
+
+/* Scrub writes new ones, so each flip is in another file. */
+static void every_flipped_bit_of_a_checkpoint_is_found(void **state)
+{
+    const char *word = getenv("VS_SWEEP");
+    uint64_t stride = word != NULL ? 1 : 97, bits = 1;
+    struct sb_rig *rig = *state;
+    unsigned flips = 0;
+
+    fill_small(rig);
+    for (uint64_t bit = 0; bit < bits; bit += stride, flips++) {
+        struct newest n = { 0 };
+        struct vs_io *io = sb_rig_io(rig);
+
+        assert_int_equal(vs_io_list(io, newest_one, &n), 0);
+        vs_io_free(io);
+        bits = 8 * n.bytes;
+        sb_rig_flip(rig, n.name, bit / 8, (unsigned)(bit % 8));
+        assert_int_equal(sb_store_scrub(rig->ss.s, NULL, NULL), 1);
+    }
+    assert_int_equal(sb_store_scrub(rig->ss.s, NULL, NULL), 0);
+    print_message("%u bits of checkpoints flipped, one at a time, all found\n", flips);
+    assert_true(flips > 300);
+}
+
 static void a_rotten_header_of_a_file_is_written_again(void **state)
 {
     struct sb_rig *rig = *state;
@@ -228,6 +365,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_SIM(a_whole_store_scrubs_clean),
         ON_SIM(every_part_of_a_file_is_covered),
+        ON_SIM(every_flipped_bit_is_found_and_none_is_served),
+        ON_SIM(every_flipped_bit_of_a_checkpoint_is_found),
         ON_SIM(a_rotten_header_of_a_file_is_written_again),
         ON_SIM(a_rotten_seal_is_found),
         ON_SIM(a_file_that_vanished_is_told_fragment_by_fragment),
