@@ -41,6 +41,7 @@ meta_SRCS += meta/place_value.c
 meta_SRCS += meta/placement.c
 meta_SRCS += meta/px.c
 meta_SRCS += meta/px_acceptor.c
+meta_SRCS += meta/px_fence.c
 meta_SRCS += meta/px_propose.c
 meta_SRCS += meta/reg_batch.c
 meta_SRCS += meta/synced_count.c

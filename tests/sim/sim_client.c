@@ -140,7 +140,7 @@ static void random_step(struct reg_sim *s, struct reg_client *c)
 {
     c->at = s->config.member[world_below(s->w, s->config.n)];
     c->request.n = 0;
-    if (s->keys < s->keys_wanted && world_up(s->w, c->at) &&
+    if (s->keys < s->keys_wanted && reg_may_issue(s, c->at) &&
         (s->keys == 0 || world_chance(s->w, 30)))
         random_create(s, c);
     if (c->request.n > 0)

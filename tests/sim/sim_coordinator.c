@@ -20,7 +20,7 @@ void reg_coordinator_setup(struct reg_sim *s, unsigned r)
     for (unsigned i = 0; i < rep->ops; i++)
         rep->op[i].used = false;
     rep->ops = 0;
-    rep->flushing = false;
+    rep->flushing = rep->behind = false;
     for (unsigned i = 0; i < PX_ACCEPTORS_MAX; i++)
         rep->out[i].n = 0;
 }
@@ -35,6 +35,12 @@ int reg_key_of(const struct reg_sim *s, const struct vs_id *id)
     return -1;
 }
 
+bool reg_may_issue(const struct reg_sim *s, unsigned r)
+{
+    return world_up(s->w, r) && s->replica[r].disk.identity &&
+           world_now(s->w) >= s->replica[r].awake_at;
+}
+
 int reg_issue(struct reg_sim *s, unsigned r)
 {
     struct reg_replica *rep = &s->replica[r];
@@ -46,8 +52,12 @@ int reg_issue(struct reg_sim *s, unsigned r)
     if (reg_key_of(s, &id) >= 0)
         world_violation(s->w, "I6 an id is given out twice");
     history_key_reset(&s->history, s->keys);
-    for (unsigned i = 0; i < s->replicas; i++)
+    for (unsigned i = 0; i < s->replicas; i++) {
         memset(&s->replica[i].disk.cell[s->keys], 0, sizeof(struct reg_cell));
+        memset(&s->replica[i].disk.start[s->keys], 0, sizeof(struct reg_cell));
+        for (unsigned j = 0; j < PX_ACCEPTORS_MAX && s->join[i].active; j++)
+            memset(&s->join[i].copy[j][s->keys], 0, sizeof(struct reg_cell));
+    }
     s->id[s->keys] = id;
     return (int)s->keys++;
 }
@@ -87,6 +97,11 @@ static void out_flush(struct reg_sim *s, unsigned r, bool now)
 {
     struct reg_replica *rep = &s->replica[r];
     unsigned waiting = 0;
+
+    if (rep->behind) {
+        rep->behind = false;
+        reg_member_learn(s, r);
+    }
 
     for (unsigned i = 0; i < rep->proposer.acceptors; i++) {
         if (now || s->batch_us == 0)
@@ -169,6 +184,8 @@ static void op_act(struct reg_sim *s, unsigned r, struct reg_op *op, const struc
         op_end(s, r, op, a->status);
         return;
     }
+    if (a->config)
+        s->replica[r].behind = true; /* acted on at the end of the handler */
     if (a->send_to != 0 && a->ask.value.value != NULL) {
         struct px_ballot parent = { 0 };
 
@@ -256,6 +273,25 @@ void reg_coordinator_request(struct reg_sim *s, unsigned r, unsigned from,
     out_flush(s, r, false);
 }
 
+void reg_coordinator_epoch(struct reg_sim *s, unsigned r)
+{
+    struct reg_replica *rep = &s->replica[r];
+
+    for (unsigned i = 0; i < PX_ACCEPTORS_MAX; i++)
+        rep->out[i].n = 0;
+    rep->proposer.epoch = rep->disk.config.epoch;
+    rep->proposer.acceptors = rep->disk.config.n;
+    for (unsigned i = 0; i < rep->ops; i++) {
+        struct px_actions actions;
+
+        if (!rep->op[i].used)
+            continue;
+        px_propose_epoch(&rep->op[i].propose, &actions);
+        op_act(s, r, &rep->op[i], &actions);
+    }
+    out_flush(s, r, false);
+}
+
 static unsigned acceptor_of(const struct reg_config *c, unsigned replica)
 {
     for (unsigned i = 0; i < c->n; i++)
@@ -278,7 +314,8 @@ void reg_coordinator_answer(struct reg_sim *s, unsigned r, unsigned from, const 
         struct px_actions actions;
 
         VS_ASSERT(key >= 0);
-        history_acknowledged(&s->history, (unsigned)key, from, &answer);
+        if (f->head.epoch == s->replica[from].disk.config.epoch)
+            history_acknowledged(&s->history, (unsigned)key, from, &answer);
         if (op == NULL)
             continue;
         answer.accepted.value = (const uint8_t *)&f->answer[i].value;

@@ -57,9 +57,11 @@ static void fault_pause(struct sim_world *w)
 {
     int p = fault_victim(w, WORLD_MAY_PAUSE);
 
-    if (p < 0)
+    uint64_t until = w->now + (WORLD_MS << world_below(w, 13));
+
+    if (p < 0 || w->proc[p].paused_to >= until)
         return;
-    w->proc[p].paused_to = w->now + (WORLD_MS << world_below(w, 13));
+    w->proc[p].paused_to = until;
     world_say(w, "%s is frozen for %.1f ms", w->proc[p].name,
               (double)(w->proc[p].paused_to - w->now) / 1000);
 }
@@ -124,10 +126,10 @@ void world_faults_end(struct sim_world *w)
     w->rates.loss_pct = w->rates.dup_pct = w->rates.slow_pct = 0;
     w->rates.delay_us = WORLD_MS;
     w->rates.sync_error_permille = 0;
+    world_pauses_end(w);
     for (unsigned p = 0; p < w->procs; p++) {
         for (unsigned q = 0; q < w->procs; q++)
             w->proc[p].cut_to[q] = 0;
-        w->proc[p].paused_to = 0;
         if (!w->proc[p].up)
             world_revive(w, p);
     }

@@ -13,6 +13,7 @@ struct world_event {
     uint8_t proc; /* whom it happens to */
     uint8_t from;
     bool wipe;
+    bool waited;      /* for the end of a pause */
     uint16_t life;    /* of proc (timer, crash, restart) or of the sender (message) */
     uint16_t msg;     /* slot */
     uint32_t timer;   /* kind */
@@ -88,6 +89,9 @@ struct sim_world {
 
 /* Events. NULL: there are WORLD_EVENTS_MAX already. */
 struct world_event *world_event_add(struct sim_world *w, uint64_t at);
+
+/* What has waited for the end of a pause is due now. */
+void world_pauses_end(struct sim_world *w);
 
 /* Network: a message arrives, or is forgotten. */
 void world_net_reset(struct sim_world *w);

@@ -48,11 +48,16 @@ static void setup_shape(struct reg_sim *s)
     struct sim_world *w = s->w;
 
     s->voters = world_chance(w, 75) ? 3 : 5;
-    s->replicas = s->voters;
+    s->replicas = s->voters + (world_chance(w, 40) ? 1 + (unsigned)world_below(w, 2) : 0);
     s->keys_wanted = world_chance(w, 80) ? 1 + (unsigned)world_below(w, 4) : REG_KEYS_MAX;
     s->batch_us = world_chance(w, 30) ? WORLD_MS : 0;
     s->uploads = world_chance(w, 40);
     s->config = (struct reg_config){ .epoch = 1, .n = (uint8_t)s->voters };
+    for (unsigned r = 0; r < s->voters; r++)
+        s->config.member[r] = (uint8_t)r;
+    s->coming = s->config;
+    s->wiped = s->newcomer = s->spares_used = 0;
+    s->hasty = world_chance(w, 60);
     s->keys = s->sessions = s->nodes = s->clients = 0;
     s->decided = s->looked = s->linked = 0;
 }
@@ -65,13 +70,13 @@ static void reg_setup(void *sys, struct sim_world *w)
 
     s->w = s->history.w = w;
     setup_shape(s);
-    for (unsigned r = 0; r < s->replicas; r++) {
-        s->config.member[r] = (uint8_t)r;
+    for (unsigned r = 0; r < s->replicas; r++)
         world_proc_add(w, names[r], WORLD_MAY_CRASH | WORLD_MAY_PAUSE | WORLD_MAY_CUT);
-    }
     for (unsigned r = 0; r < s->replicas; r++)
         reg_replica_setup(s, r, r < s->voters);
     s->journal = world_proc_add(w, "journal", 0);
+    if (s->replicas > s->voters)
+        world_timer(w, s->journal, WORLD_MS << world_below(w, 8), TIMER_OPERATOR, 0);
     if (s->uploads) {
         setup_uploads(s);
         return;
@@ -108,6 +113,14 @@ static void reg_message(void *sys, unsigned to, unsigned from, const void *msg, 
     case MSG_FRAG_DONE:
         reg_client_answer(s, to, msg);
         break;
+    case MSG_COPY:
+    case MSG_COPIED:
+    case MSG_FENCE:
+    case MSG_FENCED:
+    case MSG_OPEN:
+    case MSG_OPENED:
+        reg_member_message(s, to, from, msg);
+        break;
     }
 }
 
@@ -117,15 +130,22 @@ static void reg_timer(void *sys, unsigned proc, uint32_t kind, uint64_t data)
 
     if (kind == TIMER_OP || kind == TIMER_FLUSH)
         reg_coordinator_timer(s, proc, kind, data);
+    else if (kind == TIMER_JOIN)
+        reg_member_timer(s, proc);
+    else if (kind == TIMER_OPERATOR)
+        reg_operator_timer(s);
     else
         reg_client_timer(s, proc, kind, data);
 }
 
 static void reg_crash(void *sys, unsigned proc, bool wiped)
 {
-    (void)sys;
-    (void)proc;
-    (void)wiped;
+    struct reg_sim *s = sys;
+
+    if (wiped && proc < s->replicas)
+        reg_replica_wiped(s, proc);
+    else if (proc < s->replicas)
+        s->join[proc].active = false;
 }
 
 static void reg_restart(void *sys, unsigned proc)
@@ -211,6 +231,8 @@ static void reg_describe(const void *msg, size_t len, char text[WORLD_TEXT_MAX])
     const struct reg_reply *p = msg;
     const struct reg_entry *e = msg;
     const struct reg_frag *g = msg;
+    const struct reg_records *m = msg;
+    static const char *const steps[] = { "copy", "copied", "fence", "fenced", "open?", "opened" };
 
     (void)len;
     if (f->kind == MSG_ASK)
@@ -225,6 +247,9 @@ static void reg_describe(const void *msg, size_t len, char text[WORLD_TEXT_MAX])
     else if (f->kind == MSG_ENTRY || f->kind == MSG_ENTRY_DONE)
         snprintf(text, WORLD_TEXT_MAX, "entry %u session %u: state %u", e->what, e->session,
                  e->state);
+    else if (f->kind >= MSG_COPY)
+        snprintf(text, WORLD_TEXT_MAX, "%s epoch %u, %u records", steps[f->kind - MSG_COPY],
+                 (unsigned)m->epoch, m->n);
     else
         snprintf(text, WORLD_TEXT_MAX, "%s %u.%u.%u", g->remove ? "remove" : "put", g->key,
                  g->index, g->generation);

@@ -6,6 +6,7 @@
 #ifndef VS_TESTS_SIM_SIM_REG_H
 #define VS_TESTS_SIM_SIM_REG_H
 
+#include "meta/px_fence.h"
 #include "meta/px_propose.h"
 #include "tests/sim/sim_history.h"
 #include "tests/sim/sim_world.h"
@@ -30,9 +31,15 @@ enum reg_msg_kind {
     MSG_ENTRY_DONE,
     MSG_FRAG, /* client -> storage node, and back */
     MSG_FRAG_DONE,
+    MSG_COPY, /* newcomer -> acceptor, and back */
+    MSG_COPIED,
+    MSG_FENCE,
+    MSG_FENCED,
+    MSG_OPEN, /* member of the new epoch -> newcomer, and back */
+    MSG_OPENED,
 };
 
-enum reg_timer { TIMER_OP = 1, TIMER_FLUSH, TIMER_CLIENT, TIMER_RETRY };
+enum reg_timer { TIMER_OP = 1, TIMER_FLUSH, TIMER_CLIENT, TIMER_RETRY, TIMER_JOIN, TIMER_OPERATOR };
 
 struct reg_ask {
     struct px_ask ask;
@@ -132,10 +139,37 @@ struct reg_cell {
 struct reg_disk {
     bool identity; /* false: an empty disk */
     bool votes;
+    bool whole;    /* voted in the epoch before this one until it left that */
+    bool newcomer; /* this epoch begins with what it has collected */
+    uint8_t fence; /* newcomer that votes: F, a mask of replicas */
     uint32_t pid, inc;
     uint64_t batches;
     struct reg_config config;
     struct reg_cell cell[REG_KEYS_MAX];
+    struct reg_cell start[REG_KEYS_MAX]; /* newcomer: what the epoch began with */
+};
+
+/* What a newcomer has collected; in memory. */
+struct reg_join {
+    bool active;
+    unsigned ticks;
+    struct px_fence fence;
+    struct reg_config from;
+    struct reg_cell copy[PX_ACCEPTORS_MAX][REG_KEYS_MAX];
+};
+
+/* Registers on their way from one replica to another. */
+struct reg_records {
+    uint8_t kind;
+    uint8_t n;
+    bool records, rest, whole;
+    uint8_t fence;
+    uint64_t epoch, above, mark;
+    struct {
+        uint8_t key;
+        struct px_reg reg;
+        struct reg_value value;
+    } record[REG_KEYS_MAX];
 };
 
 struct reg_op {
@@ -151,10 +185,13 @@ struct reg_replica {
     struct reg_disk disk;
     struct px_acceptor acceptor;
     struct px_proposer proposer;
-    uint64_t id_seq;  /* ids given out in this life */
-    uint64_t sync_at; /* all that is in memory is durable then */
-    unsigned ops;     /* op[0 .. ops) may be used */
+    uint64_t id_seq;   /* ids given out in this life */
+    uint64_t awake_at; /* its incarnation is durable then */
+    uint64_t sync_at;  /* all that is in memory is durable then */
+    unsigned ops;      /* op[0 .. ops) may be used */
     bool flushing;
+    bool asking; /* what its epoch began with */
+    bool behind; /* has heard of a newer epoch */
     struct reg_op op[REG_OPS_MAX];
     struct reg_frame out[PX_ACCEPTORS_MAX];
 };
@@ -185,7 +222,12 @@ struct reg_client {
 struct reg_sim {
     struct sim_world *w;
     struct reg_history history;
-    struct reg_config config; /* the newest */
+    struct reg_config config; /* the newest that is open */
+    struct reg_config coming; /* the newest that is committed in the journal */
+    struct reg_join join[REG_REPLICAS_MAX];
+    unsigned wiped; /* members of config without a disk */
+    unsigned newcomer, spares_used;
+    bool hasty; /* newcomers take the first majority they get */
     unsigned voters, replicas;
     bool uploads;     /* sessions and fragments; else bare registers */
     unsigned journal; /* process */
@@ -208,13 +250,27 @@ extern const struct sim_system sim_reg_system;
 void reg_replica_setup(struct reg_sim *s, unsigned r, bool member);
 void reg_replica_restart(struct reg_sim *s, unsigned r);
 void reg_replica_ask(struct reg_sim *s, unsigned r, unsigned from, const struct reg_frame *f);
+void reg_replica_awake(struct reg_sim *s, unsigned r);
+void reg_replica_wiped(struct reg_sim *s, unsigned r);
+bool reg_is_member(const struct reg_config *c, unsigned replica);
+/* sim_member.c: the operator, who replaces members; the newcomer; members that leave an epoch */
+void reg_member_message(struct reg_sim *s, unsigned to, unsigned from, const struct reg_records *m);
+void reg_member_timer(struct reg_sim *s, unsigned r);
+void reg_operator_timer(struct reg_sim *s);
+/* The replica hears of an epoch. */
+void reg_member_learn(struct reg_sim *s, unsigned r);
+void reg_member_restart(struct reg_sim *s, unsigned r);
 /* sim_coordinator.c */
 void reg_coordinator_setup(struct reg_sim *s, unsigned r);
+/* Its configuration has changed: operations begin again. */
+void reg_coordinator_epoch(struct reg_sim *s, unsigned r);
 void reg_coordinator_request(struct reg_sim *s, unsigned r, unsigned from,
                              const struct reg_request *q);
 void reg_coordinator_answer(struct reg_sim *s, unsigned r, unsigned from,
                             const struct reg_frame *f);
 void reg_coordinator_timer(struct reg_sim *s, unsigned r, uint32_t kind, uint64_t data);
+/* A replica gives out ids once its incarnation is durable. */
+bool reg_may_issue(const struct reg_sim *s, unsigned r);
 /* Give out a fresh id; its key, or -1: there are REG_KEYS_MAX. */
 int reg_issue(struct reg_sim *s, unsigned r);
 int reg_key_of(const struct reg_sim *s, const struct vs_id *id);

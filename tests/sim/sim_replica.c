@@ -9,7 +9,16 @@
 #include <stddef.h>
 #include <string.h>
 
-static void replica_awake(struct reg_sim *s, unsigned r)
+bool reg_is_member(const struct reg_config *c, unsigned replica)
+{
+    for (unsigned i = 0; i < c->n; i++)
+        if (c->member[i] == replica)
+            return true;
+    return false;
+}
+
+/* What follows from the disk. */
+void reg_replica_awake(struct reg_sim *s, unsigned r)
 {
     struct reg_replica *rep = &s->replica[r];
     const struct reg_config *c = &rep->disk.config;
@@ -18,33 +27,63 @@ static void replica_awake(struct reg_sim *s, unsigned r)
     *a = (struct px_acceptor){ .epoch = c->epoch, .votes = rep->disk.votes, .members = c->n };
     for (unsigned i = 0; i < c->n; i++)
         a->member[i].pid = c->member[i] + 1u;
-    rep->id_seq = 0;
-    rep->sync_at = 0;
-    reg_coordinator_setup(s, r);
 }
 
 void reg_replica_setup(struct reg_sim *s, unsigned r, bool member)
 {
     struct reg_replica *rep = &s->replica[r];
+    struct reg_disk *d = &rep->disk;
 
-    rep->disk.identity = rep->disk.votes = member;
-    rep->disk.pid = r + 1;
-    rep->disk.inc = 1;
-    rep->disk.batches = 0;
-    rep->disk.config = s->config;
-    replica_awake(s, r);
+    d->identity = d->votes = d->whole = member;
+    d->newcomer = false;
+    d->pid = r + 1;
+    d->inc = 1;
+    d->batches = 0;
+    d->config = s->config;
+    rep->id_seq = rep->sync_at = rep->awake_at = 0;
+    rep->asking = false;
+    s->join[r].active = false;
+    reg_replica_awake(s, r);
+    reg_coordinator_setup(s, r);
+}
+
+/* The disk is empty: it does not even say who this is. */
+void reg_replica_wiped(struct reg_sim *s, unsigned r)
+{
+    struct reg_disk *d = &s->replica[r].disk;
+
+    memset(d->cell, 0, s->keys * sizeof(d->cell[0]));
+    memset(d->start, 0, s->keys * sizeof(d->start[0]));
+    d->identity = d->votes = d->whole = d->newcomer = false;
+    d->inc = 0;
+    d->batches = 0;
+    s->join[r].active = false;
+    if (reg_is_member(&s->config, r))
+        s->wiped++;
 }
 
 void reg_replica_restart(struct reg_sim *s, unsigned r)
 {
     struct reg_replica *rep = &s->replica[r];
-    uint32_t inc = rep->disk.inc + 1;
+    struct reg_disk *d = &rep->disk;
+    uint32_t inc = d->inc + 1;
 
-    for (unsigned k = 0; k < s->keys; k++)
-        history_restarted(&s->history, k, r, &rep->disk.cell[k].reg);
-    world_put(s->w, r, 0, &rep->disk.inc, &inc, sizeof(inc));
-    rep->sync_at = world_batch_end(s->w, r, 0, true);
-    replica_awake(s, r);
+    rep->id_seq = rep->sync_at = 0;
+    rep->asking = false;
+    if (!d->identity && !px_may_vote(false, 1, 0))
+        return; /* refuses to start as a member; the operator replaces it */
+    if (!d->identity) {
+        d->identity = d->votes = d->whole = true; /* M3 */
+        d->config = s->config;
+    } else {
+        for (unsigned k = 0; k < s->keys; k++)
+            history_restarted(&s->history, k, r, &d->cell[k].reg);
+    }
+    world_put(s->w, r, 0, &d->inc, &inc, sizeof(inc));
+    rep->awake_at = rep->sync_at = world_batch_end(s->w, r, 0, true);
+    reg_replica_awake(s, r);
+    reg_coordinator_setup(s, r);
+    reg_member_restart(s, r);
 }
 
 static void replica_store(struct reg_sim *s, unsigned r, unsigned key, const struct px_reg *reg)
@@ -95,6 +134,8 @@ void reg_replica_ask(struct reg_sim *s, unsigned r, unsigned from, const struct 
     if (!rep->disk.identity)
         return;
     entry = px_admit(&rep->acceptor, &f->head, from + 1);
+    if (entry == PX_NEW_EPOCH)
+        reg_member_learn(s, r);
     if (entry != PX_ADMIT && entry != PX_OLD_EPOCH)
         return;
     out.kind = MSG_ANSWER;

@@ -48,7 +48,7 @@ static void upload_begin(struct reg_sim *s, struct reg_client *c)
 
     c->at = s->config.member[world_below(s->w, s->config.n)];
     if (s->sessions == REG_SESSIONS_MAX || s->keys + keys > REG_KEYS_MAX ||
-        !world_up(s->w, c->at)) {
+        !reg_may_issue(s, c->at)) {
         upload_again(s, c);
         return;
     }

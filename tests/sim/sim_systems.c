@@ -8,6 +8,7 @@ const unsigned sim_systems_count = sizeof(sim_systems) / sizeof(sim_systems[0]);
 const struct sim_mutant sim_mutants[] = {
     { 1, "registers", "ACCEPT0 admitted although a promise exists" },
     { 2, "registers", "ACCEPT ignores the promise" },
+    { 3, "registers", "a wiped acceptor rejoins" },
     { 4, "registers", "reply before the sync" },
     { 5, "registers", "a read returns the highest value without agreement" },
     { 6, "registers", "ballots without pid" },
@@ -15,7 +16,11 @@ const struct sim_mutant sim_mutants[] = {
     { 8, "registers", "a refused compare-and-set is not written back" },
     { 9, "registers", "round 0 used again after a restart" },
     { 10, "registers", "CREATE where something was accepted" },
+    { 11, "registers", "fence skipped" },
+    { 12, "registers", "the newcomer copies from one acceptor only" },
     { 18, "registers", "TOMB before ABORTED is committed" },
+    { 19, "registers", "a member outside the fence keeps its records" },
+    { 20, "registers", "background copy and delta from different majorities" },
     { 21, "registers", "an absent register of a closed session is dropped without a TOMB" },
     { 22, "registers", "the loser of a repair deletes" },
 };

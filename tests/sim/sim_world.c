@@ -77,13 +77,9 @@ struct world_event *world_event_add(struct sim_world *w, uint64_t at)
     return &w->event[due.order & 0xffff];
 }
 
-static uint16_t event_take(struct sim_world *w)
+/* Put `due` where it belongs at or below place i. */
+static void heap_sink(struct sim_world *w, unsigned i, struct world_due due)
 {
-    uint16_t first = (uint16_t)w->due[0].order;
-    struct world_due last = w->due[--w->waiting];
-    unsigned i = 0;
-
-    w->now = w->due[0].at;
     for (;;) {
         unsigned best = 4 * i + 1, end = best + 4;
 
@@ -94,14 +90,35 @@ static uint16_t event_take(struct sim_world *w)
         for (unsigned j = best + 1; j < end; j++)
             if (due_before(&w->due[j], &w->due[best]))
                 best = j;
-        if (!due_before(&w->due[best], &last))
+        if (!due_before(&w->due[best], &due))
             break;
         w->due[i] = w->due[best];
         i = best;
     }
-    w->due[i] = last;
+    w->due[i] = due;
+}
+
+static uint16_t event_take(struct sim_world *w)
+{
+    uint16_t first = (uint16_t)w->due[0].order;
+    struct world_due last = w->due[--w->waiting];
+
+    w->now = w->due[0].at;
+    heap_sink(w, 0, last);
     w->event_free[w->events_free++] = first;
     return first;
+}
+
+void world_pauses_end(struct sim_world *w)
+{
+    for (unsigned i = 0; i < w->waiting; i++) {
+        if (w->event[w->due[i].order & 0xffff].waited)
+            w->due[i].at = w->now;
+    }
+    for (unsigned i = w->waiting; i-- > 0;)
+        heap_sink(w, i, w->due[i]);
+    for (unsigned p = 0; p < w->procs; p++)
+        w->proc[p].paused_to = 0;
 }
 
 /* ---- one event ---- */
@@ -153,6 +170,7 @@ static bool event_waits(struct sim_world *w, const struct world_event *e)
     later = world_event_add(w, p->paused_to);
     VS_ASSERT(later != NULL); /* the place of `e` is free */
     *later = *e;
+    later->waited = true;
     return true;
 }
 
