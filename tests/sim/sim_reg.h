@@ -6,9 +6,7 @@
 #ifndef VS_TESTS_SIM_SIM_REG_H
 #define VS_TESTS_SIM_SIM_REG_H
 
-#include "meta/px_fence.h"
-#include "meta/px_propose.h"
-#include "tests/sim/sim_history.h"
+#include "tests/sim/sim_replica.h"
 #include "tests/sim/sim_world.h"
 
 #define REG_REPLICAS_MAX   7
@@ -16,92 +14,11 @@
 #define REG_CLIENTS_MAX    12
 #define REG_SESSIONS_MAX   8
 #define REG_GENERATION_MAX 30
-#define REG_OPS_MAX        96 /* in flight at one coordinator */
-#define REG_BATCH_MAX      64 /* entries of a frame */
-#define REG_TRIES_MAX      8  /* of a client, at one coordinator after the other */
+#define REG_TRIES_MAX      8 /* of a client, at one coordinator after the other */
 #define REG_PATIENCE_US    (300 * WORLD_MS)
 #define REG_CLIENT_PID     100 /* + process: in operation ids */
 
-enum reg_msg_kind {
-    MSG_ASK = 1, /* coordinator -> acceptor, and back */
-    MSG_ANSWER,
-    MSG_REQUEST, /* client -> coordinator, and back, one reply per item */
-    MSG_REPLY,
-    MSG_ENTRY, /* client -> journal, and back */
-    MSG_ENTRY_DONE,
-    MSG_FRAG, /* client -> storage node, and back */
-    MSG_FRAG_DONE,
-    MSG_COPY, /* newcomer -> acceptor, and back */
-    MSG_COPIED,
-    MSG_FENCE,
-    MSG_FENCED,
-    MSG_OPEN, /* member of the new epoch -> newcomer, and back */
-    MSG_OPENED,
-};
-
 enum reg_timer { TIMER_OP = 1, TIMER_FLUSH, TIMER_CLIENT, TIMER_RETRY, TIMER_JOIN, TIMER_OPERATOR };
-
-struct reg_ask {
-    struct px_ask ask;
-    struct reg_value value;
-};
-
-struct reg_answer {
-    struct px_answer answer;
-    struct reg_value value;
-};
-
-struct reg_frame {
-    uint8_t kind;
-    uint16_t n;
-    struct px_head head;
-    union {
-        struct reg_ask ask[REG_BATCH_MAX];
-        struct reg_answer answer[REG_BATCH_MAX];
-    };
-};
-
-/* What a client may want of a register. */
-enum reg_what {
-    WHAT_CREATE,
-    WHAT_CAS,         /* generation and tag as expected: value */
-    WHAT_TOMB,        /* whatever it is */
-    WHAT_TOMB_ABSENT, /* only if nothing is there */
-    WHAT_RAISE,       /* the generation, if it is as expected */
-    WHAT_LOOK,
-};
-
-struct reg_item {
-    uint8_t key, what;
-    bool fresh;
-    struct reg_value expect, value;
-};
-
-struct reg_request {
-    uint8_t kind;
-    uint8_t n;
-    uint32_t op; /* number at the client, the same at every try; item i is operation op * 64 + i */
-    struct reg_item item[REG_BATCH_MAX];
-};
-
-struct reg_reply {
-    uint8_t kind;
-    uint8_t key, i, present;
-    uint32_t op;
-    int32_t status;
-    struct reg_value value;
-};
-
-/* ---- journal, storage nodes ---- */
-
-enum reg_entry_what { ENTRY_OPEN, ENTRY_LINK, ENTRY_ABORT, ENTRY_UNLINK, ENTRY_STATE };
-
-struct reg_entry {
-    uint8_t kind, what, session;
-    uint8_t first, keys; /* ENTRY_OPEN: what it reserves */
-    uint8_t state;       /* of the session, in the answer */
-    uint32_t op;
-};
 
 enum reg_session_state { SESSION_NONE, SESSION_OPEN, SESSION_COMMITTED, SESSION_ABORTED };
 
@@ -110,90 +27,9 @@ struct reg_session {
     bool linked, unlinked;
 };
 
-struct reg_frag {
-    uint8_t kind, key, index, generation, item;
-    bool remove;
-    uint32_t op;
-};
-
 struct reg_node {
     unsigned proc;
     uint32_t held[REG_KEYS_MAX][REG_FRAGS]; /* disk: bit g: a fragment of generation g */
-};
-
-/* ---- replicas ---- */
-
-struct reg_config {
-    uint64_t epoch;
-    uint8_t n;
-    uint8_t member[PX_ACCEPTORS_MAX]; /* replicas, ascending; pid is the number plus 1 */
-};
-
-struct reg_cell {
-    struct px_reg reg;
-    struct reg_value value; /* reg.accepted.value */
-    uint64_t batch;         /* that stored it */
-};
-
-/* acceptor/ of a replica. */
-struct reg_disk {
-    bool identity; /* false: an empty disk */
-    bool votes;
-    bool whole;    /* voted in the epoch before this one until it left that */
-    bool newcomer; /* this epoch begins with what it has collected */
-    uint8_t fence; /* newcomer that votes: F, a mask of replicas */
-    uint32_t pid, inc;
-    uint64_t batches;
-    struct reg_config config;
-    struct reg_cell cell[REG_KEYS_MAX];
-    struct reg_cell start[REG_KEYS_MAX]; /* newcomer: what the epoch began with */
-};
-
-/* What a newcomer has collected; in memory. */
-struct reg_join {
-    bool active;
-    unsigned ticks;
-    struct px_fence fence;
-    struct reg_config from;
-    struct reg_cell copy[PX_ACCEPTORS_MAX][REG_KEYS_MAX];
-};
-
-/* Registers on their way from one replica to another. */
-struct reg_records {
-    uint8_t kind;
-    uint8_t n;
-    bool records, rest, whole;
-    uint8_t fence;
-    uint64_t epoch, above, mark;
-    struct {
-        uint8_t key;
-        struct px_reg reg;
-        struct reg_value value;
-    } record[REG_KEYS_MAX];
-};
-
-struct reg_op {
-    bool used;
-    uint8_t key, what, reply_to, i;
-    uint32_t client_op;
-    struct px_propose propose;
-    struct px_ballot floor; /* no result may lie below */
-    struct reg_value value, expect, space, made;
-};
-
-struct reg_replica {
-    struct reg_disk disk;
-    struct px_acceptor acceptor;
-    struct px_proposer proposer;
-    uint64_t id_seq;   /* ids given out in this life */
-    uint64_t awake_at; /* its incarnation is durable then */
-    uint64_t sync_at;  /* all that is in memory is durable then */
-    unsigned ops;      /* op[0 .. ops) may be used */
-    bool flushing;
-    bool asking; /* what its epoch began with */
-    bool behind; /* has heard of a newer epoch */
-    struct reg_op op[REG_OPS_MAX];
-    struct reg_frame out[PX_ACCEPTORS_MAX];
 };
 
 enum reg_role { ROLE_RANDOM, ROLE_UPLOAD, ROLE_REAPER, ROLE_MOVER, ROLE_NODE };
