@@ -144,7 +144,7 @@ endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call replay_rule,$t)))
 
 define bench_rule
-$(BUILD)/$(1:.c=): $(call objects,$1) $(call archives,$(firstword $(FOLDERS)))
+$(BUILD)/$(1:.c=): $(call objects,$1 $($(notdir $(1:.c=))_SRCS)) $(BUILD)/libsupport.a $(call archives,$(firstword $(FOLDERS))) | $(BUILD)/vstack-node
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
 	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(ALL_LIBS)
@@ -168,6 +168,7 @@ $(FUZZ_BUILD)/obj/%.o: %.c $(BUILD)/flags
 $(FUZZ_BUILD)/libfuzzed.a: $(patsubst %.c,$(FUZZ_BUILD)/obj/%.o,$(FUZZ_SRCS))
 	@rm -f $@ && $(AR) rcsD $@ $^
 
+.SECONDARY: $(patsubst %.c,$(FUZZ_BUILD)/obj/%.o,$(FUZZ_TARGETS))
 $(FUZZ_BUILD)/fuzz_%: $(FUZZ_BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_BUILD)/libfuzzed.a
 	@echo "  LD    $@"
 	@$(FUZZ_CC) -pthread -fsanitize=fuzzer,address,undefined -o $@ $^ $(ALL_LIBS) -lcmocka

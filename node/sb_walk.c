@@ -111,7 +111,8 @@ static int walk_list(struct sb_walk *w, const struct sb_record *rec, struct vs_b
     bool good = true;
     int r;
 
-    r = vs_buf_reserve(payload, round_up_block(rec->payload_bytes), FRAG_BYTES_MAX);
+    /* At least a byte, so that an empty list has an address, too. */
+    r = vs_buf_reserve(payload, round_up_block(rec->payload_bytes) + 1, FRAG_BYTES_MAX + 1);
     if (r < 0)
         return -ENOMEM;
     for (unsigned i = 0; good && i < frag_blocks(rec->payload_bytes); i++) {
@@ -146,7 +147,7 @@ static int walk_record(struct sb_walk *w, const struct sb_record *rec, uint32_t 
 
     if (rec->type != SB_DATA) {
         r = walk_list(w, rec, &payload);
-        wr.good = payload.data != NULL || rec->payload_bytes == 0;
+        wr.good = payload.data != NULL;
         wr.payload = payload.data;
     } else if (w->check != SB_WALK_HEADERS) {
         struct walk_sums sums;
