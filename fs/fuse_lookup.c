@@ -20,6 +20,7 @@ struct lookup {
     struct inode *alias; /* its film's attributes are being asked for */
     struct meta_req meta;
     struct inbox_wait wait;
+    bool expected; /* it was about to be published when the metadata was asked */
     bool waited;
 };
 
@@ -83,7 +84,11 @@ static void lookup_missing(struct lookup *l)
     l->wait = (struct inbox_wait){
         .dir = l->parent, .name = l->name, .name_len = l->len, .done = lookup_waited
     };
-    if (l->waited || !inbox_wait(l->fs, &l->wait))
+    if (!l->waited && inbox_wait(l->fs, &l->wait))
+        return;
+    if (!l->waited && l->expected)
+        lookup_waited(&l->wait); /* published while the metadata was asked */
+    else
         lookup_answer(l, -ENOENT, 0, NULL);
 }
 
@@ -111,6 +116,7 @@ static void lookup_ask(struct lookup *l)
         inode_put(fs->inodes, i);
         return;
     }
+    l->expected = inbox_expects(fs, l->parent, l->name, l->len);
     l->meta = (struct meta_req){ .op = META_LOOKUP,
                                  .done = lookup_done,
                                  .ino = l->parent,

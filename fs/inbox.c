@@ -203,27 +203,38 @@ static void wait_job(struct vs_job *job)
     w->done(w);
 }
 
-bool inbox_wait(struct vsfs *fs, struct inbox_wait *w)
+/* under b->lock */
+static bool expected_at(struct inbox *b, uint64_t dir, const char *name, size_t len)
 {
-    struct inbox *b = fs->inbox;
     struct vs_list *pos, *next;
 
-    VS_LOCK_SCOPE(&b->lock);
-    if (b->stopping)
-        return false;
     vs_list_for_each (pos, next, &b->expected) {
         struct inbox_expected *x = vs_container_of(pos, struct inbox_expected, link);
 
-        if (x->dir != w->dir || x->name_len != w->name_len ||
-            memcmp(x->name, w->name, w->name_len) != 0)
-            continue;
-        w->until_ns = vs_now_ns(fs->clock) + INBOX_EXPECT_WAIT_MS * VS_NS_PER_MS;
-        w->job.fn = wait_job;
-        vs_list_add_tail(&b->waits, &w->link);
-        inbox_tick_by(b, w->until_ns);
-        return true;
+        if (x->dir == dir && x->name_len == len && memcmp(x->name, name, len) == 0)
+            return true;
     }
     return false;
+}
+
+bool inbox_expects(struct vsfs *fs, uint64_t dir, const char *name, size_t len)
+{
+    VS_LOCK_SCOPE(&fs->inbox->lock);
+    return expected_at(fs->inbox, dir, name, len);
+}
+
+bool inbox_wait(struct vsfs *fs, struct inbox_wait *w)
+{
+    struct inbox *b = fs->inbox;
+
+    VS_LOCK_SCOPE(&b->lock);
+    if (b->stopping || !expected_at(b, w->dir, w->name, w->name_len))
+        return false;
+    w->until_ns = vs_now_ns(fs->clock) + INBOX_EXPECT_WAIT_MS * VS_NS_PER_MS;
+    w->job.fn = wait_job;
+    vs_list_add_tail(&b->waits, &w->link);
+    inbox_tick_by(b, w->until_ns);
+    return true;
 }
 
 /* ---- the clock ---- */

@@ -79,6 +79,9 @@ int inbox_before_cut(struct vsfs *fs, struct inode *i);
 /* The kernel is told of an inode under a name in this directory. */
 void inbox_told(struct vsfs *fs, struct inode *i, uint64_t parent);
 
+/* Is an upload flushed that belongs at (dir, name) of the tree, and not yet published? Asked before
+ * the metadata is: what is published between the two is neither found there nor waited for. */
+bool inbox_expects(struct vsfs *fs, uint64_t dir, const char *name, size_t len);
 /* A lookup that found nothing at (dir, name) of the tree waits here when an upload that belongs
  * there has been flushed. True: `done` will run once, when it is published or after
  * INBOX_EXPECT_WAIT_MS. False: nothing to wait for. */
@@ -114,10 +117,14 @@ void inbox_alias_moved(struct vsfs *fs, uint64_t parent, const char *name, size_
                        uint64_t new_parent, const char *new_name, size_t new_len, uint64_t dir,
                        const char *dir_name, size_t dir_name_len);
 
+/* An upload could not be stored: for `inbox ls`. Nothing to say of files elsewhere, or without an
+ * inbox. */
+void inbox_not_stored(struct vsfs *fs, struct inode *i, int err);
+
 /* ---- commands ---- */
 
-/* `inbox ls`: {"files":[{name,state,size[,note]}],"results":[{name,path,what}]}; a new tree for
- * the caller, NULL: out of memory. (waits) */
+/* `inbox ls`: {"files":[{name,state,size}],"results":[{name[,path],what[,reason],time}]}; a
+ * new tree for the caller, NULL: out of memory. (waits) */
 struct vs_json *inbox_list(struct vsfs *fs);
 /* By path inside the inbox. Publish now, whatever its name or state. (waits) */
 int inbox_publish(struct vsfs *fs, const char *path);

@@ -263,11 +263,15 @@ static void a_lookup_waits_for_what_was_flushed_until_it_is_published(void **sta
 
     names_rig_write(r, f, 0, "bytes");
     assert_false(look(r, &l, "film.mkv")); /* not flushed: it may take hours */
+    assert_false(inbox_expects(r->fs, ROOT, "film.mkv", 8));
     assert_int_equal(files_flush(r->fs, f), 0);
     assert_false(look(r, &l, "other.mkv"));
+    assert_false(inbox_expects(r->fs, ROOT, "other.mkv", 9));
+    assert_true(inbox_expects(r->fs, ROOT, "film.mkv", 8));
     assert_true(look(r, &l, "film.mkv"));
     files_release(r->fs, f);
     waiter_wait(&l.waiter);
+    assert_false(inbox_expects(r->fs, ROOT, "film.mkv", 8));
     assert_int_equal(names_rig_kind(r, ROOT, "film.mkv"), NAMES_STORED);
     assert_false(look(r, &l, "film.mkv"));
 }
