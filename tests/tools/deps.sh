@@ -15,7 +15,7 @@ build libfuse3-dev fuse3 libcurl4-openssl-dev libmicrohttpd-dev libcjson-dev lib
 build librocksdb-dev libssl-dev libseccomp-dev uthash-dev
 build libavformat-dev libavcodec-dev libavutil-dev
 demo  ffmpeg
-test  libcmocka-dev shellcheck clang-format git
+test  libcmocka-dev shellcheck clang-format git spin
 test  ffmpeg mpv vlc-bin vlc-plugin-base
 test  attr jq rsync strace python3 util-linux procps systemd
 bench fio python3
