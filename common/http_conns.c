@@ -46,10 +46,11 @@ void http_conns_close(struct http_conns *t)
     *t = (struct http_conns){ 0 };
 }
 
-/* Under lock: its files have only time to wait for now. */
+/* Under lock, before its descriptor is closed: its files have only time to wait for now, unless the
+ * client has got them. */
 static void orphan_lingers(struct http_conns *t, const struct http_conn *c)
 {
-    int64_t until_ns = vs_now_ns(&vs_clock_system) + t->linger_ns;
+    int64_t until_ns = http_linger_is_sent(c->fd) ? 0 : vs_now_ns(&vs_clock_system) + t->linger_ns;
     struct vs_list *pos, *tmp;
 
     vs_list_for_each (pos, tmp, &t->lingers) {

@@ -29,12 +29,11 @@ static void finish_all(struct vs_list *list)
     }
 }
 
-/* Under lock: nothing of it waits in the socket any more. */
-static bool queue_is_empty(const struct http_conn *c)
+bool http_linger_is_sent(int fd)
 {
     int bytes = 0;
 
-    return ioctl(c->fd, SIOCOUTQ, &bytes) < 0 || bytes == 0;
+    return ioctl(fd, SIOCOUTQ, &bytes) < 0 || bytes == 0;
 }
 
 /* Under lock. */
@@ -53,7 +52,7 @@ void http_linger_add(struct http_conns *t, struct http_conn *c, struct http_ling
         return;
     vs_list_init(&l->link);
     pthread_mutex_lock(&t->lock);
-    if (c == NULL || queue_is_empty(c)) {
+    if (c == NULL || http_linger_is_sent(c->fd)) {
         pthread_mutex_unlock(&t->lock);
         finish(l);
         return;
@@ -91,7 +90,7 @@ void http_linger_sweep(struct http_conns *t, int64_t now_ns)
     vs_list_for_each (pos, tmp, &t->lingers) {
         struct http_linger *l = vs_container_of(pos, struct http_linger, link);
 
-        if (l->conn != NULL ? queue_is_empty(l->conn) : l->until_ns <= now_ns)
+        if (l->conn != NULL ? http_linger_is_sent(l->conn->fd) : l->until_ns <= now_ns)
             take(t, l, &ready);
     }
     pthread_mutex_unlock(&t->lock);

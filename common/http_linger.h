@@ -22,6 +22,8 @@ struct http_linger {
 
 /* The answer went to the kernel (or nowhere). Ownership of `l` (malloc'ed, or NULL) moves. */
 void http_linger_add(struct http_conns *t, struct http_conn *c, struct http_linger *l);
+/* Does nothing wait in this socket any more? */
+bool http_linger_is_sent(int fd);
 /* The client speaks again. */
 void http_linger_heard(struct http_conns *t, struct http_conn *c);
 void http_linger_sweep(struct http_conns *t, int64_t now_ns);
