@@ -16,14 +16,16 @@
 #include <string.h>
 
 #define FILL_BLOCK_BYTES     65536u
+#define DEADLINE_MS_MAX      3600000u /* whatever length a client announces */
 #define SENTENCE_BYTES       512
 #define RETRY_AFTER_TEXT_LEN 16
 
 int64_t http_deadline_ns(const struct http_server *s, uint64_t bytes)
 {
-    uint64_t ms = s->config.grace_ms + bytes / s->config.rate_bytes_per_s_min * 1000 +
-                  bytes % s->config.rate_bytes_per_s_min * 1000 / s->config.rate_bytes_per_s_min;
+    uint64_t rate = s->config.rate_bytes_per_s_min;
+    uint64_t ms = s->config.grace_ms + bytes / rate * 1000 + bytes % rate * 1000 / rate;
 
+    ms = ms < DEADLINE_MS_MAX ? ms : DEADLINE_MS_MAX;
     return vs_now_ns(&vs_clock_system) + (int64_t)ms * VS_NS_PER_MS;
 }
 
