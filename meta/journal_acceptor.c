@@ -29,6 +29,7 @@ void journal_on_prepare(struct journal *j, uint32_t from, const struct journal_m
         journal_dirty(j);
     }
     j->promise.to = from;
+    j->promise.ballot = msg->ballot;
     j->promise.slot = msg->slot;
     j->promise.persist = j->issued;
 }
@@ -70,8 +71,8 @@ static void acceptor_promise(struct journal *j)
     if (to == 0 || j->promise.persist > j->persisted)
         return;
     j->promise.to = 0;
-    if (to != j->promised.pid)
-        return; /* a higher ballot was promised since */
+    if (px_ballot_cmp(&j->promise.ballot, &j->promised) != 0)
+        return; /* a higher one was promised since, and may not be durable */
     if (msg.slot < j->first && PX_MUTANT != 15) {
         journal_nack(j, to, &msg, JOURNAL_NACK_SNAPSHOT); /* truncated since */
         return;
@@ -98,6 +99,8 @@ enum journal_verdict journal_accept(struct journal *j, const struct px_ballot *b
         return JOURNAL_HELD;
     VS_ASSERT(px_ballot_cmp(b, &s->ballot) > 0); /* I3: no record is above the promise */
     j->promised = *b;
+    if (s->token != 0) /* proposed here, by a leader that is none any more */
+        journal_answer(j, s->token, JOURNAL_UNKNOWN);
     if (s->entry != NULL)
         j->bytes -= s->entry->len;
     journal_entry_put(s->entry);

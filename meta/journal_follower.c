@@ -46,20 +46,26 @@ bool journal_follow(struct journal *j, const struct journal_msg *msg)
     return true;
 }
 
-/* Answered at once: nothing is stored. An acceptor confirms b only while it has promised nothing
- * higher; a leader's own acceptor is asked here like the others. */
+/* Answered at once, whatever the disk does. An acceptor confirms b only while it has promised
+ * nothing higher; a leader's own acceptor is asked here like the others. A leader that hears a
+ * higher one does not stop by hearsay: its acceptor takes the ballot, which a majority has
+ * promised, and says so when it is asked. */
 void journal_on_heartbeat(struct journal *j, uint32_t from, const struct journal_msg *msg)
 {
     struct journal_msg heard = {
         .kind = JOURNAL_MSG_HEARD, .ballot = msg->ballot, .round = msg->round, .flushed = j->flushed
     };
-    bool is_own = j->role == JOURNAL_LEADING && from == j->config.pid;
+    int c = px_ballot_cmp(&msg->ballot, &j->promised);
 
     if (msg->ballot.pid != from)
         return;
-    if (px_ballot_cmp(&j->promised, &msg->ballot) > 0 || (!is_own && !journal_follow(j, msg))) {
+    if (c < 0 || (j->role != JOURNAL_LEADING && !journal_follow(j, msg))) {
         journal_nack(j, from, msg, JOURNAL_NACK_PROMISED);
         return;
+    }
+    if (c > 0) {
+        j->promised = msg->ballot;
+        journal_dirty(j);
     }
     heard.have = journal_have(j, &msg->ballot);
     if (msg->round != 0)

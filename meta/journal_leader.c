@@ -269,7 +269,9 @@ void journal_leader_pump(struct journal *j)
     }
     leader_choose(j);
     leader_complete(j);
-    for (unsigned i = 0; i < j->members; i++)
+    /* What is sent is what the own acceptor holds. Once that has promised a higher ballot, it may
+     * hold another leader's entries: they must not go out under this one. */
+    for (unsigned i = 0; i < j->members && px_ballot_cmp(&j->promised, &j->ballot) == 0; i++)
         if (j->peer[i].pid != j->config.pid)
             leader_send(j, &j->peer[i]);
     if (j->role == JOURNAL_LEADING && j->now_ns >= j->heartbeat_ns)

@@ -11,9 +11,9 @@
 
 #include "meta/px.h"
 
-#define JOURNAL_ITEMS_MAX      64           /* slots in one message */
-#define JOURNAL_ITEM_BYTES_MAX (256u << 10) /* entry bytes in one message; one entry may be more   \
-                                             */
+/* Of one message: slots; entry bytes (one entry may be more). */
+#define JOURNAL_ITEMS_MAX      64
+#define JOURNAL_ITEM_BYTES_MAX (256u << 10)
 
 /* The bytes of one slot. A no-op is NULL. `free` runs when the last reference is put. */
 struct journal_entry {

@@ -48,6 +48,7 @@ struct journal {
     int64_t stall_ns;           /* since when issued > persisted without progress */
     struct {
         uint32_t to; /* 0: no promise waits for its batch */
+        struct px_ballot ballot;
         uint64_t slot, persist;
     } promise;
     struct px_ballot ack;         /* ballot accepted last: its leader is told */
