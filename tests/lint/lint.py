@@ -137,7 +137,7 @@ def check_own_include(path, line, header, rooms, files):
     if header not in files:
         report(path, line, "include", f'"{header}" does not exist from the root of the tree')
         return
-    if folder == "tests":
+    if folder in ("tests", "bench"):
         return
     if target == "tests":
         report(path, line, "include", f"{folder}/ may not include from tests/")

@@ -1,6 +1,6 @@
 /* A real vstack-node as a child process, on a free port of the loopback.
  *
- * The program is $VSTACK_NODE, or the one beside the test: BUILD/vstack-node for
+ * The program is $VSTACK_NODE, or the nearest one in the folders above: BUILD/vstack-node for
  * BUILD/tests/kind/test_x. It ends with its parent, whatever happens to that. */
 #ifndef VS_TESTS_NODE_PROC_H
 #define VS_TESTS_NODE_PROC_H

@@ -1,0 +1,2 @@
+# What a benchmark is made of beside its own file.
+node_bench_SRCS := bench/bare_http.c bench/bench.c bench/idle_conns.c bench/node_load.c
