@@ -164,6 +164,8 @@ static void op_end(struct reg_sim *s, unsigned r, struct reg_op *op, int status)
     op->used = false;
     if (status != -ETIMEDOUT) {
         history_decided(&s->history, op->key, &p->at, &op->floor);
+        if (status < 0)
+            history_refused(&s->history, op->key, &p->wish.op, &p->at, p->cur.version);
         reg_decided(s, op->key);
     }
     if (reply.present && status != -ETIMEDOUT)

@@ -71,9 +71,11 @@ void history_proposed(struct reg_history *h, unsigned key, const struct px_ballo
         world_violation(h->w, "I7 key %u: LIVE follows a TOMB", key);
     if (k->count == HISTORY_MAX)
         return;
-    k->ballot[k->count++] = (struct history_ballot){
-        .at = *at, .parent = *parent, .version = next->version, .value = value
-    };
+    k->ballot[k->count++] = (struct history_ballot){ .at = *at,
+                                                     .parent = *parent,
+                                                     .version = next->version,
+                                                     .op = next->last_op[0].op,
+                                                     .value = value };
 }
 
 void history_acknowledged(struct reg_history *h, unsigned key, unsigned replica,
@@ -157,4 +159,21 @@ void history_decided(struct reg_history *h, unsigned key, const struct px_ballot
     choose(h, key, at);
     if (order(at, &k->frontier) > 0)
         k->frontier = *at;
+}
+
+void history_refused(struct reg_history *h, unsigned key, const struct px_op *op,
+                     const struct px_ballot *at, uint64_t version)
+{
+    struct history_key *k = &h->key[key];
+    const struct history_ballot *now = find(k, at);
+
+    for (unsigned i = 0; now != NULL && i < k->count; i++) {
+        const struct history_ballot *b = &k->ballot[i];
+
+        if (memcmp(&b->op, op, sizeof(*op)) == 0 && b->chosen &&
+            b->version + PX_OPS_KEPT > version && order(&b->at, at) <= 0 &&
+            descends(k, now, &b->at))
+            world_violation(h->w, "key %u: an operation is refused that made version %" PRIu64, key,
+                            b->version);
+    }
 }

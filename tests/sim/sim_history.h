@@ -30,6 +30,7 @@ struct reg_value {
 struct history_ballot {
     struct px_ballot at, parent;
     uint64_t version;
+    struct px_op op; /* that made it */
     struct reg_value value;
     bool chosen;
 };
@@ -62,6 +63,10 @@ void history_replaced(struct reg_history *h, unsigned key, unsigned replica);
  * it ended. floor: the frontier when it began. */
 void history_decided(struct reg_history *h, unsigned key, const struct px_ballot *at,
                      const struct px_ballot *floor);
+/* An operation was refused, having seen what is accepted at `at` with this version: it must not
+ * have been done before, unless more than PX_OPS_KEPT changes have passed since. */
+void history_refused(struct reg_history *h, unsigned key, const struct px_op *op,
+                     const struct px_ballot *at, uint64_t version);
 /* Value at a chosen ballot; NULL: not known. */
 const struct history_ballot *history_find(const struct reg_history *h, unsigned key,
                                           const struct px_ballot *at);
