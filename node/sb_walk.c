@@ -223,9 +223,11 @@ static int walk_all(struct sb_walk *w, struct sb_record *rec)
 int sb_walk_run(struct sb_walk *w)
 {
     struct sb_record *rec = malloc(sizeof(*rec));
+    uint64_t bytes = w->to > w->from ? w->to - w->from : 1; /* no read is longer */
     int r = -ENOMEM;
 
-    w->window = aligned_alloc(SB_BLOCK_BYTES, WINDOW_BYTES);
+    bytes = bytes < WINDOW_BYTES ? round_up_block((size_t)bytes) : WINDOW_BYTES;
+    w->window = aligned_alloc(SB_BLOCK_BYTES, bytes);
     w->window_at = w->window_bytes = 0;
     w->end = w->nonzero_end = w->from;
     if (rec != NULL && w->window != NULL)
