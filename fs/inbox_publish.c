@@ -71,6 +71,25 @@ static void say_failed(struct inbox *b, uint64_t parent, const char *name, size_
     result_add(b, from, "", err == -EEXIST ? "name is taken, refused" : "not published", err);
 }
 
+void inbox_not_stored(struct vsfs *fs, struct inode *i, int err)
+{
+    char path[INBOX_PATH_MAX], name[NS_NAME_BYTES_MAX];
+    uint64_t parent;
+    size_t len;
+
+    if (fs->inbox == NULL)
+        return;
+    pthread_mutex_lock(&i->lock);
+    parent = i->parent;
+    len = i->name_len;
+    memcpy(name, i->name, len);
+    pthread_mutex_unlock(&i->lock);
+    if (!inbox_has_dir(fs->inbox, parent))
+        return;
+    inbox_path(fs->inbox, parent, name, len, path);
+    result_add(fs->inbox, path, "", "not stored", err);
+}
+
 /* ---- publish ---- */
 
 /* The kernel still has a name for this inode that lost it: an open must not write to it. */

@@ -6,6 +6,7 @@
 #include "fs/staging.h"
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "common/log.h"
 #include "common/rand.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -120,8 +121,12 @@ struct staging *staging_ref(struct staging *s)
 
 void staging_uncount(struct staging *s, uint64_t bytes)
 {
+    struct vsfs *fs = s->fs;
+
     atomic_fetch_sub(&s->used, bytes);
-    __atomic_fetch_sub(&s->fs->staging_used, bytes, __ATOMIC_RELAXED);
+    if (__atomic_sub_fetch(&fs->staging_used, bytes, __ATOMIC_RELAXED) <
+        fs->opt.staging_bytes_max / 2)
+        fs->staging_full_said = false;
 }
 
 static int staging_count(struct staging *s, uint64_t bytes)
@@ -132,6 +137,10 @@ static int staging_count(struct staging *s, uint64_t bytes)
     if (used <= s->fs->opt.staging_bytes_max)
         return 0;
     staging_uncount(s, bytes);
+    if (!atomic_exchange(&s->fs->staging_full_said, true))
+        vs_error("%s/staging is full: %llu bytes that cannot stream wait in it -> writes that go "
+                 "backwards get ENOSPC; write fewer files at once, or mount with -o staging=SIZE",
+                 s->fs->opt.data_dir, (unsigned long long)s->fs->opt.staging_bytes_max);
     return -ENOSPC;
 }
 

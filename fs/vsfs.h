@@ -63,10 +63,11 @@ struct vsfs {
     struct provisional *provisional;
     struct inbox *inbox;
     struct media_worker *media;
-    struct notify *notify;   /* NULL until mounted */
-    struct fuse_session *se; /* set once mounted */
-    int staging_fd;          /* directory of staging files: DATA/staging */
-    uint64_t staging_used;   /* bytes, atomic */
+    struct notify *notify;          /* NULL until mounted */
+    struct fuse_session *se;        /* set once mounted */
+    int staging_fd;                 /* directory of staging files: DATA/staging */
+    uint64_t staging_used;          /* bytes, atomic */
+    _Atomic bool staging_full_said; /* in the log, until half of it is free again */
     struct vs_id cluster;
     _Atomic bool single_device; /* all stores on one file system: survives corruption only */
 };

@@ -7,6 +7,7 @@
 #include "fs/wfile_commit.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "fs/inbox.h"
 #include "fs/media_worker.h"
 #include "fs/names.h"
 #include "fs/provisional.h"
@@ -356,34 +357,52 @@ static const char *commit_advice(int error)
     }
 }
 
-static int commit_owner(struct vsfs *fs, struct inode *i, struct wfile *w, enum wfile_flush how)
+/* The error sticks; what went wrong is said once per write state, whoever met it first: a commit,
+ * or a write whose bytes could not be stored. */
+static void commit_fail(struct vsfs *fs, struct inode *i, struct wfile *w, int error)
 {
-    struct commit c = { .fs = fs, .inode = i, .w = w, .how = how };
     char name[NS_NAME_BYTES_MAX + 1] = "";
-    bool fresh, nameless; /* fresh: never committed */
-    int r;
+    bool fresh, nameless, said; /* fresh: never committed */
 
-    if (w->error < 0)
-        return w->error;
     {
         VS_LOCK_SCOPE(&i->lock);
         fresh = i->provisional;
         nameless = i->unlinked;
         memcpy(name, i->name, i->name_len);
+        VS_LOCK_SCOPE(&w->lock);
+        said = w->error_said;
+        w->error_said = true;
+        if (w->error == 0)
+            w->error = error;
     }
-    if (nameless)
+    if (said || nameless)
+        return;
+    vs_error("%s: cannot be stored (%s) -> %s; %s", name, vs_err_text(error),
+             fresh ? "it is not kept" : "the last stored version stays", commit_advice(error));
+    inbox_not_stored(fs, i, error);
+}
+
+static int commit_owner(struct vsfs *fs, struct inode *i, struct wfile *w, enum wfile_flush how)
+{
+    struct commit c = { .fs = fs, .inode = i, .w = w, .how = how };
+    bool fresh, nameless;
+    int r = w->error;
+
+    {
+        VS_LOCK_SCOPE(&i->lock);
+        fresh = i->provisional; /* never committed */
+        nameless = i->unlinked;
+    }
+    if (r == 0 && nameless)
         return 0;
-    if (!w->dirty && (!fresh || how == WFILE_FLUSH))
+    if (r == 0 && !w->dirty && (!fresh || how == WFILE_FLUSH))
         return how != WFILE_FSYNC && w->complete_due ? commit_complete(fs, i, w) : 0;
-    r = commit_run_all(&c);
-    commit_close(&c);
-    if (r == 0)
-        return 0;
-    vs_error("%s: cannot be stored (%s) -> %s; %s", name, vs_err_text(r),
-             fresh ? "it is not kept" : "the last stored version stays", commit_advice(r));
-    VS_LOCK_SCOPE(&w->lock);
-    if (w->error == 0)
-        w->error = r;
+    if (r == 0) {
+        r = commit_run_all(&c);
+        commit_close(&c);
+    }
+    if (r < 0)
+        commit_fail(fs, i, w, r);
     return r;
 }
 

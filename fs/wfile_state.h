@@ -45,6 +45,7 @@ struct wfile {
     pthread_cond_t idle; /* busy fell */
     bool busy;
     int error;         /* sticky: what was written cannot be kept */
+    bool error_said;   /* in the log */
     bool dirty;        /* differs from the committed content, or nothing is committed yet */
     bool settled;      /* committed as complete: a change says otherwise first (inbox) */
     bool complete_due; /* committed by fsync: FLUSH says that it is complete (inbox) */

@@ -11,14 +11,14 @@ static void inbox_print(const struct vs_json *list, const char *key)
     for (; e != NULL; e = vs_json_next(e)) {
         const char *name = vs_json_get_text(e, "name"), *path = vs_json_get_text(e, "path");
         const char *state = vs_json_get_text(e, "state"), *what = vs_json_get_text(e, "what");
-        const char *note = vs_json_get_text(e, "note");
+        const char *reason = vs_json_get_text(e, "reason");
 
         printf("%-12s ", state != NULL ? state : what != NULL ? what : "");
         cli_put(name != NULL ? name : "");
         fputs(path != NULL ? " -> " : "", stdout);
         cli_put(path != NULL ? path : "");
-        fputs(note != NULL ? "  " : "", stdout);
-        cli_put(note != NULL ? note : "");
+        fputs(reason != NULL ? ": " : "", stdout);
+        cli_put(reason != NULL ? reason : "");
         putchar('\n');
     }
 }

@@ -9,9 +9,10 @@
 #include <cmocka.h>
 
 static const char list[] =
-    "{\"files\":[{\"name\":\"a.part\",\"state\":\"temporary\",\"size\":7,\"note\":\"since "
-    "noon\"},{\"name\":\"b\\u001b[2J\",\"state\":\"uploading\",\"size\":8}],"
-    "\"results\":[{\"name\":\"c.mkv\",\"path\":\"c (2).mkv\",\"what\":\"published\"}]}\n";
+    "{\"files\":[{\"name\":\"a.part\",\"state\":\"temporary\",\"size\":7},"
+    "{\"name\":\"b\\u001b[2J\",\"state\":\"uploading\",\"size\":8}],"
+    "\"results\":[{\"name\":\"c.mkv\",\"path\":\"c (2).mkv\",\"what\":\"published\"},"
+    "{\"name\":\"d.mkv\",\"what\":\"not stored\",\"reason\":\"No space left on device\"}]}\n";
 
 static void the_list_is_printed_line_by_line(void **state)
 {
@@ -19,9 +20,10 @@ static void the_list_is_printed_line_by_line(void **state)
 
     cli_rig_write(r, ".vstack/inbox", list);
     assert_int_equal(RUN(r, "inbox", "ls", "--mount", r->mount), 0);
-    assert_string_equal(r->out, "temporary    a.part  since noon\n"
+    assert_string_equal(r->out, "temporary    a.part\n"
                                 "uploading    b\\x1b[2J\n"
-                                "published    c.mkv -> c (2).mkv\n");
+                                "published    c.mkv -> c (2).mkv\n"
+                                "not stored   d.mkv: No space left on device\n");
     assert_int_equal(RUN(r, "inbox", "ls", "--json", "--mount", r->mount), 0);
     assert_string_equal(r->out, list);
 }

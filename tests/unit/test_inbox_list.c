@@ -1,6 +1,7 @@
 /* Rules of `inbox ls`, `inbox publish`, `inbox cancel`. */
+#include "common/err.h"
 #include "common/json.h"
-#include "fs/inbox.h"
+#include "fs/inbox_state.h"
 #include "tests/support/names_rig.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +79,25 @@ static void results_say_what_became_of_a_file(void **state)
     check_listed(r, "files", "dir/a.mkv", "state", "waiting");
 }
 
+static void what_could_not_be_stored_is_a_result_with_its_reason(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *f = names_rig_create(r, INBOX, "film.mkv");
+    static uint8_t bytes[100000];
+
+    rig_stores_down(&r->rig, RIG_STORES, true);
+    f->wrote = true;
+    assert_int_equal(rig_write(&r->rig, f->inode, 0, bytes, sizeof(bytes)), 0);
+    assert_true(names_rig_close_file(r, f) < 0);
+    check_listed(r, "results", "film.mkv", "what", "not stored");
+    check_listed(r, "results", "film.mkv", "reason", vs_err_text(-EIO));
+    f = names_rig_create(r, ROOT, "elsewhere.mkv"); /* whose writer alone was told */
+    f->wrote = true;
+    assert_int_equal(rig_write(&r->rig, f->inode, 0, bytes, sizeof(bytes)), 0);
+    assert_true(names_rig_close_file(r, f) < 0);
+    assert_int_equal(r->fs->inbox->result_count, 1);
+}
+
 static void only_the_last_results_are_kept(void **state)
 {
     struct names_rig *r = *state;
@@ -146,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         NAMES_TEST(files_are_listed_with_their_state),
         NAMES_TEST(results_say_what_became_of_a_file),
+        NAMES_TEST(what_could_not_be_stored_is_a_result_with_its_reason),
         NAMES_TEST(only_the_last_results_are_kept),
         NAMES_TEST(publish_takes_what_nobody_writes),
         NAMES_TEST(commands_refuse_what_is_no_file_of_the_inbox),

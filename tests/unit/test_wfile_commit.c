@@ -1,8 +1,10 @@
 /* Rules of a commit: what is stored anew and what stays, times, and what an error leaves. */
+#include "common/log.h"
 #include "tests/support/wfile_rig.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,6 +209,75 @@ static void a_full_staging_refuses_the_write_and_keeps_the_rest(void **state)
     rig_check_stored(r, NAME, r->bytes, 7 * MIB);
 }
 
+/* How often the log says this; it is read from its start. */
+static unsigned times_said(FILE *log, const char *words)
+{
+    char line[1024];
+    unsigned n = 0;
+
+    rewind(log);
+    while (fgets(line, sizeof(line), log) != NULL)
+        n += strstr(line, words) != NULL;
+    return n;
+}
+
+/* Whether a commit meets it, or a write whose bytes are on their way. */
+static void what_cannot_be_stored_is_said_once_with_its_name(void **state)
+{
+    struct rig *r = *state;
+    FILE *log = tmpfile();
+    struct inode *i;
+    int e = 0;
+
+    assert_non_null(log);
+    vs_log_to_fd(fileno(log));
+    rig_store(r, NS_INO_ROOT, "stored", r->bytes, MIB);
+    rig_stores_down(r, RIG_STORES, true);
+    i = rig_create(r, NS_INO_ROOT, "film of the wedding");
+    for (uint64_t at = 0; e == 0 && at < UINT64_C(1) << 30; at += MIB)
+        e = rig_write(r, i, at, r->bytes, MIB);
+    assert_int_equal(e, -EIO);
+    assert_int_equal(wfile_flush(&r->fs, i, WFILE_FLUSH), -EIO);
+    assert_int_equal(wfile_flush(&r->fs, i, WFILE_RELEASE), -EIO);
+    wfile_drop(&r->fs, i);
+    rig_put(r, i);
+    assert_int_equal(times_said(log, "film of the wedding: cannot be stored"), 1);
+    assert_int_equal(times_said(log, "it is not kept; bring the stores back"), 1);
+    i = rig_open_file(r, NS_INO_ROOT, "stored", false);
+    rig_write_all(r, i, 0, r->other, 10);
+    assert_true(rig_release(r, i) < 0);
+    assert_int_equal(times_said(log, "stored: cannot be stored"), 1);
+    assert_int_equal(times_said(log, "the last stored version stays"), 1);
+    vs_log_to_fd(2);
+    fclose(log);
+}
+
+static void a_full_staging_says_which_one_and_that_it_can_be_larger(void **state)
+{
+    struct rig *r = *state;
+    FILE *log = tmpfile();
+    struct inode *i = rig_create(r, NS_INO_ROOT, NAME);
+
+    assert_non_null(log);
+    vs_log_to_fd(fileno(log));
+    r->fs.opt.data_dir = "/data";
+    r->fs.opt.staging_bytes_max = MIB;
+    rig_write_all(r, i, 0, r->bytes, 6 * MIB);
+    rig_write_all(r, i, 0, r->bytes, MIB);
+    for (unsigned n = 0; n < 3; n++)
+        assert_int_equal(rig_write(r, i, 2 * MIB, r->other, 1), -ENOSPC);
+    assert_int_equal(times_said(log, "/data/staging is full"), 1);
+    assert_int_equal(times_said(log, "-o staging=SIZE"), 1);
+    assert_int_equal(rig_release(r, i), 0);
+    i = rig_open_file(r, NS_INO_ROOT, NAME, false); /* it was emptied; and fills again */
+    rig_write_all(r, i, 0, r->bytes, MIB);
+    assert_int_equal(rig_write(r, i, 2 * MIB, r->other, 1), -ENOSPC);
+    assert_int_equal(times_said(log, "/data/staging is full"), 2);
+    assert_int_equal(rig_release(r, i), 0);
+    vs_log_to_fd(2);
+    fclose(log);
+}
+
 static void another_version_in_between_is_stale_and_changes_nothing(void **state)
 {
     struct rig *r = *state;
@@ -243,6 +314,8 @@ int main(void)
         RIG_TEST(a_new_file_that_cannot_be_stored_is_no_file),
         RIG_TEST(two_stores_down_do_not_hurt_a_write),
         RIG_TEST(a_full_staging_refuses_the_write_and_keeps_the_rest),
+        RIG_TEST(what_cannot_be_stored_is_said_once_with_its_name),
+        RIG_TEST(a_full_staging_says_which_one_and_that_it_can_be_larger),
         RIG_TEST(another_version_in_between_is_stale_and_changes_nothing),
     };
 
