@@ -227,7 +227,7 @@ struct vs_json *file_info_json(struct vsfs *fs, const struct file_info *i)
     vs_json_set_u64(j, "chunks_degraded", i->degraded);
     vs_json_set_u64(j, "chunks_lost", i->lost);
     vs_json_set(j, "cuts", file_info_cuts(i));
-    if (i->media_there) {
+    if (i->media_there && i->media.container[0] != '\0') { /* else it is no video */
         vs_json_set_text(j, "container", i->media.container);
         vs_json_set_u64(j, "duration_ms", i->media.duration_ms);
         vs_json_set_u64(j, "bitrate_bps", i->media.bitrate_bps);

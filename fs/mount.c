@@ -11,6 +11,7 @@
 #include "fs/inbox.h"
 #include "fs/mount_options.h"
 #include "fs/mount_point.h"
+#include "fs/statfs.h"
 #include "fs/vsfs_start.h"
 #include <fcntl.h>
 #include <malloc.h>
@@ -172,6 +173,14 @@ static void *mount_read_ahead_thread(void *arg)
     return NULL;
 }
 
+static double mount_room_gib(struct mounting *m)
+{
+    struct statvfs st;
+
+    return statfs_fill(&m->fs, &st) == 0 ? (double)st.f_bavail * (double)st.f_frsize / (1u << 30)
+                                         : 0;
+}
+
 static void mount_greet(struct mounting *m)
 {
     char text[2048];
@@ -180,18 +189,20 @@ static void mount_greet(struct mounting *m)
     int n = snprintf(text, sizeof(text), "+");
 
     if (m->data.created)
-        n += snprintf(
-            text + n, sizeof(text) - (size_t)n,
-            "V-Stack: a new video store on %s\n"
-            "  stores      %u%s\n"
-            "  survives    %s\n"
-            "  copy in     cp film.mkv %s/inbox/   (it appears as %s/film.mkv)\n"
-            "  look        vstackfs status --mount %s\n"
-            "  stop        vstackfs umount %s\n",
-            o->data_dir, m->fs.stores.count, o->disk_count > 0 ? " (--disk)" : " below nodes/",
-            m->fs.single_device ? "corruption in any two stores, not the loss of this one disk"
-                                : "the loss of disks, as `vstackfs status` says",
-            o->mountpoint, o->mountpoint, o->mountpoint, o->mountpoint);
+        n += snprintf(text + n, sizeof(text) - (size_t)n,
+                      "V-Stack: a new video store on %s\n"
+                      "  stores      %u%s\n"
+                      "  room for    %.1f GiB of film\n"
+                      "  survives    %s\n"
+                      "  copy in     cp film.mkv %s/inbox/   (it appears as %s/film.mkv)\n"
+                      "  look        vstackfs status --mount %s\n"
+                      "  stop        vstackfs umount %s\n",
+                      o->data_dir, m->fs.stores.count,
+                      o->disk_count > 0 ? " (--disk)" : " below nodes/", mount_room_gib(m),
+                      m->fs.single_device
+                          ? "corruption in any two stores, not the loss of this one disk"
+                          : "the loss of disks, as `vstackfs status` says",
+                      o->mountpoint, o->mountpoint, o->mountpoint, o->mountpoint);
     else if (up < m->fs.stores.count)
         n += snprintf(text + n, sizeof(text) - (size_t)n,
                       "V-Stack: %u of %u stores are down; see vstackfs status --mount %s\n",
@@ -219,8 +230,10 @@ static int mount_serve(struct mounting *m)
     int r = mount_session(m);
 
     if (r < 0) {
-        snprintf(m->why, sizeof(m->why), "cannot mount on %s: %s", m->fs.opt.mountpoint,
-                 vs_err_text(r));
+        snprintf(m->why, sizeof(m->why), "cannot mount on %s: %s%s%s%s", m->fs.opt.mountpoint,
+                 vs_err_text(r), m->tell_fd >= 0 ? "; the end of " : "",
+                 m->tell_fd >= 0 ? m->fs.opt.data_dir : "",
+                 m->tell_fd >= 0 ? "/vstackfs.log says more" : "");
         return mount_refuse(m);
     }
     r = inbox_recover(&m->fs); /* publishing precedes the first reply */

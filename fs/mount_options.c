@@ -218,6 +218,24 @@ static int mount_flag(struct mount_options *o, int argc, char **argv, int *i, ch
     return r;
 }
 
+bool mount_conf_allows_other(const char *path)
+{
+    static const char want[] = "user_allow_other";
+    FILE *f = fopen(path, "re");
+    char line[256];
+    bool allows = false;
+
+    while (f != NULL && !allows && fgets(line, sizeof(line), f) != NULL) {
+        size_t blank = strspn(line, " \t");
+
+        allows = strncmp(line + blank, want, sizeof(want) - 1) == 0 &&
+                 strchr(" \t\r\n#", line[blank + sizeof(want) - 1]) != NULL;
+    }
+    if (f != NULL)
+        fclose(f);
+    return allows;
+}
+
 static int mount_default_data(struct mount_options *o)
 {
     const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
@@ -262,6 +280,12 @@ static int mount_options_check(struct mount_options *o, char *why)
             return -EINVAL;
         }
     }
+    if (o->fs.allow_other && getuid() != 0 && !mount_conf_allows_other(MOUNT_FUSE_CONF)) {
+        snprintf(why, MOUNT_WHY_BYTES,
+                 "-o allow_other needs the line user_allow_other in " MOUNT_FUSE_CONF
+                 "; without that option only you see the mount");
+        return -EPERM;
+    }
     if (strlen(o->fs.data_dir) > 190) {
         snprintf(why, MOUNT_WHY_BYTES, "the data directory's path is too long (190 bytes)");
         return -EINVAL;
@@ -276,7 +300,8 @@ int mount_options_parse(struct mount_options *o, int argc, char **argv, char why
 
     *o = (struct mount_options){ .fs = { .alias_s = 10,
                                          .reserve_percent = 5,
-                                         .allow_other = getuid() == 0,
+                                         .allow_other = getuid() == 0 ||
+                                                        mount_conf_allows_other(MOUNT_FUSE_CONF),
                                          .taken = NS_TAKEN_KEEP_BOTH } };
     why[0] = '\0';
     for (int i = 0; i < argc; i++) {

@@ -25,6 +25,10 @@ struct mount_options {
 int mount_options_parse(struct mount_options *o, int argc, char **argv, char why[MOUNT_WHY_BYTES]);
 void mount_options_close(struct mount_options *o); /* forgives zeroed */
 
+/* Does this file (MOUNT_FUSE_CONF) allow users to let others into their mounts? No without it. */
+#define MOUNT_FUSE_CONF "/etc/fuse.conf"
+bool mount_conf_allows_other(const char *path);
+
 /* Bytes or with K, M, G, T (1024). -EINVAL. */
 int mount_parse_size(const char *text, uint64_t *ret);
 

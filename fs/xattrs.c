@@ -109,6 +109,26 @@ static int xattr_placement(struct vsfs *fs, const struct file_info *i, struct vs
     return 0;
 }
 
+/* May the original be deleted? "yes", or "yes: " and "no: " with what there is to know. */
+static int xattr_safe(struct vsfs *fs, const struct file_info *i, struct vs_buf *ret)
+{
+    uint64_t chunks = i->lost > 0 ? i->lost : i->degraded;
+    char text[128];
+
+    if (i->uploading)
+        return xattr_text(ret, "no: what was written is not stored yet");
+    if (chunks > 0) {
+        snprintf(text, sizeof(text), "no: %" PRIu64 " of %" PRIu64 " chunk%s %s", chunks,
+                 (uint64_t)i->chunk_count, i->chunk_count == 1 ? "" : "s",
+                 i->lost > 0 ? "cannot be read" : "with less redundancy than there should be");
+        return xattr_text(ret, text);
+    }
+    if (fs->single_device)
+        return xattr_text(ret, "yes: all of it is stored; but all stores are on one file system, "
+                               "which survives corruption, not the loss of that disk");
+    return xattr_text(ret, "yes");
+}
+
 static int xattr_info(struct vsfs *fs, const struct file_info *i, struct vs_buf *ret)
 {
     struct vs_json *j = file_info_json(fs, i);
@@ -132,6 +152,7 @@ static const struct {
     { "stored_as", FILE_INFO_CHUNKS, xattr_stored_as },
     { "stored_bytes", 0, xattr_stored_bytes },
     { "placement", FILE_INFO_PLACES, xattr_placement },
+    { "safe", FILE_INFO_PLACES, xattr_safe },
     { "info", FILE_INFO_PLACES, xattr_info },
 };
 

@@ -13,6 +13,7 @@ const struct cli_command cli_commands[] = {
     { "inbox", cli_inbox, "inbox ls [--json] | publish NAME | cancel NAME  [--mount MNT]" },
     { "info", cli_info, "info FILE [--json]" },
     { "node", cli_node, "node replace ID DIR [--mount MNT]" },
+    { "safe", cli_safe, "safe FILE [--json]" },
     { "status", cli_status, "status [--json] [--mount MNT]" },
     { "umount", cli_umount, "umount [--force] MNT" },
     { "wait", cli_wait, "wait FILE" },

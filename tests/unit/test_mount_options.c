@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -136,6 +137,34 @@ static void data_below_the_mount_point_is_refused(void **state)
     mount_options_close(&o);
 }
 
+static bool conf_allows(const char *text)
+{
+    char path[] = "/tmp/test_mount_options.XXXXXX";
+    int fd = mkstemp(path);
+    bool allows;
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    allows = mount_conf_allows_other(path);
+    unlink(path);
+    return allows;
+}
+
+static void users_may_let_others_in_where_the_machine_allows_it(void **state)
+{
+    (void)state;
+    assert_true(conf_allows("user_allow_other\n"));
+    assert_true(conf_allows("# comment\nmount_max = 10\n  user_allow_other # yes\n"));
+    assert_true(conf_allows("user_allow_other"));
+    assert_false(conf_allows("#user_allow_other\n"));
+    assert_false(conf_allows("# user_allow_other\n"));
+    assert_false(conf_allows("user_allow_others\n"));
+    assert_false(conf_allows("xuser_allow_other\n"));
+    assert_false(conf_allows(""));
+    assert_false(mount_conf_allows_other("/nowhere/fuse.conf"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +174,7 @@ int main(void)
         cmocka_unit_test(our_options_are_taken),
         cmocka_unit_test(what_is_not_understood_is_named),
         cmocka_unit_test(data_below_the_mount_point_is_refused),
+        cmocka_unit_test(users_may_let_others_in_where_the_machine_allows_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

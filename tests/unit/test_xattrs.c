@@ -136,6 +136,32 @@ static void what_is_lost_is_said(void **state)
     assert_string_equal(get(r, ino, "state"), "stored");
 }
 
+static void safe_is_a_clear_yes_or_a_reason(void **state)
+{
+    struct rig *r = *state;
+    uint64_t ino = stored(r, "film", 5u << 20), small = stored(r, "poster", 1000);
+    struct inode *i;
+
+    assert_string_equal(get(r, ino, "safe"), "yes");
+    assert_string_equal(get(r, small, "safe"), "yes");
+    r->fs.single_device = true;
+    assert_memory_equal(get(r, ino, "safe"), "yes: ", 5);
+    assert_non_null(strstr(get(r, ino, "safe"), "not the loss of that disk"));
+    r->fs.single_device = false;
+    rig_stores_down(r, 1, true);
+    assert_string_equal(get(r, ino, "safe"),
+                        "no: 2 of 2 chunks with less redundancy than there should be");
+    rig_stores_down(r, 3, true);
+    assert_string_equal(get(r, ino, "safe"), "no: 2 of 2 chunks cannot be read");
+    rig_stores_down(r, 3, false);
+    i = rig_open_file(r, NS_INO_ROOT, "film", false);
+    rig_write_all(r, i, 0, r->other, 10);
+    assert_string_equal(get(r, ino, "safe"), "no: what was written is not stored yet");
+    assert_int_equal(rig_release(r, i), 0);
+    assert_string_equal(get(r, ino, "safe"), "yes");
+    assert_string_equal(get(r, NS_INO_ROOT, "safe"), "-ENODATA");
+}
+
 static void set_media(struct rig *r, uint64_t ino, const struct mf_media *media)
 {
     struct ns_attr attr = rig_stored_attr(r, NS_INO_ROOT, "film");
@@ -164,6 +190,8 @@ static void a_video_says_how_long_it_is_and_other_files_do_not(void **state)
     media.container[0] = '\0'; /* looked at, and no video */
     set_media(r, ino, &media);
     assert_string_equal(get(r, ino, "duration"), "-ENODATA");
+    assert_null(strstr(get(r, ino, "info"), "duration"));
+    assert_null(strstr(get(r, ino, "info"), "matroska"));
 }
 
 /* What was asked for, not the form it has now. */
@@ -245,6 +273,7 @@ int main(void)
         RIG_TEST(what_is_not_known_is_not_said),
         RIG_TEST(a_folder_that_holds_something_says_nothing_either),
         RIG_TEST(what_is_lost_is_said),
+        RIG_TEST(safe_is_a_clear_yes_or_a_reason),
         RIG_TEST(a_video_says_how_long_it_is_and_other_files_do_not),
         RIG_TEST(redundancy_reads_back_the_setting),
         cmocka_unit_test(only_redundancies_that_exist_may_be_set),
