@@ -124,8 +124,9 @@ $(BUILD)/$1: $(call objects,$($1_SRCS)) $(call archives,$(firstword $(subst /, ,
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$p)))
 
+# <program>_EXTRA: sources of tests/ that it needs besides (a module.mk of tests/ sets it).
 define test_rule
-$(call test_program,$1): $(call objects,$1) $(call subject,$1) $(if $(SUPPORT_SRCS),$(BUILD)/libsupport.a) $(call archives,$(call owner,$1))
+$(call test_program,$1): $(call objects,$1 $($(basename $(notdir $1))_EXTRA)) $(call subject,$1) $(if $(SUPPORT_SRCS),$(BUILD)/libsupport.a) $(call archives,$(call owner,$1))
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
 	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(ALL_LIBS) -lcmocka

@@ -74,6 +74,7 @@ void reg_replica_restart(struct reg_sim *s, unsigned r)
         return; /* refuses to start as a member; the operator replaces it */
     if (!d->identity) {
         d->identity = d->votes = d->whole = true; /* M3 */
+        inc = 1000 + d->inc; /* of ids and ballots at least it thinks */
         d->config = s->config;
     } else {
         for (unsigned k = 0; k < s->keys; k++)
