@@ -8,6 +8,7 @@
 
 #include "common/assert.h"
 #include "common/err.h"
+#include "meta/journal_retry.h"
 #include "meta/ns_rules.h"
 
 #include <stdlib.h>
@@ -123,10 +124,16 @@ static int apply_retry(struct ns_tx *tx, const struct ns_entry *e, struct ns_ans
         r = ns_tx_note(tx, ns_retry_decode(value, len, &last));
     if (r < 0)
         return r == -ENOENT ? 0 : r;
-    if (e->request > last.request)
+    switch (journal_retry(last.request, e->request)) {
+    case JOURNAL_RETRY_NEW:
         return 0;
-    *answer = last.answer;
-    return e->request == last.request ? 1 : -EALREADY;
+    case JOURNAL_RETRY_AGAIN:
+        *answer = last.answer;
+        return 1;
+    case JOURNAL_RETRY_OLD:
+        break;
+    }
+    return -EALREADY;
 }
 
 static void apply_keep_answer(struct ns_tx *tx, const struct ns_entry *e,

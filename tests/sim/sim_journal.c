@@ -48,6 +48,7 @@ static void sj_setup_admin(struct sim_journal *s)
         s->admin.changes = 1 + (unsigned)world_below(s->w, 2);
     world_timer(s->w, s->admin.proc, world_below(s->w, 3 * WORLD_S), SJ_T_ADMIN, 0);
     memset(s->cut_us, 0, sizeof(s->cut_us));
+    memset(s->no_nack_us, 0, sizeof(s->no_nack_us));
     s->has_foe = world_chance(s->w, 50);
     if (!s->has_foe)
         return;
@@ -90,6 +91,7 @@ static void sj_heal(void *sys)
     struct sim_journal *s = sys;
 
     memset(s->cut_us, 0, sizeof(s->cut_us));
+    memset(s->no_nack_us, 0, sizeof(s->no_nack_us));
 }
 
 static void sj_message(void *sys, unsigned to, unsigned from, const void *msg, size_t len)
@@ -136,42 +138,6 @@ static bool sj_done(void *sys)
 static void sj_check(void *sys, bool quiet)
 {
     sj_ghost_check(sys, quiet);
-}
-
-/* ---- the foe ---- */
-
-static void foe_cut(struct sim_journal *s, unsigned from, unsigned to, uint64_t for_us)
-{
-    if (s->cut_us[from][to] < world_now(s->w) + for_us)
-        s->cut_us[from][to] = world_now(s->w) + for_us;
-}
-
-/* Long enough for another one to be elected, too short for a leader to feel lonely; sometimes one
- * more link, one way, so that not everybody learns of the new one. */
-void sj_foe_strike(struct sim_journal *s)
-{
-    uint64_t for_us = (250 + world_below(s->w, 400)) * WORLD_MS;
-    bool both = world_chance(s->w, 70);
-
-    if (world_healed(s->w))
-        return;
-    for (unsigned i = 0; i < s->replicas; i++) {
-        if (!s->replica[i].is_running || journal_role(&s->replica[i].journal) != JOURNAL_LEADING)
-            continue;
-        for (unsigned k = 0; k < s->replicas; k++) {
-            foe_cut(s, i, k, k != i ? for_us : 0);
-            foe_cut(s, k, i, k != i && both ? for_us : 0);
-        }
-        world_say(s->w, "foe: r%u is cut off for %lu ms", i + 1, for_us / WORLD_MS);
-    }
-    if (world_chance(s->w, 60)) {
-        unsigned from = (unsigned)world_below(s->w, s->replicas);
-        unsigned to = (unsigned)world_below(s->w, s->replicas);
-
-        foe_cut(s, from, to, from != to ? (300 + world_below(s->w, 1000)) * WORLD_MS : 0);
-        world_say(s->w, "foe: r%u -> r%u is cut", from + 1, to + 1);
-    }
-    world_timer(s->w, s->admin.proc, 200 * WORLD_MS + world_below(s->w, WORLD_S), SJ_T_FOE, 0);
 }
 
 /* ---- the trace ---- */

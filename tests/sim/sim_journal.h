@@ -81,8 +81,8 @@ struct sj_replica {
 
 struct sj_client {
     unsigned proc, target;
-    uint64_t seq; /* of the current operation; 0: none */
-    bool is_read;
+    uint64_t seq;          /* of the current operation; 0: none */
+    bool is_read, is_late; /* late: no answer at all came in time */
     uint8_t key;
     unsigned reads_pct, stays_pct; /* habits: reads; asks the same replica again */
     uint64_t floor;                /* slots answered before it began */
@@ -127,6 +127,7 @@ struct sim_journal {
     unsigned window, kept, ring;
     uint64_t gather_us, think_us; /* proposals are gathered so long; clients rest so long */
     bool has_foe;
+    uint64_t no_nack_us[SJ_REPLICAS];          /* refusals to it are lost until then */
     uint64_t cut_us[SJ_REPLICAS][SJ_REPLICAS]; /* from, to: lost until then */
     uint64_t floor;                            /* highest slot any answer showed */
     uint64_t installs;
@@ -216,8 +217,9 @@ void sj_admin_report(struct sim_journal *s, unsigned i, const struct sj_msg_orde
 void sj_admin_obey(struct sim_journal *s, unsigned i, const struct sj_msg_order *m);
 unsigned sj_majority_of(unsigned bits);
 
-/* Cuts the leader off from its acceptors, not from its clients. */
+/* ---- foe ---- */
 void sj_foe_strike(struct sim_journal *s);
+void sj_foe_stands(struct sim_journal *s, unsigned candidate);
 
 extern const struct sim_system sim_journal_system;
 

@@ -146,8 +146,10 @@ static void admin_advance(struct sim_journal *s)
 {
     struct sj_admin *a = &s->admin;
 
-    if (a->state == SJ_FENCING && a->fenced == a->fence)
+    if (a->state == SJ_FENCING && (a->fence & ~a->fenced) == 0) {
+        a->fence = a->fenced;
         a->state = SJ_JOINING;
+    }
     if (a->state == SJ_JOINING && (admin_newcomers(a) & ~a->joined) == 0) {
         a->state = SJ_OPENING;
         s->members = a->members;

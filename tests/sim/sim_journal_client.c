@@ -21,6 +21,15 @@ static unsigned client_anybody(struct sim_journal *s)
     return i;
 }
 
+/* Nobody answered here: some clients are stubborn, but not with a replica that was replaced. */
+static void client_move(struct sim_journal *s, struct sj_client *c)
+{
+    bool stays = world_chance(s->w, c->stays_pct);
+
+    if (!stays || world_healed(s->w) || !(s->members & 1u << c->target))
+        c->target = client_anybody(s);
+}
+
 static void client_send(struct sim_journal *s, unsigned i)
 {
     struct sj_client *c = &s->client[i];
@@ -46,6 +55,7 @@ static void client_begin(struct sim_journal *s, unsigned i)
     c->is_read = world_chance(s->w, c->reads_pct);
     c->key = (uint8_t)world_below(s->w, SJ_KEYS);
     c->floor = s->floor;
+    c->is_late = true; /* unless an answer comes before the timer */
     s->op[i][c->seq].key = c->key;
     client_send(s, i);
 }
@@ -60,8 +70,9 @@ void sj_client_timer(struct sim_journal *s, unsigned i, uint64_t generation)
         client_begin(s, i);
         return;
     }
-    if (!world_chance(s->w, c->stays_pct))
-        c->target = client_anybody(s);
+    if (c->is_late)
+        client_move(s, c);
+    c->is_late = true;
     client_send(s, i);
 }
 
@@ -93,6 +104,7 @@ void sj_client_message(struct sim_journal *s, unsigned i, const struct sj_msg_an
 
     if (a->seq != c->seq || c->floor == UINT64_MAX)
         return;
+    c->is_late = false;
     switch (a->kind) {
     case SJ_DONE:
         client_done(s, i, a->slot);
@@ -103,8 +115,7 @@ void sj_client_message(struct sim_journal *s, unsigned i, const struct sj_msg_an
         client_wait(s, c, world_below(s->w, (a->leader != 0 ? 10 : 60) * WORLD_MS));
         break;
     case JOURNAL_UNKNOWN:
-        if (!world_chance(s->w, c->stays_pct))
-            c->target = client_anybody(s);
+        client_move(s, c);
         client_wait(s, c, 5 * WORLD_MS);
         break;
     default:

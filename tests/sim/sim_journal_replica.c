@@ -193,8 +193,11 @@ static void replica_step(struct sim_journal *s, unsigned i, struct journal_event
 static void replica_event(struct sim_journal *s, unsigned i, struct journal_event *ev)
 {
     struct sj_replica *r = &s->replica[i];
+    enum journal_role role = journal_role(&r->journal);
 
     replica_step(s, i, ev);
+    if (role == JOURNAL_ASKING && journal_role(&r->journal) == JOURNAL_PREPARING)
+        sj_foe_stands(s, i);
     while (r->ns.applied > journal_applied(&r->journal) && r->journal.installing == 0) {
         struct journal_event applied = { .kind = JOURNAL_EV_APPLIED, .slot = r->ns.applied };
 
@@ -259,7 +262,8 @@ static void replica_on_journal(struct sim_journal *s, unsigned i, unsigned from,
     struct journal_msg msg = m->msg;
     struct journal_event ev = { .kind = JOURNAL_EV_MESSAGE, .from = from + 1, .msg = &msg };
 
-    if (s->cut_us[from][i] > world_now(s->w))
+    if (s->cut_us[from][i] > world_now(s->w) ||
+        (msg.kind == JOURNAL_MSG_NACK && s->no_nack_us[i] > world_now(s->w)))
         return;
     msg.items = m->item;
     replica_event(s, i, &ev);
