@@ -1,0 +1,186 @@
+/* A store over HTTP and the fate of its node: killed, frozen, started again, another one in its
+ * place. The node is a real process. */
+#include "common/assert.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "node/store_http.h"
+#include "tests/support/node_proc.h"
+#include "tests/support/store_sync.h"
+#include "tests/support/temp_dir.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define BYTES      200000
+#define TIMEOUT_MS 300 /* of gets; a node that is not frozen is faster even under a sanitizer */
+#define WAIT_MS    60000
+
+struct fixture {
+    struct sync_store ss;
+    struct vs_exec *exec;
+    struct http_client *client;
+    struct node_proc node;
+    char dir[TEMP_DIR_BYTES], data[TEMP_DIR_BYTES + 8], other[TEMP_DIR_BYTES + 8];
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct store_http_config config = { .name = "n1", .health_ms = 20, .get_timeout_ms = 20000 };
+
+    VS_ASSERT(f != NULL);
+    temp_dir_make(f->dir);
+    snprintf(f->data, sizeof(f->data), "%s/n1", f->dir);
+    snprintf(f->other, sizeof(f->other), "%s/n2", f->dir);
+    VS_ASSERT(node_proc_start(&f->node, "n1", f->data, 0, NULL) == 0);
+    VS_ASSERT(vs_exec_start(&f->exec, "http", 2) == 0);
+    VS_ASSERT(http_client_start(&f->client, f->exec) == 0);
+    config.client = f->client;
+    config.exec = f->exec;
+    config.origin = f->node.origin;
+    VS_ASSERT(store_http_new(&f->ss.s, &config) == 0);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    chunk_store_stop(f->ss.s);
+    http_client_stop(f->client);
+    vs_exec_stop(f->exec);
+    VS_ASSERT(node_proc_stop(&f->node) == 0);
+    temp_dir_remove(f->dir);
+    free(f);
+    return 0;
+}
+
+static void put(struct fixture *f, uint64_t n)
+{
+    struct frag_key key = sync_key(n);
+    uint8_t *data = sync_bytes(n, BYTES);
+
+    assert_int_equal(sync_put(&f->ss, &key, NULL, data, BYTES), 0);
+    free(data);
+}
+
+static int check(struct fixture *f, uint64_t n)
+{
+    struct frag_key key = sync_key(n);
+
+    return sync_check(&f->ss, &key, n, BYTES);
+}
+
+static void wait_state(struct fixture *f, enum store_state state)
+{
+    struct store_health h;
+
+    for (unsigned i = 0; i < WAIT_MS; i++) {
+        chunk_store_health(f->ss.s, &h);
+        if (h.state == state)
+            return;
+        usleep(1000);
+    }
+    fail_msg("health still says %d: %s", (int)h.state, h.why);
+}
+
+static void start_again(struct fixture *f, const char *id, const char *data)
+{
+    uint16_t port = f->node.port;
+
+    node_proc_kill(&f->node);
+    assert_int_equal(node_proc_start(&f->node, id, data, port, NULL), 0);
+}
+
+static void what_was_acknowledged_survives_a_kill_and_the_store_finds_its_node_again(void **state)
+{
+    struct fixture *f = *state;
+
+    put(f, 1);
+    wait_state(f, STORE_UP);
+    start_again(f, "n1", f->data);
+    wait_state(f, STORE_UP);
+    assert_int_equal(check(f, 1), 0);
+    put(f, 2);
+    assert_int_equal(check(f, 2), 0);
+}
+
+static void a_killed_node_is_down_at_once(void **state)
+{
+    struct fixture *f = *state;
+    int64_t began_ns;
+    uint16_t port = f->node.port;
+
+    put(f, 1);
+    wait_state(f, STORE_UP);
+    node_proc_kill(&f->node);
+    began_ns = vs_now_ns(&vs_clock_system);
+    assert_int_equal(check(f, 1), -VS_EDOWN);
+    assert_in_range((vs_now_ns(&vs_clock_system) - began_ns) / VS_NS_PER_MS, 0, 5000);
+    wait_state(f, STORE_DOWN);
+    assert_int_equal(node_proc_start(&f->node, "n1", f->data, port, NULL), 0);
+}
+
+static void a_frozen_node_is_down_at_the_deadline_and_well_when_it_thaws(void **state)
+{
+    struct fixture *f = *state;
+    struct store_http_config config = { .client = f->client,
+                                        .exec = f->exec,
+                                        .origin = f->node.origin,
+                                        .get_timeout_ms = TIMEOUT_MS,
+                                        .health_ms = 20,
+                                        .health_timeout_ms = TIMEOUT_MS };
+    struct sync_store patient = f->ss;
+    int64_t began_ns;
+
+    put(f, 1);
+    assert_int_equal(store_http_new(&f->ss.s, &config), 0);
+    node_proc_freeze(&f->node);
+    began_ns = vs_now_ns(&vs_clock_system);
+    assert_int_equal(check(f, 1), -VS_EDOWN);
+    assert_in_range((vs_now_ns(&vs_clock_system) - began_ns) / VS_NS_PER_MS, TIMEOUT_MS, 10000);
+    wait_state(f, STORE_DOWN);
+    node_proc_thaw(&f->node);
+    wait_state(f, STORE_UP);
+    chunk_store_stop(f->ss.s);
+    f->ss = patient;
+    assert_int_equal(check(f, 1), 0);
+}
+
+static void another_node_behind_the_address_is_not_taken_for_this_one(void **state)
+{
+    struct fixture *f = *state;
+    struct frag_key key = sync_key(2);
+
+    put(f, 1);
+    wait_state(f, STORE_UP);
+    start_again(f, "n2", f->other);
+    wait_state(f, STORE_DOWN);
+    assert_int_equal(check(f, 1), -VS_EDOWN); /* and not "no such fragment" */
+    assert_int_equal(sync_put(&f->ss, &key, NULL, "x", 1), -VS_EDOWN);
+    start_again(f, "n1", f->data);
+    wait_state(f, STORE_UP);
+    assert_int_equal(check(f, 1), 0);
+    assert_int_equal(check(f, 2), -ENOENT);
+}
+
+#define RULE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RULE(what_was_acknowledged_survives_a_kill_and_the_store_finds_its_node_again),
+        RULE(a_killed_node_is_down_at_once),
+        RULE(a_frozen_node_is_down_at_the_deadline_and_well_when_it_thaws),
+        RULE(another_node_behind_the_address_is_not_taken_for_this_one),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
