@@ -31,6 +31,7 @@ struct inode_table;
 struct provisional;
 struct inbox;
 struct media_worker;
+struct store_watch;
 struct notify;
 
 struct vsfs_options {
@@ -63,6 +64,7 @@ struct vsfs {
     struct provisional *provisional;
     struct inbox *inbox;
     struct media_worker *media;
+    struct store_watch *watch;
     struct notify *notify;          /* NULL until mounted */
     struct fuse_session *se;        /* set once mounted */
     int staging_fd;                 /* directory of staging files: DATA/staging */

@@ -7,6 +7,7 @@
 #include "fs/media_worker.h"
 #include "fs/provisional.h"
 #include "fs/staging.h"
+#include "fs/store_watch.h"
 #include <stdio.h>
 
 #define VSFS_STOP_COLLECT_NS (5 * VS_NS_PER_S)
@@ -42,6 +43,8 @@ static int vsfs_start_names(struct vsfs *fs)
         r = inbox_start(&fs->inbox, fs);
     if (r == 0)
         r = media_worker_start(&fs->media, fs);
+    if (r == 0)
+        r = store_watch_start(&fs->watch, fs);
     return r;
 }
 
@@ -72,6 +75,7 @@ int vsfs_start(struct vsfs *fs, struct data_dir *d, char why[DATA_DIR_WHY_BYTES]
 
 void vsfs_stop(struct vsfs *fs, struct data_dir *d)
 {
+    store_watch_stop(fs->watch);
     media_worker_stop(fs->media);
     inbox_stop(fs->inbox);
     if (fs->collect != NULL)
@@ -86,6 +90,7 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
     vs_exec_stop(fs->exec);
     chunk_reader_free(fs->reader);
     data_dir_close(d, fs);
+    fs->watch = NULL;
     fs->media = NULL;
     fs->inbox = NULL;
     fs->collect = NULL;

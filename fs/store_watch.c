@@ -1,0 +1,88 @@
+/* store_watch: see the header. Failure: none; a look that comes late says later what has changed.
+ */
+#include "fs/store_watch.h"
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "common/log.h"
+#include <pthread.h>
+#include <stdlib.h>
+
+struct store_watch {
+    struct vsfs *fs;
+    struct vs_job job;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool stopping, waiting;       /* under lock; waiting: the job is with fs->ops, or runs */
+    uint8_t state[STORE_SET_MAX]; /* enum store_state; the job's own */
+};
+
+static void watch_say(const struct store_set_entry *e, const struct store_health *h)
+{
+    if (h->state == STORE_UP)
+        vs_info("store %s (%s): it is up again", e->name, e->path);
+    else if (h->state == STORE_READONLY)
+        vs_warn("store %s (%s): %s -> it is read, new films go to the others; see vstackfs status",
+                e->name, e->path, h->why);
+    else
+        vs_error("store %s (%s): %s -> the others serve its films; see vstackfs status", e->name,
+                 e->path, h->why);
+}
+
+static void watch_look(struct store_watch *w, bool say)
+{
+    for (unsigned i = 0; i < w->fs->stores.count; i++) {
+        struct store_health h;
+
+        store_set_health(&w->fs->stores, i, &h);
+        if (say && h.state != w->state[i])
+            watch_say(&w->fs->stores.entries[i], &h);
+        w->state[i] = (uint8_t)h.state;
+    }
+}
+
+static void watch_run(struct vs_job *job)
+{
+    struct store_watch *w = vs_container_of(job, struct store_watch, job);
+
+    watch_look(w, true);
+    VS_LOCK_SCOPE(&w->lock);
+    if (w->stopping) {
+        w->waiting = false;
+        pthread_cond_signal(&w->ended);
+    } else {
+        vs_exec_after(w->fs->ops, &w->job, STORE_WATCH_S * VS_NS_PER_S);
+    }
+}
+
+int store_watch_start(struct store_watch **ret, struct vsfs *fs)
+{
+    struct store_watch *w = calloc(1, sizeof(*w));
+
+    if (w == NULL)
+        return -ENOMEM;
+    w->fs = fs;
+    w->job.fn = watch_run;
+    w->waiting = true;
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->ended, NULL);
+    watch_look(w, false);
+    *ret = w;
+    vs_exec_after(fs->ops, &w->job, STORE_WATCH_S * VS_NS_PER_S);
+    return 0;
+}
+
+void store_watch_stop(struct store_watch *w)
+{
+    if (w == NULL)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stopping = true;
+    if (vs_exec_cancel_after(w->fs->ops, &w->job) == 1)
+        w->waiting = false;
+    while (w->waiting)
+        pthread_cond_wait(&w->ended, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+    pthread_cond_destroy(&w->ended);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
