@@ -112,7 +112,7 @@ static bool may_skip_phase_1(const struct px_propose *p)
 static void begin(struct px_propose *p, struct px_actions *ret)
 {
     p->epoch = p->proposer->epoch;
-    if (p->wish.goal == PX_LOOK)
+    if (p->wish.goal == PX_LOOK || p->wish.goal == PX_HINT)
         begin_read(p, ret);
     else if (may_skip_phase_1(p))
         begin_fresh(p, ret);
@@ -171,7 +171,7 @@ static int follow(struct px_propose *p)
 
     p->result = 0;
     p->version = mine != 0 ? mine : p->cur.version;
-    if (mine != 0 || p->wish.goal == PX_LOOK)
+    if (mine != 0 || p->wish.goal == PX_LOOK || p->wish.goal == PX_HINT)
         return 1;
     if (p->wish.goal == PX_CREATE)
         return create_over(p);
@@ -247,6 +247,10 @@ static void on_read(struct px_propose *p, unsigned from, const struct px_answer 
         keep(p, a);
     if (PX_MUTANT == 5 && is_majority(p, p->said_yes)) {
         finish(p, 0, ret);
+        return;
+    }
+    if (p->wish.goal == PX_HINT && !px_ballot_is_none(&a->accepted_at)) {
+        finish(p, keep(p, a) ? 0 : -EMSGSIZE, ret);
         return;
     }
     /* A majority that has accepted the same ballot has chosen it; the answer at hand is one of it.

@@ -33,12 +33,13 @@ enum px_goal {
     PX_CREATE, /* fix `value` for a fresh id, unless it has one */
     PX_CHANGE, /* value := fn(value) */
     PX_LOOK,   /* quorum read */
+    PX_HINT, /* what any acceptor has accepted, decided or not; PX_LOOK if the first have nothing */
 };
 
 struct px_wish {
     enum px_goal goal;
     struct vs_id id;
-    struct px_op op; /* of the client; all zero in PX_LOOK */
+    struct px_op op; /* of the client; all zero in PX_LOOK, PX_HINT */
     /* PX_CREATE: this value is the one and only that was ever meant for the id when it was fresh. A
      * caller that changed its mind about the value since clears it, and never sets it again. */
     bool fresh;

@@ -55,7 +55,8 @@ int reg_issue(struct reg_sim *s, unsigned r)
     for (unsigned i = 0; i < s->replicas; i++) {
         memset(&s->replica[i].disk.cell[s->keys], 0, sizeof(struct reg_cell));
         memset(&s->replica[i].disk.start[s->keys], 0, sizeof(struct reg_cell));
-        for (unsigned j = 0; j < PX_ACCEPTORS_MAX && s->join[i].active; j++)
+        for (unsigned j = 0; j < PX_ACCEPTORS_MAX && (s->join[i].active || s->join[i].gathering);
+             j++)
             memset(&s->join[i].copy[j][s->keys], 0, sizeof(struct reg_cell));
     }
     s->id[s->keys] = id;

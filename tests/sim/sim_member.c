@@ -57,6 +57,18 @@ static void put_bool(struct reg_sim *s, unsigned r, bool *to, bool value)
     world_put(s->w, r, 0, to, &value, sizeof(value));
 }
 
+/* What is accepted in these cells and was stored by a batch above. */
+static void add_records(struct reg_sim *s, const struct reg_cell *cells, uint64_t above)
+{
+    for (unsigned k = 0; k < s->keys; k++) {
+        if (cells[k].batch <= above || px_ballot_is_none(&cells[k].reg.ballot))
+            continue;
+        out.record[out.n].key = (uint8_t)k;
+        out.record[out.n].reg = cells[k].reg;
+        out.record[out.n++].value = cells[k].value;
+    }
+}
+
 /* ---- leaving an epoch ---- */
 
 static void ask_newcomer(struct reg_sim *s, unsigned r)
@@ -84,7 +96,7 @@ void reg_member_learn(struct reg_sim *s, unsigned r)
     world_put(s->w, r, 0, &d->config, &config, sizeof(config));
     batch_end(s, r);
     world_say(s->w, "  r%u leaves epoch %u", r, (unsigned)config.epoch - 1);
-    s->join[r].active = false;
+    s->join[r].active = s->join[r].gathering = false;
     reg_replica_awake(s, r);
     reg_coordinator_epoch(s, r);
     ask_newcomer(s, r);
@@ -119,13 +131,8 @@ static void on_copy(struct reg_sim *s, unsigned r, unsigned from, const struct r
     out.rest = m->rest;
     out.epoch = m->epoch;
     out.mark = d->batches;
-    for (unsigned k = 0; k < s->keys && m->records; k++) {
-        if (d->cell[k].batch <= m->above || px_ballot_is_none(&d->cell[k].reg.ballot))
-            continue;
-        out.record[out.n].key = (uint8_t)k;
-        out.record[out.n].reg = d->cell[k].reg;
-        out.record[out.n++].value = d->cell[k].value;
-    }
+    if (m->records)
+        add_records(s, d->cell, m->above);
     world_send(s->w, r, from, &out, records_bytes(&out), s->replica[r].sync_at);
 }
 
@@ -279,34 +286,44 @@ static void on_open(struct reg_sim *s, unsigned r, unsigned from, const struct r
     out = (struct reg_records){ .kind = MSG_OPENED };
     out.epoch = m->epoch;
     out.fence = d->fence;
-    for (unsigned k = 0; k < s->keys; k++) {
-        if (px_ballot_is_none(&d->start[k].reg.ballot))
-            continue;
-        out.record[out.n].key = (uint8_t)k;
-        out.record[out.n].reg = d->start[k].reg;
-        out.record[out.n++].value = d->start[k].value;
-    }
+    add_records(s, d->start, 0);
     world_send(s->w, r, from, &out, records_bytes(&out), s->replica[r].sync_at);
 }
 
-static void adopt(struct reg_sim *s, unsigned r, const struct reg_records *m)
+static void begin_with(struct reg_sim *s, unsigned r, unsigned key, const struct px_reg *start)
+{
+    struct reg_cell *cell = &s->replica[r].disk.cell[key];
+    struct px_reg own = cell->reg;
+    struct reg_value value = { 0 };
+
+    px_fence_adopt(&own, start);
+    if (!px_ballot_is_none(&own.ballot))
+        memcpy(&value, own.accepted.value, sizeof(value));
+    cell_put(s, r, cell, &own, &value);
+    history_replaced(&s->history, key, r);
+}
+
+static void vote(struct reg_sim *s, unsigned r, const char *with)
 {
     struct reg_disk *d = &s->replica[r].disk;
 
-    for (unsigned k = 0, n = 0; k < s->keys; k++) {
-        struct px_reg own = d->cell[k].reg, start = { 0 };
-        struct reg_value value = d->cell[k].value;
+    world_say(s->w, "  r%u votes in epoch %u with the records of %s", r, (unsigned)d->config.epoch,
+              with);
+    s->join[r].gathering = false;
+    put_bool(s, r, &d->votes, true);
+    batch_end(s, r);
+    reg_replica_awake(s, r);
+}
 
-        if (n < m->n && m->record[n].key == k) {
-            start = m->record[n].reg;
-            start.accepted.value = (const uint8_t *)&m->record[n++].value;
-        }
-        px_fence_adopt(&own, &start);
-        if (!px_ballot_is_none(&own.ballot))
-            memcpy(&value, own.accepted.value, sizeof(value));
-        cell_put(s, r, &d->cell[k], &own, &value);
-        history_replaced(&s->history, k, r);
-    }
+static void gather_begin(struct reg_sim *s, unsigned r)
+{
+    struct reg_join *j = &s->join[r];
+
+    if (j->gathering)
+        return;
+    j->gathering = true;
+    j->gathered = 0;
+    memset(j->copy[0], 0, s->keys * sizeof(j->copy[0][0]));
 }
 
 static void on_opened(struct reg_sim *s, unsigned r, const struct reg_records *m)
@@ -315,14 +332,63 @@ static void on_opened(struct reg_sim *s, unsigned r, const struct reg_records *m
 
     if (!d->identity || d->votes || d->newcomer || m->epoch != d->config.epoch)
         return;
-    /* It is F that has been fenced with whole records; everybody else begins with what F had. */
-    if ((m->fence >> r & 1) == 0)
-        adopt(s, r, m);
-    world_say(s->w, "  r%u votes in epoch %u%s", r, (unsigned)m->epoch,
-              (m->fence >> r & 1) == 0 ? " with the records of F" : "");
-    put_bool(s, r, &d->votes, true);
-    batch_end(s, r);
-    reg_replica_awake(s, r);
+    if ((m->fence >> r & 1) != 0) {
+        vote(s, r, "its own"); /* they were whole when it left the last epoch */
+        return;
+    }
+    if (s->gather) {
+        gather_begin(s, r);
+        return;
+    }
+    for (unsigned k = 0, n = 0; k < s->keys; k++) {
+        struct px_reg start = { 0 };
+
+        if (n < m->n && m->record[n].key == k) {
+            start = m->record[n].reg;
+            start.accepted.value = (const uint8_t *)&m->record[n++].value;
+        }
+        begin_with(s, r, k, &start);
+    }
+    vote(s, r, "F");
+}
+
+/* ---- late members that ask whoever votes ---- */
+
+static void on_gather(struct reg_sim *s, unsigned r, unsigned from, const struct reg_records *m)
+{
+    struct reg_disk *d = &s->replica[r].disk;
+
+    if (!d->identity || !d->votes || m->epoch != d->config.epoch)
+        return;
+    out = (struct reg_records){ .kind = MSG_GATHERED };
+    out.epoch = m->epoch;
+    add_records(s, d->cell, 0);
+    world_send(s->w, r, from, &out, records_bytes(&out), s->replica[r].sync_at);
+}
+
+static void on_gathered(struct reg_sim *s, unsigned r, unsigned from, const struct reg_records *m)
+{
+    struct reg_disk *d = &s->replica[r].disk;
+    struct reg_join *j = &s->join[r];
+
+    if (!j->gathering || m->epoch != d->config.epoch || (j->gathered >> from & 1) != 0)
+        return;
+    j->gathered |= (uint8_t)(1u << from);
+    for (unsigned n = 0; n < m->n; n++) {
+        struct reg_cell *to = &j->copy[0][m->record[n].key];
+        struct px_ballot was = to->reg.ballot;
+
+        px_fence_merge(&to->reg, &m->record[n].reg);
+        if (px_ballot_cmp(&was, &to->reg.ballot) == 0)
+            continue;
+        to->value = m->record[n].value;
+        to->reg.accepted.value = (const uint8_t *)&to->value;
+    }
+    if (__builtin_popcount(j->gathered) * 2 <= d->config.n)
+        return;
+    for (unsigned k = 0; k < s->keys; k++)
+        begin_with(s, r, k, &j->copy[0][k].reg);
+    vote(s, r, "a majority that votes");
 }
 
 /* ---- all that ---- */
@@ -345,6 +411,12 @@ void reg_member_message(struct reg_sim *s, unsigned to, unsigned from, const str
     case MSG_OPEN:
         on_open(s, to, from, m);
         break;
+    case MSG_GATHER:
+        on_gather(s, to, from, m);
+        break;
+    case MSG_GATHERED:
+        on_gathered(s, to, from, m);
+        break;
     default:
         on_opened(s, to, m);
         break;
@@ -365,7 +437,13 @@ void reg_member_timer(struct reg_sim *s, unsigned r)
         return;
     reg_member_learn(s, r);
     ask.epoch = rep->disk.config.epoch;
-    world_send(s->w, r, s->newcomer, &ask, records_bytes(&ask), 0);
+    if (s->join[r].gathering) {
+        ask.kind = MSG_GATHER;
+        for (unsigned i = 0; i < rep->disk.config.n; i++)
+            world_send(s->w, r, rep->disk.config.member[i], &ask, records_bytes(&ask), 0);
+    } else {
+        world_send(s->w, r, s->newcomer, &ask, records_bytes(&ask), 0);
+    }
     ask_newcomer(s, r);
 }
 
@@ -373,7 +451,7 @@ void reg_member_restart(struct reg_sim *s, unsigned r)
 {
     const struct reg_disk *d = &s->replica[r].disk;
 
-    s->join[r].active = false;
+    s->join[r].active = s->join[r].gathering = false;
     if (d->newcomer && !d->votes)
         join_begin(s, r);
     else

@@ -27,6 +27,14 @@ bool reg_node_holds(const struct reg_sim *s, unsigned node, unsigned key, unsign
 
 /* ---- fragments ---- */
 
+void reg_node_wiped(struct reg_sim *s, unsigned proc)
+{
+    struct reg_node *n = node_of(s, proc);
+
+    memset(n->held, 0, s->keys * sizeof(n->held[0]));
+    s->node_lost = true;
+}
+
 /* Is the file named by what was decided last? */
 static bool named(const struct reg_sim *s, unsigned node, unsigned key, unsigned index,
                   unsigned generation, const struct reg_value *v)

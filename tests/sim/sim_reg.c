@@ -50,6 +50,8 @@ static void setup_shape(struct reg_sim *s)
     s->voters = world_chance(w, 75) ? 3 : 5;
     s->replicas = s->voters + (world_chance(w, 40) ? 1 + (unsigned)world_below(w, 2) : 0);
     s->keys_wanted = world_chance(w, 80) ? 1 + (unsigned)world_below(w, 4) : REG_KEYS_MAX;
+    if (s->replicas > s->voters && world_chance(w, 50))
+        s->keys_wanted = 1;
     s->batch_us = world_chance(w, 30) ? WORLD_MS : 0;
     s->uploads = world_chance(w, 40);
     s->config = (struct reg_config){ .epoch = 1, .n = (uint8_t)s->voters };
@@ -58,6 +60,8 @@ static void setup_shape(struct reg_sim *s)
     s->coming = s->config;
     s->wiped = s->newcomer = s->spares_used = 0;
     s->hasty = world_chance(w, 60);
+    s->gather = world_chance(w, 40);
+    s->node_lost = false;
     s->keys = s->sessions = s->nodes = s->clients = 0;
     s->decided = s->looked = s->linked = 0;
 }
@@ -81,7 +85,7 @@ static void reg_setup(void *sys, struct sim_world *w)
         setup_uploads(s);
         return;
     }
-    clients = 1 + (unsigned)world_below(w, 4);
+    clients = (s->replicas > s->voters ? 2 : 1) + (unsigned)world_below(w, 4);
     for (unsigned c = 0; c < clients; c++)
         reg_client_add(s, world_proc_add(w, "client", WORLD_MAY_CUT), ROLE_RANDOM);
 }
@@ -119,6 +123,8 @@ static void reg_message(void *sys, unsigned to, unsigned from, const void *msg, 
     case MSG_FENCED:
     case MSG_OPEN:
     case MSG_OPENED:
+    case MSG_GATHER:
+    case MSG_GATHERED:
         reg_member_message(s, to, from, msg);
         break;
     }
@@ -134,6 +140,8 @@ static void reg_timer(void *sys, unsigned proc, uint32_t kind, uint64_t data)
         reg_member_timer(s, proc);
     else if (kind == TIMER_OPERATOR)
         reg_operator_timer(s);
+    else if (kind == TIMER_NODE_LOST && !world_healed(s->w))
+        world_crash(s->w, s->node[world_below(s->w, s->nodes)].proc, true);
     else
         reg_client_timer(s, proc, kind, data);
 }
@@ -142,10 +150,12 @@ static void reg_crash(void *sys, unsigned proc, bool wiped)
 {
     struct reg_sim *s = sys;
 
-    if (wiped && proc < s->replicas)
+    if (wiped && proc >= s->replicas)
+        reg_node_wiped(s, proc);
+    else if (wiped)
         reg_replica_wiped(s, proc);
     else if (proc < s->replicas)
-        s->join[proc].active = false;
+        s->join[proc].active = s->join[proc].gathering = false;
 }
 
 static void reg_restart(void *sys, unsigned proc)
@@ -168,15 +178,16 @@ static bool reg_done(void *sys)
     return true;
 }
 
-/* I9: k = 1 of the fragments would do to read it; as no node is lost here, all must be there. */
+/* I9: k = 1 fragment is enough to read it; all are there while no node has lost its disk. */
 static void check_fragments(struct reg_sim *s, unsigned key, const struct reg_value *v)
 {
+    unsigned there = 0;
+
     for (unsigned f = 0; f < REG_FRAGS; f++)
-        if (!reg_node_holds(s, v->frag[f].node, key, f, v->frag[f].generation))
-            world_violation(s->w,
-                            "I9 key %u is LIVE, and node %u has not fragment %u of "
-                            "generation %u",
-                            key, v->frag[f].node, f, v->frag[f].generation);
+        there += reg_node_holds(s, v->frag[f].node, key, f, v->frag[f].generation);
+    if (there < (s->node_lost ? 1 : REG_FRAGS))
+        world_violation(s->w, "I9 key %u is LIVE, and %u of its %u fragments are there", key, there,
+                        REG_FRAGS);
     if (v->tag != 1000u + key)
         world_violation(s->w, "I11 key %u names other bytes", key);
 }
@@ -232,7 +243,8 @@ static void reg_describe(const void *msg, size_t len, char text[WORLD_TEXT_MAX])
     const struct reg_entry *e = msg;
     const struct reg_frag *g = msg;
     const struct reg_records *m = msg;
-    static const char *const steps[] = { "copy", "copied", "fence", "fenced", "open?", "opened" };
+    static const char *const steps[] = { "copy",  "copied", "fence",  "fenced",
+                                         "open?", "opened", "gather", "gathered" };
 
     (void)len;
     if (f->kind == MSG_ASK)

@@ -18,7 +18,15 @@
 #define REG_PATIENCE_US    (300 * WORLD_MS)
 #define REG_CLIENT_PID     100 /* + process: in operation ids */
 
-enum reg_timer { TIMER_OP = 1, TIMER_FLUSH, TIMER_CLIENT, TIMER_RETRY, TIMER_JOIN, TIMER_OPERATOR };
+enum reg_timer {
+    TIMER_OP = 1,
+    TIMER_FLUSH,
+    TIMER_CLIENT,
+    TIMER_RETRY,
+    TIMER_JOIN,
+    TIMER_OPERATOR,
+    TIMER_NODE_LOST
+};
 
 enum reg_session_state { SESSION_NONE, SESSION_OPEN, SESSION_COMMITTED, SESSION_ABORTED };
 
@@ -63,7 +71,9 @@ struct reg_sim {
     struct reg_join join[REG_REPLICAS_MAX];
     unsigned wiped; /* members of config without a disk */
     unsigned newcomer, spares_used;
-    bool hasty; /* newcomers take the first majority they get */
+    bool hasty;  /* newcomers take the first majority they get */
+    bool gather; /* late members ask those that vote, not the newcomer, what to begin with */
+    bool node_lost;
     unsigned voters, replicas;
     bool uploads;     /* sessions and fragments; else bare registers */
     unsigned journal; /* process */
@@ -138,6 +148,7 @@ void reg_mover_done(struct reg_sim *s, struct reg_client *c, bool answered);
 void reg_node_step(struct reg_sim *s, struct reg_client *c);
 void reg_node_done(struct reg_sim *s, struct reg_client *c, bool answered);
 void reg_node_frag(struct reg_sim *s, unsigned proc, unsigned from, const struct reg_frag *m);
+void reg_node_wiped(struct reg_sim *s, unsigned proc);
 void reg_journal_entry(struct reg_sim *s, unsigned from, const struct reg_entry *m);
 bool reg_node_holds(const struct reg_sim *s, unsigned node, unsigned key, unsigned index,
                     unsigned generation);

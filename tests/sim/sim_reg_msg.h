@@ -22,6 +22,8 @@ enum reg_msg_kind {
     MSG_FENCED,
     MSG_OPEN, /* member of the new epoch -> newcomer, and back */
     MSG_OPENED,
+    MSG_GATHER, /* late member -> members that vote, and back */
+    MSG_GATHERED,
 };
 
 struct reg_ask {

@@ -42,7 +42,7 @@ void reg_replica_setup(struct reg_sim *s, unsigned r, bool member)
     d->config = s->config;
     rep->id_seq = rep->sync_at = rep->awake_at = 0;
     rep->asking = false;
-    s->join[r].active = false;
+    s->join[r].active = s->join[r].gathering = false;
     reg_replica_awake(s, r);
     reg_coordinator_setup(s, r);
 }
@@ -57,7 +57,7 @@ void reg_replica_wiped(struct reg_sim *s, unsigned r)
     d->identity = d->votes = d->whole = d->newcomer = false;
     d->inc = 0;
     d->batches = 0;
-    s->join[r].active = false;
+    s->join[r].active = s->join[r].gathering = false;
     if (reg_is_member(&s->config, r))
         s->wiped++;
 }
@@ -74,7 +74,7 @@ void reg_replica_restart(struct reg_sim *s, unsigned r)
         return; /* refuses to start as a member; the operator replaces it */
     if (!d->identity) {
         d->identity = d->votes = d->whole = true; /* M3 */
-        inc = 1000 + d->inc; /* of ids and ballots at least it thinks */
+        inc = 1000 + d->inc;                      /* of ids and ballots at least it thinks */
         d->config = s->config;
     } else {
         for (unsigned k = 0; k < s->keys; k++)

@@ -34,9 +34,10 @@ struct reg_disk {
     struct reg_cell start[REG_KEYS_MAX]; /* newcomer: what the epoch began with */
 };
 
-/* What a newcomer has collected; in memory. */
+/* What a newcomer has collected, or a late member: then in copy[0]; in memory. */
 struct reg_join {
-    bool active;
+    bool active, gathering;
+    uint8_t gathered; /* from these replicas */
     unsigned ticks;
     struct px_fence fence;
     struct reg_config from;

@@ -333,6 +333,24 @@ static void a_read_agrees_with_a_majority_or_makes_one(void **state)
     see(f, "a");
 }
 
+/* A player's read: contents never change, so any record will do. */
+static void a_hint_is_what_one_acceptor_has(void **state)
+{
+    struct fixture *f = *state;
+    struct px_wish wish = create(f, "a");
+    struct run r = start(f, 0, &wish);
+
+    round_trip(&r, 2);
+    wish = look(f);
+    wish.goal = PX_HINT;
+    r = start(f, 1, &wish);
+    f->cell[2].down = true;
+    round_trip(&r, 7);
+    assert_true(r.done);
+    has(&r, "a");
+    assert_int_equal(f->cell[0].reg.accepted.version, 0); /* nothing was written */
+}
+
 static void an_absent_register_reads_as_absent(void **state)
 {
     struct fixture *f = *state;
@@ -502,6 +520,7 @@ int main(void)
         TEST(of_two_values_for_one_id_the_first_stays),
         TEST(a_refused_change_reports_a_chosen_value),
         TEST(a_read_agrees_with_a_majority_or_makes_one),
+        TEST(a_hint_is_what_one_acceptor_has),
         TEST(an_absent_register_reads_as_absent),
         TEST(a_retry_finds_its_own_success),
         TEST(answers_to_something_else_do_not_count),
