@@ -1,0 +1,155 @@
+/* px_frame: see px_frame.h. Happy path: head, body, checksum; the length is filled in at the end.
+ * Failure: bytes that are not exactly one frame are refused before anything in them is believed. */
+#include "meta/px_frame.h"
+
+#include "common/assert.h"
+#include "common/crc.h"
+#include "common/err.h"
+
+#include <string.h>
+
+#define COUNT_AT  6
+#define LENGTH_AT 8
+
+static const uint8_t magic[4] = { 'V', 'S', 'P', 'X' };
+
+size_t px_frame_limit(uint8_t kind)
+{
+    switch ((enum px_frame_kind)kind) {
+    case PX_FRAME_ASKS:
+    case PX_FRAME_ANSWERS:
+        return PX_FRAME_BYTES_MAX;
+    case PX_FRAME_JOURNAL:
+        return PX_FRAME_JOURNAL_BYTES_MAX;
+    }
+    return 0;
+}
+
+int px_frame_begin(struct px_frame_out *f, struct vs_buf *buf, enum px_frame_kind kind,
+                   const struct px_head *head)
+{
+    size_t limit = px_frame_limit((uint8_t)kind);
+    struct vs_wr w;
+
+    VS_ASSERT(limit > 0);
+    *f = (struct px_frame_out){ .buf = buf, .start = buf->len };
+    f->bytes_max = f->start + limit - PX_FRAME_CRC_BYTES;
+    w = vs_wr_init(buf, f->bytes_max);
+    vs_wr_bytes(&w, magic, sizeof(magic));
+    vs_wr_u8(&w, PX_FRAME_FORMAT);
+    vs_wr_u8(&w, (uint8_t)kind);
+    vs_wr_u16(&w, 0); /* count and length: px_frame_end() */
+    vs_wr_u32(&w, 0);
+    vs_wr_bytes(&w, head->cluster.b, VS_ID_BYTES);
+    vs_wr_u64(&w, head->epoch);
+    vs_wr_u32(&w, head->pid);
+    vs_wr_u32(&w, head->inc);
+    if (w.err < 0)
+        px_frame_drop(f);
+    return w.err;
+}
+
+void px_frame_drop(struct px_frame_out *f)
+{
+    if (f->buf != NULL)
+        f->buf->len = f->start;
+    f->buf = NULL;
+}
+
+static void put_le(uint8_t *at, uint32_t v, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        at[i] = (uint8_t)(v >> 8 * i);
+}
+
+int px_frame_end(struct px_frame_out *f)
+{
+    struct vs_wr w = vs_wr_init(f->buf, f->bytes_max + PX_FRAME_CRC_BYTES);
+    size_t len = f->buf->len - f->start;
+    uint8_t *bytes = f->buf->data + f->start;
+
+    VS_ASSERT(len >= PX_FRAME_HEAD_BYTES && f->count <= UINT16_MAX);
+    put_le(bytes + COUNT_AT, f->count, 2);
+    put_le(bytes + LENGTH_AT, (uint32_t)(len + PX_FRAME_CRC_BYTES), 4);
+    vs_wr_u32(&w, vs_crc32c(0, bytes, len));
+    if (w.err < 0)
+        px_frame_drop(f);
+    f->buf = NULL;
+    return w.err;
+}
+
+/* The first PX_FRAME_LENGTH_BYTES: 0 and what they say. */
+static int read_start(struct vs_rd *r, uint8_t *ret_kind, unsigned *ret_count, size_t *ret_len)
+{
+    uint8_t start[sizeof(magic)], format;
+
+    vs_rd_bytes(r, start, sizeof(start));
+    format = vs_rd_u8(r);
+    *ret_kind = vs_rd_u8(r);
+    *ret_count = vs_rd_u16(r);
+    *ret_len = vs_rd_u32(r);
+    if (r->err < 0 || memcmp(start, magic, sizeof(magic)) != 0 || format == 0)
+        return -VS_ECORRUPT;
+    if (format > PX_FRAME_FORMAT)
+        return -VS_ENEWER;
+    if (*ret_len > px_frame_limit(*ret_kind) || *ret_len < PX_FRAME_HEAD_BYTES + PX_FRAME_CRC_BYTES)
+        return -VS_ECORRUPT;
+    return 0;
+}
+
+int px_frame_length(const void *bytes, size_t len)
+{
+    struct vs_rd r = vs_rd_init(bytes, len);
+    uint8_t kind;
+    unsigned count;
+    size_t frame;
+    int err;
+
+    if (len < PX_FRAME_LENGTH_BYTES)
+        return 0;
+    err = read_start(&r, &kind, &count, &frame);
+    return err < 0 ? err : (int)frame;
+}
+
+int px_frame_open(const void *bytes, size_t len, struct px_frame *ret)
+{
+    struct vs_rd r = vs_rd_init(bytes, len), crc;
+    struct px_frame f = { 0 };
+    size_t said;
+    int err;
+
+    err = read_start(&r, &f.kind, &f.count, &said);
+    if (err < 0)
+        return err;
+    if (said != len)
+        return -VS_ECORRUPT;
+    crc = vs_rd_init((const uint8_t *)bytes + len - PX_FRAME_CRC_BYTES, PX_FRAME_CRC_BYTES);
+    if (vs_rd_u32(&crc) != vs_crc32c(0, bytes, len - PX_FRAME_CRC_BYTES))
+        return -VS_ECORRUPT;
+    vs_rd_bytes(&r, f.head.cluster.b, VS_ID_BYTES);
+    f.head.epoch = vs_rd_u64(&r);
+    f.head.pid = vs_rd_u32(&r);
+    f.head.inc = vs_rd_u32(&r);
+    if (f.head.pid == 0)
+        return -VS_ECORRUPT;
+    f.body = vs_rd_init(r.pos, vs_rd_left(&r) - PX_FRAME_CRC_BYTES);
+    *ret = f;
+    return 0;
+}
+
+void px_frame_wr_ballot(struct vs_wr *w, const struct px_ballot *b)
+{
+    vs_wr_be64(w, b->round);
+    vs_wr_be32(w, b->pid);
+    vs_wr_be32(w, b->inc);
+}
+
+struct px_ballot px_frame_rd_ballot(struct vs_rd *r)
+{
+    struct px_ballot b;
+
+    b.round = vs_rd_be64(r);
+    b.pid = vs_rd_be32(r);
+    b.inc = vs_rd_be32(r);
+    return b;
+}
