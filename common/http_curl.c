@@ -238,7 +238,6 @@ static bool slot_set_method(struct http_slot *s, const struct http_request *r)
             SET(CURLOPT_CUSTOMREQUEST, "DELETE");
         break;
     case HTTP_HEAD:
-        SET(CURLOPT_HTTPGET, 1L); /* forget the body of an earlier exchange */
         SET(CURLOPT_NOBODY, 1L);
         break;
     case HTTP_PUT:

@@ -228,9 +228,9 @@ static int stat_judge(struct stat_op *o)
     if (o->sha[0] == '\0' && o->table_crc[0] == '\0')
         return -VS_EDOWN; /* some other web server */
     end = length_from_text(o->length, &bytes);
-    if (end == NULL || *end != '\0' || strlen(o->table_crc) != 8 ||
-        frag_crcs_from_text(o->table_crc, crc) != 1 || frag_note_from_text(o->note, &note) < 0 ||
-        frag_check(&st->key, &note, bytes) < 0 || frag_sha_from_text(o->sha, st->sha256) < 0)
+    if (end == NULL || *end != '\0' || frag_crcs_from_text(o->table_crc, crc) != 1 ||
+        frag_note_from_text(o->note, &note) < 0 || frag_check(&st->key, &note, bytes) < 0 ||
+        frag_sha_from_text(o->sha, st->sha256) < 0)
         return -VS_ECORRUPT;
     st->payload_bytes = bytes;
     st->table_crc = crc[0];

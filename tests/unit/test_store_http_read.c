@@ -131,6 +131,8 @@ static const struct bad_answer bad_gets[] = {
       -VS_ECORRUPT },
     { "HTTP/1.1 206 P\r\n" LENGTH_65636 TABLE "\r\n", -VS_ECORRUPT },
     { "HTTP/1.1 204 No\r\n" TABLE "\r\n", -VS_ECORRUPT },
+    { "HTTP/1.1 206 P\r\nContent-Length: 0\r\n" TABLE "Content-Range: bytes 0-65635/65636\r\n\r\n",
+      -VS_ECORRUPT },
     { "HTTP/1.1 416 P\r\nContent-Length: 0\r\n" TABLE "Content-Range: bytes */65636\r\n\r\n",
       -VS_ECORRUPT },
     /* Tables that are none. */
@@ -208,6 +210,17 @@ static void more_bytes_than_asked_for_are_refused(void **state)
     http_lie_body(f, f->payload, HTTP_LIE_PAYLOAD);
     http_lie_then(f, CLOSE);
     assert_int_equal(get_range(f, 0, FRAG_BLOCK_BYTES, &g), -VS_EDOWN);
+}
+
+static void a_range_outside_of_the_payload_it_is_of_is_refused(void **state)
+{
+    struct http_lie_rig *f = *state;
+    struct store_get g;
+
+    http_lie_tell(f, "HTTP/1.1 206 P\r\nContent-Length: 65536\r\nX-Vstack-CRC32C: 12345678\r\n"
+                     "Content-Range: bytes 65536-131071/100\r\n\r\n");
+    http_lie_body(f, f->payload, FRAG_BLOCK_BYTES);
+    assert_int_equal(get_range(f, FRAG_BLOCK_BYTES, FRAG_BLOCK_BYTES, &g), -VS_ECORRUPT);
 }
 
 static void half_an_answer_and_silence_are_down(void **state)
@@ -311,6 +324,7 @@ int main(void)
         RULE(an_answer_that_does_not_fit_is_refused),
         RULE(a_table_as_long_as_a_film_is_refused),
         RULE(more_bytes_than_asked_for_are_refused),
+        RULE(a_range_outside_of_the_payload_it_is_of_is_refused),
         RULE(half_an_answer_and_silence_are_down),
         RULE(an_answer_cut_anywhere_is_down),
         RULE(a_get_can_be_cancelled),
