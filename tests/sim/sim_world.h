@@ -132,6 +132,6 @@ void world_say(struct sim_world *w, const char *fmt, ...) __attribute__((format(
 _Noreturn void world_violation(struct sim_world *w, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-#define WORLD_HEAL_EVENTS 4000
+#define WORLD_HEAL_EVENTS 20000
 
 #endif
