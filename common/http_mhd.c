@@ -138,6 +138,36 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **socket_c
     }
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Percent-decoding in place, but for %00: what comes after it would be nobody's. */
+static size_t on_unescape(void *cls, struct MHD_Connection *mhd, char *text)
+{
+    char *to = text;
+
+    (void)cls;
+    (void)mhd;
+    for (const char *pos = text; *pos != '\0'; pos++) {
+        int high = *pos == '%' ? hex_digit(pos[1]) : -1;
+        int low = high >= 0 ? hex_digit(pos[2]) : -1;
+
+        if (low >= 0 && (high | low) != 0) {
+            *to++ = (char)(high << 4 | low);
+            pos += 2;
+        } else {
+            *to++ = *pos;
+        }
+    }
+    *to = '\0';
+    return (size_t)(to - text);
+}
+
 static void on_log(void *cls, const char *fmt, va_list args)
 {
     char line[512];
@@ -226,14 +256,15 @@ static struct MHD_Daemon *daemon_start(struct http_server *s, bool quick)
                      MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 
     /* The library divides its limit by the threads; ours is kept by http_conns. */
-    return MHD_start_daemon(
-        flags, 0, NULL, NULL, quick ? on_quick_request : on_pool_request, s,
-        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_THREAD_POOL_SIZE, threads,
-        MHD_OPTION_CONNECTION_LIMIT, (s->config.connections_max + 1) * threads,
-        MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+    return MHD_start_daemon(flags, 0, NULL, NULL, quick ? on_quick_request : on_pool_request, s,
+                            MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_THREAD_POOL_SIZE,
+                            threads, MHD_OPTION_CONNECTION_LIMIT,
+                            (s->config.connections_max + 1) * threads,
+                            MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_NOTIFY_CONNECTION,
+                            on_connection, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+                            MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                            MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s, MHD_OPTION_END);
 }
 
 static int start_accept(struct http_server *s, int listen_fd)

@@ -73,14 +73,16 @@ static bool query_take(struct list_req *r)
     uint64_t n = NODE_LIST_MAX;
 
     if (after != NULL && after[0] != '\0' && frag_key_from_text(after, &r->list.after) < 0) {
-        node_reply_error(r->req.q, -EINVAL,
-                         "after='%.64s' names no fragment; give the last line of the page before.",
-                         after);
+        node_reply_error(
+            r->req.q, -EINVAL,
+            "The argument after='%.64s' names no fragment; give the last line of the page "
+            "before.",
+            after);
         return false;
     }
     if (max != NULL && vs_conf_number(max, 1, NODE_LIST_MAX, &n) < 0) {
-        node_reply_error(r->req.q, -EINVAL, "max is 1 to %u lines; '%.32s' is not.", NODE_LIST_MAX,
-                         max);
+        node_reply_error(r->req.q, -EINVAL, "The argument max is 1 to %u lines; '%.32s' is not.",
+                         NODE_LIST_MAX, max);
         return false;
     }
     r->list.keys_max = (uint32_t)n;

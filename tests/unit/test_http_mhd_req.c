@@ -23,6 +23,8 @@ static void a_route_is_found_by_path_and_method(void **state)
     assert_string_equal(a.body, "b c");
     assert_string_equal(raw_header(&a, "Content-Type"), "text/plain");
     raw_answer_close(&a);
+    assert_int_equal(raw_ask(x->port, NULL, "GET /hello%%00more HTTP/1.1\r\nHost: h\r\n\r\n"), 404);
+    assert_int_equal(raw_ask(x->port, NULL, "GET /h%%65ll%%6F HTTP/1.1\r\nHost: h\r\n\r\n"), 200);
     assert_int_equal(raw_ask(x->port, &a, "GET /hellO HTTP/1.1\r\nHost: h\r\n\r\n"), 404);
     assert_string_equal(a.body, "{\"error\":\"There is nothing at /hellO.\",\"code\":\"path\"}\n");
     raw_answer_close(&a);
