@@ -125,8 +125,6 @@ int health_load(struct health *h, int64_t now_ns, uint32_t node, const struct vs
     }
     if (check_same_store(n, uuid) < 0)
         return -EEXIST;
-    if (n->state == HEALTH_GONE)
-        return 0;
     n->drain = drain;
     if (n->state == HEALTH_UP || n->state == HEALTH_DRAINING)
         move(h, n, alive(n), &change);
@@ -251,7 +249,7 @@ unsigned health_tick(struct health *h, int64_t now_ns, struct health_change *cha
 
 bool health_takes_data(const struct health_node *n)
 {
-    return n->state == HEALTH_UP && n->heard && n->last.writable;
+    return n->state == HEALTH_UP && n->last.writable; /* not heard: not known to be writable */
 }
 
 bool health_wants_repair(const struct health *h, const struct health_node *n)

@@ -7,7 +7,6 @@
 #include "common/assert.h"
 #include "common/err.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,7 +101,7 @@ static double draw(uint64_t hash, uint32_t node, double weight)
 
 struct race {
     const struct placement_map *map;
-    double when[PLACEMENT_NODES_MAX]; /* DBL_MAX: not in it */
+    double when[PLACEMENT_NODES_MAX]; /* INFINITY: not in it */
     bool taken[PLACEMENT_NODES_MAX];  /* by domain */
 };
 
@@ -115,7 +114,7 @@ static void race_init(struct race *r, const struct placement_map *map, const str
     for (unsigned i = 0; i < map->count; i++) {
         const struct placement_place *p = &map->places[i];
 
-        r->when[i] = p->weight > 0 ? draw(hash, p->node, p->weight) : DBL_MAX;
+        r->when[i] = p->weight > 0 ? draw(hash, p->node, p->weight) : INFINITY;
     }
 }
 
@@ -123,7 +122,7 @@ static void race_init(struct race *r, const struct placement_map *map, const str
 static uint32_t race_next(struct race *r)
 {
     const struct placement_place *best = NULL;
-    double when = DBL_MAX;
+    double when = INFINITY;
 
     for (unsigned i = 0; i < r->map->count; i++) {
         const struct placement_place *p = &r->map->places[i];

@@ -245,6 +245,10 @@ static void only_a_draining_or_dead_node_is_removed_and_never_comes_back(void **
         assert_true(health_wants_repair(&w.h, health_find(&w.h, node)));
     }
     assert_int_equal(health_remove(&w.h, w.now, 3, &c), -ENOENT);
+    assert_int_equal(health_load(&w.h, w.now, 1, &health_find(&w.h, 1)->last.uuid, false), 0);
+    assert_int_equal(state_of(&w, 1), HEALTH_GONE);
+    assert_int_equal(health_load(&w.h, w.now, 2, &health_find(&w.h, 2)->last.uuid, true), 0);
+    assert_int_equal(state_of(&w, 2), HEALTH_GONE);
 }
 
 static void a_frozen_observer_does_not_take_its_nodes_for_dead(void **state)

@@ -161,6 +161,11 @@ static void nonsense_with_a_right_checksum_is_refused(void **state)
     memset(buf.data + 36, 0, 4); /* nobody's */
     put_crc(&buf);
     assert_int_equal(px_frame_open(buf.data, buf.len, &f), -VS_ECORRUPT);
+    buf.len = 0;
+    make_frame(&buf, PX_FRAME_ASKS, "body");
+    buf.data[8]--; /* it says that it ends earlier */
+    put_crc(&buf);
+    assert_int_equal(px_frame_open(buf.data, buf.len, &f), -VS_ECORRUPT);
     vs_buf_close(&buf);
 }
 

@@ -13,6 +13,9 @@
 
 #include <cmocka.h>
 
+#define ASKS    9
+#define ANSWERS 8
+
 static const uint8_t value_bytes[PX_VALUE_BYTES_MAX] = "value";
 
 static struct px_head head_of(uint32_t pid)
@@ -76,7 +79,7 @@ static void assert_same_answer(const struct px_answer *a, const struct px_answer
 }
 
 /* One of each: create with and without the flag, values with none to all operations. */
-static unsigned make_asks(struct px_ask asks[8])
+static unsigned make_asks(struct px_ask asks[ASKS])
 {
     asks[0] = ask_of(PX_ACCEPT0, 0);
     asks[1] = ask_of(PX_PREPARE, 3);
@@ -91,10 +94,12 @@ static unsigned make_asks(struct px_ask asks[8])
     asks[6].value = accepted(3, 0, PX_VALUE_BYTES_MAX);
     asks[7] = ask_of(PX_ACCEPT, 1); /* an operation without a newer one before it */
     asks[7].value.last_op[0] = (struct px_op_done){ 0 };
-    return 8;
+    asks[8] = ask_of(PX_ACCEPT, 1); /* one bit more than nothing */
+    asks[8].value.last_op[1] = (struct px_op_done){ { 1, 0, 0 }, 0 };
+    return ASKS;
 }
 
-static unsigned make_answers(struct px_answer answers[6])
+static unsigned make_answers(struct px_answer answers[ANSWERS])
 {
     struct px_answer plain = { .id = vs_id_make(2, 5, 9, VS_ID_SEGMENT),
                                .seq = 8,
@@ -102,7 +107,7 @@ static unsigned make_answers(struct px_answer answers[6])
                                .word = PX_SAYS_OK,
                                .ballot = { 4, 2, 5 } };
 
-    for (unsigned i = 0; i < 6; i++)
+    for (unsigned i = 0; i < ANSWERS; i++)
         answers[i] = plain;
     answers[1].word = PX_SAYS_NO;
     answers[1].promised = (struct px_ballot){ 9, 3, 1 };
@@ -116,7 +121,10 @@ static unsigned make_answers(struct px_answer answers[6])
     answers[4].word = PX_SAYS_EPOCH;
     answers[5].phase = PX_ACCEPT0;
     answers[5].promised = answers[5].accepted_at = plain.ballot;
-    return 6;
+    answers[6].promised = answers[6].accepted_at = (struct px_ballot){ 1, 0, 0 };
+    answers[7].phase = PX_READ; /* one bit more than nothing */
+    answers[7].accepted.version = 1;
+    return ANSWERS;
 }
 
 static void encode_asks(struct vs_buf *buf, const struct px_ask *asks, unsigned count)
@@ -143,7 +151,7 @@ static void encode_answers(struct vs_buf *buf, const struct px_answer *answers, 
 
 static void asks_come_back_as_they_went_in(void **state)
 {
-    struct px_ask asks[8], got;
+    struct px_ask asks[ASKS], got;
     unsigned count = make_asks(asks);
     struct vs_buf buf = { 0 };
     struct px_msg_in in;
@@ -166,7 +174,7 @@ static void asks_come_back_as_they_went_in(void **state)
 
 static void answers_come_back_as_they_went_in(void **state)
 {
-    struct px_answer answers[6], got;
+    struct px_answer answers[ANSWERS], got;
     unsigned count = make_answers(answers);
     struct vs_buf buf = { 0 };
     struct px_msg_in in;
@@ -362,14 +370,14 @@ static int open_all(const uint8_t *bytes, size_t len)
 /* Bodies of two frames, small values. */
 static void make_samples(struct vs_buf samples[2])
 {
-    struct px_answer answers[6];
-    struct px_ask asks[8];
+    struct px_answer answers[ANSWERS];
+    struct px_ask asks[ASKS];
 
     make_asks(asks);
     asks[6].value.value_len = 3;
-    encode_asks(&samples[0], asks, 8);
+    encode_asks(&samples[0], asks, ASKS);
     make_answers(answers);
-    encode_answers(&samples[1], answers, 6);
+    encode_answers(&samples[1], answers, ANSWERS);
 }
 
 static void every_truncation_is_refused_with_or_without_a_right_checksum(void **state)
@@ -457,7 +465,8 @@ static void a_count_that_is_not_that_of_the_entries_is_refused(void **state)
         samples[0].data[6] = (uint8_t)count;
         samples[0].data[7] = (uint8_t)(count >> 8);
         put_crc_and_length(samples[0].data, samples[0].len);
-        assert_int_equal(open_all(samples[0].data, samples[0].len), count == 8 ? 0 : -VS_ECORRUPT);
+        assert_int_equal(open_all(samples[0].data, samples[0].len),
+                         count == ASKS ? 0 : -VS_ECORRUPT);
     }
     vs_buf_close(&samples[0]);
     vs_buf_close(&samples[1]);

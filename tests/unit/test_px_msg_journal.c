@@ -362,6 +362,8 @@ static void every_changed_byte_is_refused_or_read_as_what_it_says_now(void **sta
     (void)state;
     vs_rand_init(&r, 8);
     sample_make(&s, &r, 12);
+    s.msg.round = 1; /* one bit more than nothing; and a slot one bit from the one it would have */
+    s.items[5].slot = (s.items[4].slot + 1) ^ 4;
     encode(&buf, &s.msg);
     for (size_t at = 0; at < buf.len; at++) {
         for (unsigned bit = 0; bit < 8; bit++) {
