@@ -163,11 +163,11 @@ static void why_store(int r, const char *path, char *why)
     }
 }
 
-/* A new store in an empty directory, of a cluster that only it knows: it learns of another one
- * when it is registered. */
-static int store_make(struct vs_io *io, struct node *node)
+/* A new store in an empty directory; of a cluster that only it knows when none was said. */
+static int store_make(struct vs_io *io, struct node *node, const struct node_options *o)
 {
-    vs_rand_system(&node->cluster, sizeof(node->cluster));
+    if (vs_id_from_text(o->cluster, &node->cluster) < 0)
+        vs_rand_system(&node->cluster, sizeof(node->cluster));
     vs_rand_system(&node->uuid, sizeof(node->uuid));
     return sb_store_format(io, &node->cluster, &node->uuid);
 }
@@ -194,23 +194,48 @@ static int store_open(struct node *node, const struct node_options *o, struct vs
     return r;
 }
 
+/* Is it the store of the cluster that was said? */
+static int cluster_check(const struct node *node, const struct node_options *o, char *why)
+{
+    char uuid[VS_ID_TEXT_BYTES];
+    struct vs_id said;
+
+    if (vs_id_from_text(o->cluster, &said) < 0 || vs_id_cmp(&said, &node->cluster) == 0)
+        return 0;
+    vs_id_to_text(&node->cluster, uuid);
+    snprintf(why, NODE_WHY_BYTES,
+             "the store in %.200s belongs to cluster %s, not to %.32s; mount the right disk",
+             o->data, uuid, o->cluster);
+    return -ESTALE;
+}
+
 static int store_find(struct node *node, const struct node_options *o, int dir, char *why)
 {
     bool is_new = dir_is_new(dir);
     struct vs_io *io;
-    int r = vs_io_posix_new(&io, o->data);
+    int r;
 
+    if (is_new && o->existing) {
+        snprintf(why, NODE_WHY_BYTES,
+                 "%.200s is empty, and should hold the store of node %.63s; is its disk mounted? "
+                 "Without --existing it becomes a new, empty store",
+                 o->data, o->id);
+        return -ENOENT;
+    }
+    r = vs_io_posix_new(&io, o->data);
     if (r < 0) {
         why_store(r, o->data, why);
         return r;
     }
-    r = is_new ? store_make(io, node) : sb_store_identify(io, &node->cluster, &node->uuid);
+    r = is_new ? store_make(io, node, o) : sb_store_identify(io, &node->cluster, &node->uuid);
     if (r < 0) {
         vs_io_free(io);
         why_store(r, o->data, why);
         return r;
     }
-    r = name_check(dir, o, why);
+    r = cluster_check(node, o, why);
+    if (r == 0)
+        r = name_check(dir, o, why);
     if (r < 0) {
         vs_io_free(io);
         return r;

@@ -6,6 +6,7 @@
 
 #include "common/err.h"
 #include "common/http_server.h"
+#include "common/id.h"
 #include "node/node.h"
 #include "node/sb_store.h"
 
@@ -21,6 +22,9 @@ const char node_options_help[] =
     "  --listen HOST:PORT      where to listen; port 0: any free one, printed when ready\n"
     "  --data DIR              its directory; an empty one becomes a new store\n"
     "  --domain HOST/RACK      what fails together with it (default: nothing said)\n"
+    "  --cluster UUID          whose store it is, 32 hex digits; that of another is refused\n"
+    "  --existing              the store is there already: an empty directory (a disk that is not\n"
+    "                          mounted, a new one) is refused instead of made a store\n"
     "  --superblock-size N     size of its files: 64M to 1G (default: by the size of the disk)\n"
     "  --reserve PCT           percent of the disk that it leaves free: 0 to 50 (default 5)\n"
     "  --scrub-rate N          bytes per second it reads to find rot: 0 to 1G (default 20M)\n"
@@ -55,6 +59,8 @@ int node_options_parse(struct node_options *o, int argc, char **argv, char why[C
         { "--listen", CONF_TEXT, &o->listen, 0, 0, NULL, true },
         { "--data", CONF_TEXT, &o->data, 0, 0, NULL, true },
         { "--domain", CONF_TEXT, &o->domain, 0, 0, NULL, false },
+        { "--cluster", CONF_TEXT, &o->cluster, 0, 0, NULL, false },
+        { "--existing", CONF_SWITCH, &o->existing, 0, 0, NULL, false },
         { "--superblock-size", CONF_SIZE, &o->superblock_bytes, SB_FILE_BYTES_MIN,
           SB_FILE_BYTES_MAX, "bytes", false },
         { "--reserve", CONF_NUMBER, &o->reserve_percent, 0, 50, "percent", false },
@@ -68,8 +74,11 @@ int node_options_parse(struct node_options *o, int argc, char **argv, char why[C
         { "--insecure-lan", CONF_SWITCH, &o->insecure_lan, 0, 0, NULL, false },
     };
 
+    struct vs_id cluster;
+
     *o = (struct node_options){
         .domain = "",
+        .cluster = "",
         .reserve_percent = 5,
         .timeout_s = 10,
         .drain_s = 10,
@@ -93,6 +102,12 @@ int node_options_parse(struct node_options *o, int argc, char **argv, char why[C
         snprintf(why, CONF_WHY_BYTES,
                  "--domain is HOST/RACK in letters, digits and '.', '_', '-', '/'; '%.60s' is not",
                  o->domain);
+        return -EINVAL;
+    }
+    if (o->cluster[0] != '\0' &&
+        (vs_id_from_text(o->cluster, &cluster) < 0 || vs_id_is_zero(&cluster))) {
+        snprintf(why, CONF_WHY_BYTES, "--cluster is a uuid of 32 hex digits; '%.60s' is not",
+                 o->cluster);
         return -EINVAL;
     }
     return 0;

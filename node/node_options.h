@@ -6,6 +6,7 @@
 
 struct node_options {
     const char *id, *listen, *data, *domain; /* borrowed from argv; domain "" when not said */
+    const char *cluster;                     /* uuid as text; "" when not said */
     uint64_t superblock_bytes;               /* 0: by the size of the file system */
     uint64_t reserve_percent;
     uint64_t timeout_s; /* for headers; for a body or an answer beside the time of its bytes */
@@ -13,7 +14,7 @@ struct node_options {
     uint64_t connections_max;
     uint64_t body_memory_bytes;
     uint64_t scrub_bytes_s; /* 0: no scrub by itself */
-    bool insecure_lan, help;
+    bool insecure_lan, existing, help;
 };
 
 /* argv without the program's name. -EINVAL: `why` is a sentence. */

@@ -29,13 +29,25 @@ const unsigned node_routes_count = sizeof(node_routes) / sizeof(node_routes[0]);
 /* ---- a request --------------------------------------------------------------------------------
  */
 
-/* A client that says which node it means is answered by that node only. */
+/* A client that says which node it means, or which store, is answered by that one only: another
+ * process may have the port by now, or the node a new disk. */
 static bool meant_for_us(struct http_req *q, const struct node *node)
 {
     const char *name = http_req_header(q, NODE_HEADER_NODE);
+    const char *store = http_req_header(q, NODE_HEADER_STORE);
+    char uuid[VS_ID_TEXT_BYTES];
 
-    if (name == NULL || strcmp(name, node->name) == 0)
-        return true;
+    vs_id_to_text(&node->uuid, uuid);
+    if (name == NULL || strcmp(name, node->name) == 0) {
+        if (store == NULL || strcmp(store, uuid) == 0)
+            return true;
+        http_reply_header(q, NODE_HEADER_ERROR, "other-store");
+        http_reply_error(q, 421, "other-store",
+                         "The store of node %s is %s, and the request is for %.64s; was its disk "
+                         "replaced?",
+                         node->name, uuid, store);
+        return false;
+    }
     http_reply_header(q, NODE_HEADER_ERROR, "other-node");
     http_reply_error(q, 421, "other-node",
                      "This is node %s, and the request is for node %.64s; look up the address of "

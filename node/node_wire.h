@@ -22,6 +22,7 @@
 #define NODE_HEADER_TABLE_CRC "X-Vstack-Table-CRC32C" /* frag_table_crc(), 8 hex digits */
 #define NODE_HEADER_ERROR     "X-Vstack-Error"        /* one word beside an error status */
 #define NODE_HEADER_NODE      "X-Vstack-Node"         /* which node the request is meant for */
+#define NODE_HEADER_STORE     "X-Vstack-Store"        /* ... and which store: its uuid in hex */
 
 /* HTTP status and word for a result of the chunk store (0 or positive: 200, ""). */
 unsigned node_http_status(int err);

@@ -14,9 +14,9 @@
 
 static void a_path_that_names_no_fragment_is_400_for_every_method(void **state)
 {
-    static const char *const bad[] = {
-        "", "x", ID, ID ".0.0", ID ".256.1", "../node.name", "%2e%2e/%00", ID ".0.1/"
-    };
+    static const char *const bad[] = { "",           "x",         ID,
+                                       ID ".0.0",    ID ".256.1", "../node.name",
+                                       "%2e%2e/%00", ID ".0.1/" };
     static const char *const methods[] = { "GET", "DELETE", "PUT" };
     struct node_rig *rig = *state;
 
@@ -46,6 +46,23 @@ static void a_request_for_another_node_is_not_answered(void **state)
     assert_string_equal(a.body,
                         "{\"error\":\"This is node n1, and the request is for node n2; look "
                         "up the address of that node.\",\"code\":\"other-node\"}\n");
+    raw_answer_close(&a);
+}
+
+static void a_request_for_another_store_is_not_answered(void **state)
+{
+    struct node_rig *rig = *state;
+    char uuid[VS_ID_TEXT_BYTES], header[128];
+    struct raw_answer a;
+
+    vs_id_to_text(&rig->node.uuid, uuid);
+    assert_int_equal(node_rig_put(rig, 1, 100), 201);
+    snprintf(header, sizeof(header), "X-Vstack-Node: n1\r\nX-Vstack-Store: %s\r\n", uuid);
+    assert_int_equal(node_rig_get(rig, 1, header, NULL), 200);
+    snprintf(header, sizeof(header), "X-Vstack-Store: %s\r\n", ID);
+    assert_int_equal(node_rig_get(rig, 1, header, &a), 421);
+    assert_string_equal(raw_header(&a, "X-Vstack-Error"), "other-store");
+    assert_non_null(strstr(a.body, "was its disk replaced?"));
     raw_answer_close(&a);
 }
 
@@ -110,6 +127,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_path_that_names_no_fragment_is_400_for_every_method,
                                         node_rig_setup_mem, node_rig_teardown),
         cmocka_unit_test_setup_teardown(a_request_for_another_node_is_not_answered,
+                                        node_rig_setup_mem, node_rig_teardown),
+        cmocka_unit_test_setup_teardown(a_request_for_another_store_is_not_answered,
                                         node_rig_setup_mem, node_rig_teardown),
         cmocka_unit_test_setup_teardown(every_error_of_the_store_has_status_word_and_sentence,
                                         node_rig_setup_refusing, node_rig_teardown),
