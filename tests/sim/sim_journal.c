@@ -2,6 +2,7 @@
  * goes to replicas, clients or the administrator. */
 #include "tests/sim/sim_journal.h"
 #include "common/assert.h"
+#include "tests/sim/sim_journal_msg.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

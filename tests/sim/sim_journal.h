@@ -140,37 +140,6 @@ struct sim_journal {
     struct journal_actions out;
 };
 
-enum sj_msg_type { SJ_JOURNAL, SJ_OP, SJ_ANSWER, SJ_WANT, SJ_SNAPSHOT, SJ_ORDER, SJ_REPORT };
-
-/* Journal messages: the items follow. */
-struct sj_msg_journal {
-    uint64_t type;
-    struct journal_msg msg;
-    struct journal_item item[JOURNAL_ITEMS_MAX];
-};
-
-struct sj_msg_op {
-    uint64_t type, client, seq, is_read, key;
-};
-
-struct sj_msg_answer {
-    uint64_t type, seq, kind, slot, leader; /* kind: enum journal_answer_kind, or SJ_DONE */
-};
-#define SJ_DONE 100
-
-struct sj_msg_snapshot { /* and WANT, without the state */
-    uint64_t type, number;
-    struct sj_ns ns;
-};
-
-enum sj_order { SJ_FENCE, SJ_JOIN, SJ_OPEN };
-
-struct sj_msg_order { /* and REPORT */
-    uint64_t type, order, epoch;
-    struct sj_disk disk;
-    struct sj_ns ns;
-};
-
 enum sj_timer {
     SJ_T_WAKE,
     SJ_T_PERSISTED,
@@ -207,10 +176,12 @@ void sj_ghost_check(struct sim_journal *s, bool quiet);
 bool sj_ghost_done(struct sim_journal *s);
 
 /* ---- clients ---- */
+struct sj_msg_answer;
 void sj_client_message(struct sim_journal *s, unsigned i, const struct sj_msg_answer *a);
 void sj_client_timer(struct sim_journal *s, unsigned i, uint64_t generation);
 
 /* ---- administrator ---- */
+struct sj_msg_order;
 void sj_admin_tick(struct sim_journal *s);
 void sj_admin_report(struct sim_journal *s, unsigned i, const struct sj_msg_order *m);
 /* An order arrives at a replica. */

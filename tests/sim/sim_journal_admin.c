@@ -6,6 +6,7 @@
  * promise. Orders are repeated until they are confirmed; replicas may crash at any point. */
 #include "common/assert.h"
 #include "tests/sim/sim_journal.h"
+#include "tests/sim/sim_journal_msg.h"
 #include <string.h>
 
 #define ADMIN_TICK_US (60 * WORLD_MS)

@@ -2,6 +2,7 @@
  * elsewhere under the same number when no answer comes; what they see is checked: every operation
  * is behind all that were answered before it began. */
 #include "tests/sim/sim_journal.h"
+#include "tests/sim/sim_journal_msg.h"
 
 #define CLIENT_LATE_US (300 * WORLD_MS)
 

@@ -3,6 +3,7 @@
 #include "common/assert.h"
 #include "meta/journal_retry.h"
 #include "tests/sim/sim_journal.h"
+#include "tests/sim/sim_journal_msg.h"
 #include <string.h>
 
 #define REPLICA_INSTALL_US (400 * WORLD_MS)
