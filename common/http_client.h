@@ -71,6 +71,8 @@ struct http_request {
     size_t body_cap; /* never more bytes than this are written */
     struct http_pick *picks;
     unsigned picks_count;
+    bool own_connection; /* a new one, closed afterwards: this must not wait behind, nor share the
+                          * server's thread with, what others send */
     unsigned timeout_ms; /* from submit to the whole answer, waiting included; >= 1 */
     http_done_fn *done;
     int status;                        /* out */

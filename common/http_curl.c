@@ -272,7 +272,8 @@ int http_slot_begin(struct http_slot *s, struct http_request *r, const char *ori
     snprintf(url, sizeof(url), "%s%s", origin, r->path);
     SET(CURLOPT_URL, url);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout_ms);
-    SET(CURLOPT_FRESH_CONNECT, 0L);
+    SET(CURLOPT_FRESH_CONNECT, r->own_connection ? 1L : 0L);
+    SET(CURLOPT_FORBID_REUSE, r->own_connection ? 1L : 0L);
     if (!ok || !slot_set_method(s, r) || !slot_set_headers(s, r) ||
         curl_multi_add_handle(s->transport->multi, s->easy) != CURLM_OK) {
         slot_end(s);

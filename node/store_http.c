@@ -43,6 +43,8 @@ void *http_op_new(struct store_http *s, size_t bytes, enum http_method method, h
     http_op_pick(op, NODE_HEADER_ERROR, op->error_word, sizeof(op->error_word));
     if (s->name[0] != '\0')
         http_op_header(op, NODE_HEADER_NODE, s->name);
+    if (s->store[0] != '\0')
+        http_op_header(op, NODE_HEADER_STORE, s->store);
     return op;
 }
 
@@ -238,6 +240,7 @@ static void store_http_del(struct chunk_store *base, struct store_del *d)
 static void store_http_free(struct store_http *s)
 {
     http_host_close(s->host);
+    http_host_close(s->health_host);
     pthread_cond_destroy(&s->idle);
     pthread_mutex_destroy(&s->lock);
     free(s);
@@ -248,8 +251,9 @@ static void store_http_stop(struct chunk_store *base)
     struct store_http *s = store_http_of(base);
 
     store_http_health_stop(s);
+    http_host_close(s->health_host);
     http_host_close(s->host); /* cancels what is on its way and waits for the callbacks */
-    s->host = NULL;
+    s->host = s->health_host = NULL;
     store_http_health_wait(s);
     pthread_mutex_lock(&s->lock);
     while (s->refused > 0)
@@ -300,15 +304,19 @@ static int store_http_open_host(struct store_http *s)
     const struct http_host_config host = {
         .origin = c->origin,
         .connections_max = c->connections_max,
-        .queue_max = CHUNK_STORE_QUEUE_MAX + 1, /* and the question for its health */
+        .queue_max = CHUNK_STORE_QUEUE_MAX,
         .connect_timeout_ms = c->connect_timeout_ms,
     };
+    struct http_host_config health = host;
+    int e;
 
     if (c->get_timeout_ms > HTTP_CLIENT_TIMEOUT_MS_MAX ||
         c->put_timeout_ms > HTTP_CLIENT_TIMEOUT_MS_MAX ||
         c->health_timeout_ms > HTTP_CLIENT_TIMEOUT_MS_MAX || (c->name != NULL && !name_ok(c->name)))
         return -EINVAL;
-    return http_host_open(&s->host, c->client, &host);
+    health.connections_max = health.queue_max = 1;
+    e = http_host_open(&s->health_host, c->client, &health);
+    return e < 0 ? e : http_host_open(&s->host, c->client, &host);
 }
 
 int store_http_new(struct chunk_store **ret, const struct store_http_config *config)
@@ -330,8 +338,11 @@ int store_http_new(struct chunk_store **ret, const struct store_http_config *con
     }
     snprintf(s->origin, sizeof(s->origin), "%s", config->origin);
     snprintf(s->name, sizeof(s->name), "%s", config->name != NULL ? config->name : "");
+    if (config->store != NULL)
+        vs_id_to_text(config->store, s->store);
     s->config.origin = s->origin;
     s->config.name = s->name;
+    s->config.store = NULL;
     store_http_health_start(s);
     *ret = &s->base;
     return 0;

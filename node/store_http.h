@@ -26,6 +26,8 @@ struct store_http_config {
     const char *origin;         /* "http://127.0.0.1:8101" */
     const char *name;           /* the node's id; another node behind this address is refused.
                                  * NULL: not known */
+    const struct vs_id *store;  /* the uuid of its store; another one (the disk was emptied or
+                                 * replaced) is refused. NULL: not known */
     /* 0: the default */
     unsigned connections_max;    /* 16 */
     unsigned connect_timeout_ms; /* 1000 */

@@ -4,8 +4,8 @@
  * memory; the timer begins anew. A request that finds the node out of reach makes the timer ring at
  * once.
  * Failure modes: no answer in time, another node's name, or something that is not a node's report:
- * down, with a sentence. A queue so full that the question itself is refused leaves the last word
- * standing. */
+ * down, with a sentence. The question has a queue and a connection of its own: a node with much to
+ * do is not down. */
 #include "node/store_http_impl.h"
 
 #include "common/cleanup.h"
@@ -73,6 +73,7 @@ static void report_take(const struct store_http *s, const struct vs_json *j,
                         struct store_health *ret)
 {
     const char *id = vs_json_get_text(j, "id"), *why = vs_json_get_text(j, "why");
+    const char *uuid = vs_json_get_text(j, "uuid");
     struct store_health h = { 0 };
     char fact[80];
 
@@ -83,6 +84,10 @@ static void report_take(const struct store_http *s, const struct vs_json *j,
     if (s->name[0] != '\0' && strcmp(id, s->name) != 0) {
         snprintf(fact, sizeof(fact), "answers as another node, %.40s", id);
         health_down(s, fact, ret);
+        return;
+    }
+    if (s->store[0] != '\0' && (uuid == NULL || strcmp(uuid, s->store) != 0)) {
+        health_down(s, "has another store than the one it was registered with", ret);
         return;
     }
     if (h.state != STORE_UP)
@@ -148,10 +153,11 @@ static void poll_send_locked(struct store_http *s)
         .path = NODE_HEALTH_PATH,
         .body = s->poll_body,
         .body_cap = sizeof(s->poll_body),
+        .own_connection = true,
         .timeout_ms = s->config.health_timeout_ms,
         .done = poll_done,
     };
-    http_client_submit(s->host, &s->poll);
+    http_client_submit(s->health_host, &s->poll);
 }
 
 static void poll_timer(struct vs_job *job)

@@ -17,8 +17,10 @@ struct store_http {
     struct chunk_store base;
     struct store_http_config config; /* defaults filled in */
     struct http_host *host;
+    struct http_host *health_host; /* the same node; a question for its health does not queue */
     char origin[HTTP_ORIGIN_BYTES_MAX];
     char name[STORE_HTTP_NAME_BYTES]; /* "": not known */
+    char store[VS_ID_TEXT_BYTES];     /* "": not known */
     /* Lock order: this one, then the HTTP client's. */
     pthread_mutex_t lock;
     pthread_cond_t idle;

@@ -30,7 +30,7 @@ struct http_script {
     pthread_mutex_t lock;
     /* under lock */
     struct script_thread *conns[HTTP_SCRIPT_CONNS_MAX];
-    unsigned count;
+    unsigned count, accepted;
     bool stopping;
 };
 
@@ -71,16 +71,33 @@ static void *conn_main(void *arg)
     return NULL;
 }
 
+/* Under s->lock: threads that have come to their end make room. */
+static void script_reap_locked(struct http_script *s)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < s->count; i++) {
+        if (!s->conns[i]->closed) {
+            s->conns[kept++] = s->conns[i];
+            continue;
+        }
+        pthread_join(s->conns[i]->thread, NULL); /* needs the lock no more */
+        free(s->conns[i]);
+    }
+    s->count = kept;
+}
+
 static void script_take(struct http_script *s, int fd)
 {
     struct script_thread *t = calloc(1, sizeof(*t));
     int one = 1;
     VS_LOCK_SCOPE(&s->lock);
 
+    script_reap_locked(s);
     VS_ASSERT(t != NULL && s->count < HTTP_SCRIPT_CONNS_MAX);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     t->script = s;
-    t->conn = (struct script_conn){ .fd = fd, .number = s->count, .arg = s->arg };
+    t->conn = (struct script_conn){ .fd = fd, .number = s->accepted++, .arg = s->arg };
     if (s->stopping)
         shutdown(fd, SHUT_RDWR);
     VS_ASSERT(pthread_create(&t->thread, NULL, conn_main, t) == 0);
@@ -140,7 +157,7 @@ unsigned http_script_accepted(struct http_script *s)
 {
     VS_LOCK_SCOPE(&s->lock);
 
-    return s->count;
+    return s->accepted;
 }
 
 /* ---- what a script says ------------------------------------------------------------------------

@@ -2,7 +2,7 @@
  * that would stop it from lying, stalling or breaking off.
  *
  * Each connection is served by the test's function on a thread of its own; stop cuts all of them
- * and joins. At most HTTP_SCRIPT_CONNS_MAX connections in the life of one server. */
+ * and joins. At most HTTP_SCRIPT_CONNS_MAX connections at a time. */
 #ifndef VS_TESTS_HTTP_SCRIPT_H
 #define VS_TESTS_HTTP_SCRIPT_H
 

@@ -85,6 +85,21 @@ static void a_connection_is_used_again(void **state)
     assert_int_equal(http_script_accepted(f->script), 1);
 }
 
+static void a_request_may_have_a_connection_of_its_own(void **state)
+{
+    struct http_rig *f = *state;
+
+    http_rig_serve(f, http_answer_ok, NULL);
+    for (unsigned i = 0; i < 9; i++) { /* shared, own, shared, ... */
+        struct http_call *c = http_call_new();
+
+        c->r.own_connection = i % 2 == 1;
+        assert_int_equal(http_call_run(f, c), 0);
+        http_call_free(c);
+    }
+    assert_int_equal(http_script_accepted(f->script), 1 + 4);
+}
+
 static void many_requests_share_the_connections_of_their_host(void **state)
 {
     enum { COUNT = 200, CONNECTIONS = 3 };
@@ -307,6 +322,7 @@ int main(void)
         RULE(a_deadline_counts_while_a_request_waits_for_a_connection),
         RULE(nobody_there_is_refused_at_once),
         RULE(a_connection_is_used_again),
+        RULE(a_request_may_have_a_connection_of_its_own),
         RULE(many_requests_share_the_connections_of_their_host),
         RULE(a_connection_that_was_closed_while_idle_is_replaced),
         RULE(above_the_queue_is_told_to_come_again),

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,6 +68,36 @@ static void a_report_that_is_none_or_of_another_node_is_down(void **state)
     assert_int_equal(wait_health(f, "no report"), STORE_DOWN);
 }
 
+static void nothing_done(struct store_get *g)
+{
+    (void)g;
+}
+
+/* Every connection is busy and hundreds of gets wait; the node still says that it is up. */
+static void a_node_with_much_to_do_is_not_down(void **state)
+{
+    enum { GETS = 200 };
+    struct http_lie_rig *f = *state;
+    struct store_get *gets = calloc(GETS, sizeof(*gets));
+    uint8_t *dst = malloc(FRAG_BLOCK_BYTES);
+
+    http_lie_then(f, STALL);
+    for (unsigned i = 0; i < GETS; i++) {
+        gets[i] = (struct store_get){
+            .key = sync_key(i), .bytes = FRAG_BLOCK_BYTES, .dst = dst, .done = nothing_done
+        };
+        chunk_store_get(f->ss.s, &gets[i]);
+    }
+    http_lie_health(f, "<html>");
+    assert_int_equal(wait_health(f, "no report"), STORE_DOWN);
+    http_lie_health(f, "");
+    assert_int_equal(wait_health(f, ""), STORE_UP);
+    chunk_store_stop(f->ss.s);
+    f->ss.s = NULL;
+    free(gets);
+    free(dst);
+}
+
 static void health_of_a_silent_node_does_not_block(void **state)
 {
     struct http_lie_rig *f = *state;
@@ -99,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RULE(health_is_the_nodes_own_report),
         RULE(a_report_that_is_none_or_of_another_node_is_down),
+        RULE(a_node_with_much_to_do_is_not_down),
         RULE(health_of_a_silent_node_does_not_block),
     };
 
