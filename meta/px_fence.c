@@ -12,6 +12,12 @@ bool px_may_vote(bool identity, uint64_t recorded, uint64_t found)
     return (identity && found >= recorded) || PX_MUTANT == 3;
 }
 
+bool px_fence_sizes(unsigned n, unsigned n_next)
+{
+    return n >= 1 && n_next % 2 == 1 && n_next <= PX_ACCEPTORS_MAX &&
+           n_next / 2 + 1 + n / 2 + 1 > n;
+}
+
 static bool is_majority(const struct px_fence *f, uint32_t mask)
 {
     return (unsigned)__builtin_popcount(mask) * 2 > f->acceptors;

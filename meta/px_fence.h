@@ -1,11 +1,12 @@
-/* px_fence: who may vote: a replica that starts, and a change of membership from epoch e to e+1 in
- * which one replica, the newcomer, takes the place of another (docs/CHUNKPAXOS.md, "Membership").
+/* px_fence: who may vote: a replica that starts, and a change of membership from epoch e to e+1
+ * with at least one newcomer (docs/CHUNKPAXOS.md, "Membership").
  *
  * The newcomer copies in the background from each acceptor of e by itself, and notes per acceptor
  * up to which batch it has everything (the mark). Then it fences: a majority F of e stores e+1
  * durably and answers nothing in e any more. From every member of F it takes what lies above that
  * member's mark. Per register the highest accepted record of F is what e+1 begins with. Then e+1
- * opens. A member of e+1 outside F replaces its accepted records by those before it votes.
+ * opens. A member of e+1 outside F, further newcomers too, replaces its accepted records by those
+ * before it votes.
  *
  * Pure. Acceptors of e are numbered as in its configuration; masks have bit i for acceptor i. */
 #ifndef VS_META_PX_FENCE_H
@@ -16,6 +17,10 @@
 /* May a replica that starts vote? identity: acceptor/ says who it is. recorded: synced batches it
  * is known to have had; found: how many it has. */
 bool px_may_vote(bool identity, uint64_t recorded, uint64_t found);
+
+/* May n_next acceptors follow n? Members of F keep their own records, so any majority of e+1 that
+ * they make up alone must meet every majority of e: not when their number shrinks. */
+bool px_fence_sizes(unsigned n, unsigned n_next);
 
 /* The newcomer's progress; lost with the process, which then begins again. */
 struct px_fence {

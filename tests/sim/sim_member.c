@@ -336,7 +336,7 @@ static void on_opened(struct reg_sim *s, unsigned r, const struct reg_records *m
         vote(s, r, "its own"); /* they were whole when it left the last epoch */
         return;
     }
-    if (s->gather) {
+    if (s->gather && !s->join[r].gathering) {
         gather_begin(s, r);
         return;
     }
@@ -437,7 +437,7 @@ void reg_member_timer(struct reg_sim *s, unsigned r)
         return;
     reg_member_learn(s, r);
     ask.epoch = rep->disk.config.epoch;
-    if (s->join[r].gathering) {
+    if (s->join[r].gathering && world_chance(s->w, 70)) { /* there may be no majority yet */
         ask.kind = MSG_GATHER;
         for (unsigned i = 0; i < rep->disk.config.n; i++)
             world_send(s->w, r, rep->disk.config.member[i], &ask, records_bytes(&ask), 0);
@@ -472,28 +472,57 @@ static bool all_vote(const struct reg_sim *s)
     return votes == s->config.n - s->wiped;
 }
 
-/* A spare takes the place of the member without a disk, or of any. */
+/* Whoever has no disk goes first. */
+static void remove_one(struct reg_sim *s, struct reg_config *c)
+{
+    unsigned at = (unsigned)world_below(s->w, c->n);
+
+    for (unsigned i = 0; i < c->n; i++)
+        if (!s->replica[c->member[i]].disk.identity)
+            at = i;
+    world_say(s->w, "the operator removes r%u", c->member[at]);
+    memmove(&c->member[at], &c->member[at + 1], (size_t)(c->n - at - 1) * sizeof(c->member[0]));
+    c->n--;
+}
+
+/* Spares take the place of members, or of none. The first of them is the one that fences, the
+ * others come late. */
 static void change_begin(struct reg_sim *s)
 {
-    unsigned r = s->voters + s->spares_used++;
-    unsigned out_at = (unsigned)world_below(s->w, s->config.n);
-    struct reg_disk *d = &s->replica[r].disk;
+    unsigned spares = s->replicas - s->voters - s->spares_used;
+    unsigned add = 1 + (unsigned)world_below(s->w, spares), n = s->config.n;
 
-    for (unsigned i = 0; i < s->config.n; i++)
-        if (!s->replica[s->config.member[i]].disk.identity)
-            out_at = i;
     s->coming = s->config;
     s->coming.epoch++;
-    for (unsigned i = out_at; i + 1 < s->coming.n; i++)
-        s->coming.member[i] = s->coming.member[i + 1];
-    s->coming.member[s->coming.n - 1] = (uint8_t)r;
-    s->newcomer = r;
-    world_say(s->w, "the operator replaces r%u by r%u", s->config.member[out_at], r);
-    d->identity = d->newcomer = true;
-    d->config = s->coming;
-    reg_replica_awake(s, r);
-    reg_coordinator_setup(s, r);
-    join_begin(s, r);
+    s->newcomer = s->voters + s->spares_used;
+    if (add != 2 || n == PX_ACCEPTORS_MAX || world_chance(s->w, 50))
+        for (unsigned i = 0; i < add; i++)
+            remove_one(s, &s->coming);
+    for (unsigned i = 0; i < add; i++)
+        s->coming.member[s->coming.n++] = (uint8_t)(s->voters + s->spares_used++);
+    VS_ASSERT(px_fence_sizes(n, s->coming.n));
+    for (unsigned r = s->newcomer; r < s->voters + s->spares_used; r++) {
+        struct reg_disk *d = &s->replica[r].disk;
+
+        world_say(s->w, "the operator adds r%u", r);
+        d->identity = true;
+        d->newcomer = r == s->newcomer;
+        d->config = s->coming;
+        reg_replica_awake(s, r);
+        reg_coordinator_setup(s, r);
+        if (d->newcomer)
+            join_begin(s, r);
+        else
+            ask_newcomer(s, r);
+    }
+}
+
+static bool spares_up(const struct reg_sim *s)
+{
+    for (unsigned r = s->voters + s->spares_used; r < s->replicas; r++)
+        if (!world_up(s->w, r))
+            return false;
+    return s->voters + s->spares_used < s->replicas;
 }
 
 void reg_operator_timer(struct reg_sim *s)
@@ -505,8 +534,7 @@ void reg_operator_timer(struct reg_sim *s)
         return;
     if (calm && s->wiped == 0 && world_chance(s->w, 30) && world_up(s->w, victim))
         world_crash(s->w, victim, true);
-    else if (calm && s->spares_used < s->replicas - s->voters &&
-             world_up(s->w, s->voters + s->spares_used))
+    else if (calm && spares_up(s))
         change_begin(s);
     world_timer(s->w, s->journal, WORLD_MS << world_below(s->w, 8), TIMER_OPERATOR, 0);
 }

@@ -30,6 +30,20 @@ static void a_replica_without_its_identity_or_with_less_than_was_recorded_does_n
     assert_false(px_may_vote(false, 0, 0));
 }
 
+static void the_number_of_acceptors_may_stay_or_grow(void **state)
+{
+    (void)state;
+    assert_true(px_fence_sizes(1, 1));
+    assert_true(px_fence_sizes(1, 3));
+    assert_true(px_fence_sizes(3, 3));
+    assert_true(px_fence_sizes(3, 5));
+    assert_true(px_fence_sizes(5, 5));
+    assert_false(px_fence_sizes(5, 3));
+    assert_false(px_fence_sizes(3, 1));
+    assert_false(px_fence_sizes(3, 4));
+    assert_false(px_fence_sizes(5, 7));
+}
+
 /* Mutant M11. */
 static void nothing_opens_before_a_majority_is_fenced_and_has_given_all(void **state)
 {
@@ -163,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             a_replica_without_its_identity_or_with_less_than_was_recorded_does_not_vote),
+        cmocka_unit_test(the_number_of_acceptors_may_stay_or_grow),
         cmocka_unit_test(nothing_opens_before_a_majority_is_fenced_and_has_given_all),
         cmocka_unit_test(the_rest_is_taken_from_every_member_of_f_above_its_own_mark),
         cmocka_unit_test(only_records_of_f_count),
