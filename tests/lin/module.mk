@@ -10,3 +10,5 @@ $(BUILD)/lin: $(patsubst %.c,$(BUILD)/obj/%.o,$(LIN_SRCS) tests/lin/lin_main.c) 
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
 $(BUILD)/tests/unit/test_lin_check: $(patsubst %.c,$(BUILD)/obj/%.o,$(LIN_SRCS))
+# They come behind the archives, and want JSON once more.
+$(BUILD)/tests/unit/test_lin_check: private ALL_LIBS = $(BUILD)/libcommon.a $(PKG_LIBS) -lrocksdb -lm
