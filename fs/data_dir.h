@@ -2,6 +2,7 @@
  *
  *   DATA/lock            held while a mount runs
  *   DATA/setup           only while a new cluster is being made
+ *   DATA/clean           only after a clean stop (fs/clean_mark.h)
  *   DATA/meta/           acceptor/ and namespace/
  *   DATA/nodes/n1 .. n5  one store each, unless --disk names other places
  *   DATA/staging/        bytes written backwards, until they are committed

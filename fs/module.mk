@@ -3,6 +3,7 @@ fs_SRCS += fs/census.c
 fs_SRCS += fs/chunk_fetch.c
 fs_SRCS += fs/chunk_mem.c
 fs_SRCS += fs/chunk_reader.c
+fs_SRCS += fs/clean_mark.c
 fs_SRCS += fs/cli/cli.c
 fs_SRCS += fs/cli/cli_help.c
 fs_SRCS += fs/cli/cli_inbox.c

@@ -71,6 +71,8 @@ struct vsfs {
     uint64_t staging_used;          /* bytes, atomic */
     _Atomic bool staging_full_said; /* in the log, until half of it is free again */
     struct vs_id cluster;
+    _Atomic bool missed; /* a superseded fragment could not be deleted (fs/clean_mark.h) */
+    int64_t audited_s;   /* when all stores were last asked about their fragments; 0: not served */
     _Atomic bool single_device; /* all stores on one file system: survives corruption only */
 };
 

@@ -2,6 +2,7 @@
 #include "fs/vsfs_start.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "fs/clean_mark.h"
 #include "fs/inbox.h"
 #include "fs/inode_table.h"
 #include "fs/media_worker.h"
@@ -17,6 +18,7 @@ static int vsfs_start_paths(struct vsfs *fs)
     struct upload_env_config up = { .stores = &fs->stores,
                                     .meta = fs->meta,
                                     .budget_bytes = fs->opt.write_bytes,
+                                    .missed = &fs->missed,
                                     .clock = fs->clock };
     int r = vs_exec_start(&fs->exec, "cpu", VSFS_CPU_THREADS);
 
@@ -48,12 +50,42 @@ static int vsfs_start_names(struct vsfs *fs)
     return r;
 }
 
+/* Ask the stores about their fragments, but for those where a clean stop left nothing to find. */
+static void vsfs_audit(struct vsfs *fs, const struct clean_mark *mark)
+{
+    fs->audited_s = vsfs_now(fs).s;
+    for (unsigned i = 0; i < fs->stores.count; i++) {
+        if (clean_mark_has(mark, fs->stores.entries[i].node))
+            fs->audited_s = mark->audited_s;
+        else
+            collect_audit(fs->collect, i);
+    }
+}
+
+/* What the next start may go by, once nothing has been missed until the very end. */
+static void vsfs_mark(struct vsfs *fs, struct clean_mark *ret)
+{
+    uint64_t unaudited = collect_unaudited(fs->collect);
+
+    *ret = (struct clean_mark){ .audited_s = fs->audited_s };
+    for (unsigned i = 0; i < fs->stores.count; i++) {
+        struct store_health h;
+
+        store_set_health(&fs->stores, i, &h);
+        if (h.state == STORE_UP && (unaudited & UINT64_C(1) << i) == 0)
+            ret->nodes[ret->count++] = fs->stores.entries[i].node;
+    }
+}
+
 int vsfs_start(struct vsfs *fs, struct data_dir *d, char why[DATA_DIR_WHY_BYTES])
 {
+    struct clean_mark mark;
     int r = data_dir_open(d, fs, why);
 
     if (r < 0)
         return r;
+    fs->missed = false;
+    clean_mark_take(fs, &mark);
     r = staging_clean(fs);
     if (r == 0)
         r = vsfs_start_paths(fs);
@@ -68,18 +100,20 @@ int vsfs_start(struct vsfs *fs, struct data_dir *d, char why[DATA_DIR_WHY_BYTES]
         vsfs_stop(fs, d);
         return r;
     }
-    for (unsigned i = 0; i < fs->stores.count; i++)
-        collect_audit(fs->collect, i);
+    vsfs_audit(fs, &mark);
     return 0;
 }
 
 void vsfs_stop(struct vsfs *fs, struct data_dir *d)
 {
+    struct clean_mark mark = { .count = 0 };
+
     store_watch_stop(fs->watch);
     media_worker_stop(fs->media);
     inbox_stop(fs->inbox);
-    if (fs->collect != NULL)
-        collect_drain(fs->collect, VSFS_STOP_COLLECT_NS);
+    if (fs->collect != NULL && collect_drain(fs->collect, VSFS_STOP_COLLECT_NS) == 0 &&
+        fs->audited_s != 0)
+        vsfs_mark(fs, &mark);
     collect_stop(fs->collect);
     vs_exec_stop(fs->ops);
     provisional_free(fs->provisional);
@@ -89,7 +123,10 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
     data_dir_close_stores(fs);
     vs_exec_stop(fs->exec);
     chunk_reader_free(fs->reader);
+    if (mark.count > 0 && !fs->missed)
+        clean_mark_put(fs, &mark);
     data_dir_close(d, fs);
+    fs->audited_s = 0;
     fs->watch = NULL;
     fs->media = NULL;
     fs->inbox = NULL;

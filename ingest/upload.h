@@ -39,6 +39,7 @@ struct upload_env_config {
     struct cutter *cutter; /* finds keyframes of live streams; NULL: cut by size */
     size_t budget_bytes;   /* 0: UPLOAD_BUDGET_BYTES_DEFAULT */
     const struct vs_clock *clock;
+    _Atomic bool *missed; /* set when a superseded fragment could not be deleted; NULL: not told */
 };
 
 int upload_env_new(struct upload_env **ret, const struct upload_env_config *config);

@@ -27,6 +27,7 @@ int upload_env_new(struct upload_env **ret, const struct upload_env_config *conf
     env->meta = config->meta;
     env->exec = config->exec;
     env->cutter = config->cutter;
+    env->missed = config->missed;
     env->clock = config->clock != NULL ? config->clock : &vs_clock_system;
     env->budget = config->budget_bytes != 0 ? config->budget_bytes : UPLOAD_BUDGET_BYTES_DEFAULT;
     pthread_mutex_init(&env->lock, NULL);

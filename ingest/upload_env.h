@@ -39,6 +39,7 @@ struct upload_env {
     struct vs_exec *exec;
     struct cutter *cutter;
     const struct vs_clock *clock;
+    _Atomic bool *missed;
     uint64_t budget;
     struct up_pool pool;
     pthread_mutex_t lock;

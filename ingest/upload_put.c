@@ -79,6 +79,8 @@ static void del_done(struct store_del *d)
     struct upload_env *env = p->attempt->env;
 
     /* Where it failed, the store asks about the fragment one day and hears that it may go. */
+    if (d->status < 0 && d->status != -ENOENT && env->missed != NULL)
+        atomic_store(env->missed, true);
     pthread_mutex_lock(&env->lock);
     attempt_unref_locked(p->attempt);
     pthread_mutex_unlock(&env->lock);
@@ -106,7 +108,9 @@ static void sweep_job(struct vs_job *job)
     for (unsigned i = 0; i < count; i++) {
         struct chunk_store *store = store_set_get(env->stores, a->frag[due[i] - a->put].node);
 
-        due[i]->del = (struct store_del){ .key = due[i]->req.key, .done = del_done };
+        due[i]->del = (struct store_del){ .key = due[i]->req.key,
+                                          .done = del_done,
+                                          .status = store != NULL ? 0 : -VS_EDOWN };
         if (store != NULL)
             chunk_store_del(store, &due[i]->del);
         else

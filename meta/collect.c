@@ -27,6 +27,7 @@ enum collect_pass {
 
 struct collect {
     struct collect_env env;
+    _Atomic uint64_t missed;
     struct vs_exec *exec;
     struct vs_job job;
 
@@ -36,11 +37,13 @@ struct collect {
     bool is_woken, is_running, is_stopping;
     int pass_err;           /* of the newest pass; 0 */
     uint64_t audits;        /* bit i: entry i is to be asked about */
+    uint64_t unaudited;     /* the same, until that has ended well */
     enum collect_pass pass; /* written by the job alone */
 
     /* the job's own */
     struct vs_id after; /* of the pass */
     bool is_auditing;
+    unsigned auditing; /* entry */
     struct collect_audit audit;
 };
 
@@ -156,6 +159,22 @@ static void collect_released_step(struct collect *c)
     collect_set_pass(c, r == 0 && c->pass == PASS_RELEASED ? PASS_WHOLE : PASS_NONE, r);
 }
 
+/* The audit is over: with an error, at the brake, or well. */
+static void collect_audit_end(struct collect *c, int r)
+{
+    bool well = r == 0 && c->audit.is_removing;
+
+    if (r < 0 && r != -VS_EDOWN)
+        vs_warn("store %s: its fragments could not be asked about: %s -> asked again at the next "
+                "start",
+                c->audit.name, vs_err_text(r));
+    collect_audit_close(&c->audit);
+    c->is_auditing = false;
+    VS_LOCK_SCOPE(&c->lock);
+    if (well)
+        c->unaudited &= ~(UINT64_C(1) << c->auditing);
+}
+
 static void collect_audit_next(struct collect *c)
 {
     unsigned i = 0;
@@ -168,19 +187,15 @@ static void collect_audit_next(struct collect *c)
         c->audits &= ~(UINT64_C(1) << i);
         pthread_mutex_unlock(&c->lock);
         c->is_auditing = true;
+        c->auditing = i;
         r = collect_audit_begin(&c->audit, &c->env, i);
-    } else {
-        r = collect_audit_step(&c->audit, &c->env);
-        r = r == 0 ? -ECANCELED : r; /* the end */
-    }
-    if (r >= 0)
+        if (r < 0)
+            collect_audit_end(c, r);
         return;
-    if (r != -ECANCELED && r != -VS_EDOWN)
-        vs_warn("store %s: its fragments could not be asked about: %s -> asked again at the next "
-                "start",
-                c->audit.name, vs_err_text(r));
-    collect_audit_close(&c->audit);
-    c->is_auditing = false;
+    }
+    r = collect_audit_step(&c->audit, &c->env);
+    if (r <= 0)
+        collect_audit_end(c, r);
 }
 
 /* Under c->lock. */
@@ -233,7 +248,7 @@ int collect_start(struct collect **ret, struct meta_client *meta, struct store_s
 
     if (c == NULL)
         return -ENOMEM;
-    c->env = (struct collect_env){ meta, stores };
+    c->env = (struct collect_env){ meta, stores, &c->missed };
     c->exec = exec;
     c->job.fn = collect_job;
     pthread_mutex_init(&c->lock, NULL);
@@ -259,7 +274,15 @@ void collect_audit(struct collect *c, unsigned i)
 
     VS_ASSERT(i < STORE_SET_MAX);
     c->audits |= UINT64_C(1) << i;
+    c->unaudited |= UINT64_C(1) << i;
     collect_kick(c);
+}
+
+uint64_t collect_unaudited(struct collect *c)
+{
+    VS_LOCK_SCOPE(&c->lock);
+
+    return c->unaudited | atomic_load(&c->missed);
 }
 
 /* One entry of `kind` for every item of the list. */

@@ -26,6 +26,9 @@ void collect_wake(struct collect *c);
 int collect_at_start(struct collect *c);
 /* Ask about every fragment on entry `i` of the set. Runs in the background. */
 void collect_audit(struct collect *c, unsigned i);
+/* Bit i: entry i may hold fragments that should have gone: an audit of it was asked for and has not
+ * ended well, or something could not be removed there. Threads: any. */
+uint64_t collect_unaudited(struct collect *c);
 /* Wait until nothing is released and not collected. Tests, clean stops. -ETIMEDOUT; or what a pass
  * failed with. */
 int collect_drain(struct collect *c, int64_t timeout_ns);

@@ -330,8 +330,10 @@ int collect_remove(const struct collect_env *env, const struct vs_id *ids, uint3
     for (unsigned i = 0; r == 0 && i < env->stores->count; i++) {
         struct chunk_store *store = atomic_load(&env->stores->entries[i].store);
 
-        if (store != NULL)
-            (void)remove_fragments(store, ids, n, gone, keys); /* else: an audit's business */
+        int missed = store != NULL ? remove_fragments(store, ids, n, gone, keys) : -VS_EDOWN;
+
+        if (missed < 0 && env->missed != NULL) /* an audit's business */
+            atomic_fetch_or(env->missed, UINT64_C(1) << i);
     }
     return r;
 }

@@ -13,6 +13,7 @@
 struct collect_env {
     struct meta_client *meta;
     struct store_set *stores;
+    _Atomic uint64_t *missed; /* bit i: entry i was not asked to delete, or did not; or NULL */
 };
 
 /* One journal entry, stamped with the time; its status. */

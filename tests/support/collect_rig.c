@@ -242,7 +242,7 @@ void crig_drain(struct collect_rig *f)
 
 uint64_t crig_audit(struct collect_rig *f, unsigned node)
 {
-    struct collect_env env = { f->meta, &f->set };
+    struct collect_env env = { .meta = f->meta, .stores = &f->set };
     struct collect_audit a;
     uint64_t removed;
     int r = 1;

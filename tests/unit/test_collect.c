@@ -205,6 +205,27 @@ static void audits_run_in_the_background_and_stop_when_told(void **state)
     collect_audit(f->collect, 1); /* teardown stops it, wherever it is */
 }
 
+/* One that could not be asked is still to be asked; who knows which: the next start. */
+static void an_audit_counts_when_it_has_ended_well(void **state)
+{
+    struct collect_rig *f = *state;
+
+    crig_open_session(f, 8);
+    crig_put_chunk(f, 1);
+    assert_int_equal(collect_unaudited(f->collect), 0);
+    store_mem_set_down(f->stores[0], true);
+    collect_audit(f->collect, 0); /* the lower one is asked first */
+    collect_audit(f->collect, 1);
+    for (unsigned n = 0; n < 20000 && (collect_unaudited(f->collect) & 2) != 0; n++)
+        usleep(1000);
+    assert_int_equal(collect_unaudited(f->collect), 1);
+    store_mem_set_down(f->stores[0], false);
+    collect_audit(f->collect, 0);
+    for (unsigned n = 0; n < 20000 && collect_unaudited(f->collect) != 0; n++)
+        usleep(1000);
+    assert_int_equal(collect_unaudited(f->collect), 0);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -219,6 +240,7 @@ int main(void)
         TEST(a_store_that_is_down_is_asked_later),
         TEST(a_start_aborts_sessions_and_forgets_orphans),
         TEST(audits_run_in_the_background_and_stop_when_told),
+        TEST(an_audit_counts_when_it_has_ended_well),
     };
 
     return cmocka_run_group_tests_name("collect", tests, NULL, NULL);

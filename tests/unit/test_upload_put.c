@@ -136,6 +136,35 @@ static void fragments_of_a_superseded_generation_are_deleted(void **state)
     upload_rig_close(&rig);
 }
 
+/* Whoever stops the mount hears that an audit is due. */
+static void a_fragment_that_could_not_be_deleted_is_told(void **state)
+{
+    (void)state;
+    for (unsigned fails = 0; fails < 2; fails++) {
+        _Atomic bool missed = false;
+        struct upload_rig rig;
+        struct upload_flush f;
+        struct upload *u;
+
+        upload_rig_open(&rig, 5, 0, NULL);
+        rig.env->missed = &missed;
+        store_stall_hold(rig.stall[4], true);
+        u = upload_of(&rig, 1, 4 * MIB);
+        store_stall_await_held(rig.stall[4], 1);
+        while (!is_waiting(&rig, 1, 1))
+            usleep(1000);
+        store_mem_set_down(rig.mem[0], fails == 1); /* it has a fragment by now */
+        upload_rig_skip_ms(&rig, UPLOAD_PUT_TIMEOUT_MS);
+        assert_int_equal(upload_rig_flush(u, &f), 0);
+        upload_free(u);
+        store_stall_hold(rig.stall[4], false);
+        await_all(&rig);
+        assert_int_equal(missed, fails == 1);
+        store_mem_set_down(rig.mem[0], false);
+        upload_rig_close(&rig);
+    }
+}
+
 static void a_wrong_receipt_is_a_failed_put(void **state)
 {
     struct upload_rig rig;
@@ -300,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_that_never_answers_is_left_out_until_it_does),
         cmocka_unit_test(fragments_of_a_superseded_generation_are_deleted),
+        cmocka_unit_test(a_fragment_that_could_not_be_deleted_is_told),
         cmocka_unit_test(a_wrong_receipt_is_a_failed_put),
         cmocka_unit_test(silence_of_all_is_waited_for),
         cmocka_unit_test(silence_of_all_is_eio_after_a_minute),

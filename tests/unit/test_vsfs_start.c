@@ -1,10 +1,12 @@
 /* A mount's parts come up and go down, again and again; what fails half-way closes all it opened.
  */
 #include "common/err.h"
+#include "fs/clean_mark.h"
 #include "fs/vsfs_start.h"
 #include "ingest/cutter.h"
 #include "meta/kv.h"
 #include "meta/ns_schema.h"
+#include "tests/support/store_twist.h"
 #include "tests/support/wfile_rig.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -184,6 +187,104 @@ static void what_a_crash_left_in_the_staging_is_removed(void **state)
     assert_int_equal(stat(path, &st), -1);
 }
 
+/* ---- what is left over ---- */
+
+static void fail_list(void *arg, struct store_list *l)
+{
+    (void)arg;
+    l->status = -EIO;
+}
+
+static uint64_t unaudited(struct fixture *x)
+{
+    return collect_unaudited(x->rig.fs.collect);
+}
+
+/* Until all stores have been asked about their fragments. */
+static void audited(struct fixture *x)
+{
+    int64_t deadline = vs_now_ns(&vs_clock_system) + 20 * VS_NS_PER_S;
+
+    while (unaudited(x) != 0) {
+        assert_true(vs_now_ns(&vs_clock_system) < deadline);
+        usleep(1000);
+    }
+}
+
+static void every_store_is_asked_unless_the_stop_was_clean(void **state)
+{
+    struct fixture *x = *state;
+    char path[TEMP_DIR_BYTES + 64];
+    struct clean_mark m;
+    int64_t when;
+
+    snprintf(path, sizeof(path), "%s/" CLEAN_MARK_NAME, x->data_dir);
+    start(x);
+    rig_store(&x->rig, NS_INO_ROOT, "film", x->rig.bytes, 3000000);
+    audited(x);
+    when = x->rig.fs.audited_s;
+    assert_int_equal(access(path, F_OK), -1); /* a crash from here on is not clean */
+    stop(x);
+    assert_int_equal(access(path, F_OK), 0);
+    clean_mark_take(&x->rig.fs, &m);
+    assert_int_equal(m.audited_s, when);
+    m.audited_s -= 1000;
+    clean_mark_put(&x->rig.fs, &m);
+    start(x);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(unaudited(x), 0);
+    assert_int_equal(x->rig.fs.audited_s, when - 1000); /* so that they are asked again one day */
+    stop(x);
+    assert_int_equal(unlink(path), 0); /* as after a crash */
+    start(x);
+    assert_true(x->rig.fs.audited_s >= when);
+    audited(x);
+    rig_check_stored(&x->rig, "film", x->rig.bytes, 3000000);
+}
+
+static bool next_start_asks(struct fixture *x, unsigned entry)
+{
+    struct clean_mark m;
+
+    stop(x);
+    clean_mark_take(&x->rig.fs, &m);
+    return !clean_mark_has(&m, entry + 1);
+}
+
+static void a_store_that_missed_a_removal_is_asked_and_the_others_are_not(void **state)
+{
+    struct fixture *x = *state;
+    struct inode *i;
+
+    start(x);
+    rig_store(&x->rig, NS_INO_ROOT, "film", x->rig.bytes, 3000000);
+    audited(x);
+    store_twist_set(store_twist_entry(&x->rig.fs.stores, 1),
+                    &(struct store_twist){ .listed = fail_list });
+    i = rig_find(&x->rig, NS_INO_ROOT, "film");
+    assert_int_equal(wfile_open(&x->rig.fs, i, true), 0);
+    assert_int_equal(rig_release(&x->rig, i), 0);
+    assert_int_equal(collect_drain(x->rig.fs.collect, 10 * VS_NS_PER_S), 0);
+    assert_int_equal(unaudited(x), 1u << 1);
+    assert_true(next_start_asks(x, 1));
+    start(x);
+    audited(x);
+    assert_false(next_start_asks(x, 0));
+}
+
+static void what_an_upload_could_not_delete_makes_all_be_asked(void **state)
+{
+    struct fixture *x = *state;
+
+    start(x);
+    audited(x);
+    x->rig.fs.missed = true;
+    assert_true(next_start_asks(x, 0));
+    start(x);
+    audited(x);
+    assert_false(next_start_asks(x, 0));
+}
+
 /* ---- starts that fail ---- */
 
 static void a_refused_start_leaves_all_closed_and_can_be_tried_again(void **state)
@@ -255,6 +356,9 @@ int main(int argc, char **argv)
         TEST(a_stop_forgives),
         TEST(a_stop_under_a_writer_keeps_what_was_committed),
         TEST(what_a_crash_left_in_the_staging_is_removed),
+        TEST(every_store_is_asked_unless_the_stop_was_clean),
+        TEST(a_store_that_missed_a_removal_is_asked_and_the_others_are_not),
+        TEST(what_an_upload_could_not_delete_makes_all_be_asked),
         TEST(a_refused_start_leaves_all_closed_and_can_be_tried_again),
         TEST(a_start_that_fails_half_way_closes_all_again),
     };
