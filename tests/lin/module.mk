@@ -9,6 +9,8 @@ $(BUILD)/lin: $(patsubst %.c,$(BUILD)/obj/%.o,$(LIN_SRCS) tests/lin/lin_main.c) 
 	@echo "  LD    $@"
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
+# With the program beside it, so that it is built wherever the tests are.
+$(BUILD)/tests/unit/test_lin_check: | $(BUILD)/lin
 $(BUILD)/tests/unit/test_lin_check: $(patsubst %.c,$(BUILD)/obj/%.o,$(LIN_SRCS))
 # They come behind the archives, and want JSON once more.
 $(BUILD)/tests/unit/test_lin_check: private ALL_LIBS = $(BUILD)/libcommon.a $(PKG_LIBS) -lrocksdb -lm

@@ -2,6 +2,7 @@
  * registers that behave, with one lie told in each. */
 #include "tests/lin/lin_check.h"
 #include "tests/lin/lin_history.h"
+#include "tests/lin/lin_run.h"
 
 #include "common/rand.h"
 #include "tests/support/temp_dir.h"
@@ -503,6 +504,53 @@ static void a_file_is_read_and_a_bad_line_is_named(void **state)
     temp_dir_remove(dir);
 }
 
+/* What lin_run() says of a file with these lines; its last line goes to *ret_last. */
+static int run_lines(const char *lines, char ret_text[1000])
+{
+    char dir[TEMP_DIR_BYTES], path[TEMP_DIR_BYTES + 16], *paths[] = { path };
+    FILE *out = tmpfile(), *f;
+    size_t len;
+    int rc;
+
+    temp_dir_make(dir);
+    snprintf(path, sizeof(path), "%s/history", dir);
+    f = fopen(path, "we");
+    assert_non_null(f);
+    assert_non_null(out);
+    fputs(lines, f);
+    fclose(f);
+    rc = lin_run(out, 1, paths);
+    rewind(out);
+    len = fread(ret_text, 1, 999, out);
+    ret_text[len] = '\0';
+    fclose(out);
+    temp_dir_remove(dir);
+    return rc;
+}
+
+static void a_violation_is_told_with_its_line_and_what_is_not_checked_is_no_pass(void **state)
+{
+    static const char good[] = "{\"key\":\"film\",\"op\":\"write\",\"call\":1,\"ret\":2,"
+                               "\"value\":\"v\",\"version\":1}\n";
+    char text[1000], lines[400];
+
+    (void)state;
+    assert_int_equal(run_lines(good, text), 0);
+    assert_non_null(strstr(text, "lin: 1 operations, 1 keys, 0 violations"));
+    snprintf(lines, sizeof(lines),
+             "%s{\"key\":\"film\",\"op\":\"read\",\"call\":3,\"ret\":4,\"value\":null,"
+             "\"version\":0}\n",
+             good);
+    assert_int_equal(run_lines(lines, text), 1);
+    assert_non_null(strstr(text, ":2: key film: older than what was known before its call"));
+    assert_non_null(strstr(text, ":2: key film: no order"));
+    assert_non_null(strstr(text, "2 violations"));
+    assert_int_equal(run_lines("", text), 2);
+    snprintf(lines, sizeof(lines), "%snonsense\n", good);
+    assert_int_equal(run_lines(lines, text), 2);
+    assert_non_null(strstr(text, "line 2"));
+}
+
 static void every_fault_has_a_sentence(void **state)
 {
     (void)state;
@@ -535,6 +583,7 @@ int main(void)
         cmocka_unit_test(a_history_in_lines_becomes_operations),
         cmocka_unit_test(a_line_that_is_not_understood_is_refused),
         cmocka_unit_test(a_file_is_read_and_a_bad_line_is_named),
+        cmocka_unit_test(a_violation_is_told_with_its_line_and_what_is_not_checked_is_no_pass),
         cmocka_unit_test(every_fault_has_a_sentence),
     };
 
