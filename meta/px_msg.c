@@ -8,6 +8,11 @@
 
 #include <string.h>
 
+/* A field that is added there needs a place here. */
+_Static_assert(sizeof(struct px_accepted) == 120, "px_accepted");
+_Static_assert(sizeof(struct px_ask) == 168, "px_ask");
+_Static_assert(sizeof(struct px_answer) == 200, "px_answer");
+
 enum ask_bits {
     ASK_CREATE = 1,
     ASK_VALUE = 2, /* ACCEPT0, ACCEPT: always; else never */

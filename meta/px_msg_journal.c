@@ -8,6 +8,10 @@
 #include "common/err.h"
 #include "meta/ns_types.h"
 
+/* A field that is added there needs a place here. */
+_Static_assert(sizeof(struct journal_msg) == 112, "journal_msg");
+_Static_assert(sizeof(struct journal_item) == 32, "journal_item");
+
 /* Which numbers follow; each one that does is not 0. */
 #define HAS_PROMISED (1u << 0)
 #define NUMBERS      7 /* slot next commit safe have flushed round: bits 1 .. 7 */
