@@ -264,6 +264,11 @@ const struct vs_json *vs_json_next(const struct vs_json *element)
     return (const struct vs_json *)node_const(element)->next;
 }
 
+bool vs_json_is_array(const struct vs_json *j)
+{
+    return cJSON_IsArray(node_const(j));
+}
+
 size_t vs_json_count(const struct vs_json *arr)
 {
     size_t count = 0;
@@ -280,6 +285,21 @@ const struct vs_json *vs_json_at(const struct vs_json *arr, size_t i)
     while (j != NULL && i-- > 0)
         j = vs_json_next(j);
     return j;
+}
+
+const char *vs_json_unknown(const struct vs_json *obj, const char *const known[], size_t count)
+{
+    const cJSON *member = cJSON_IsObject(node_const(obj)) ? node_const(obj)->child : NULL;
+
+    for (; member != NULL; member = member->next) {
+        size_t i = 0;
+
+        while (i < count && strcmp(member->string, known[i]) != 0)
+            i++;
+        if (i == count)
+            return member->string;
+    }
+    return NULL;
 }
 
 char *vs_json_print(const struct vs_json *j, bool pretty)

@@ -48,10 +48,14 @@ const char *vs_json_text(const struct vs_json *j);
 
 /* Elements of an array; anything else has none. vs_json_at() walks from the first: loop with
  * vs_json_first() and vs_json_next() over arrays that came off a wire. NULL behind the last. */
+bool vs_json_is_array(const struct vs_json *j); /* NULL: no */
 size_t vs_json_count(const struct vs_json *arr);
 const struct vs_json *vs_json_at(const struct vs_json *arr, size_t i);
 const struct vs_json *vs_json_first(const struct vs_json *arr);
 const struct vs_json *vs_json_next(const struct vs_json *element);
+
+/* The key of the first member of an object that is not among `known`; NULL: none. Borrowed. */
+const char *vs_json_unknown(const struct vs_json *obj, const char *const known[], size_t count);
 
 /* Text on the heap (caller frees), `pretty` with line breaks. NULL when out of memory. */
 char *vs_json_print(const struct vs_json *j, bool pretty);

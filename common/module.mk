@@ -1,6 +1,8 @@
 common_SRCS += common/assert.c
 common_SRCS += common/buf.c
 common_SRCS += common/clock.c
+common_SRCS += common/cluster_file.c
+common_SRCS += common/cluster_json.c
 common_SRCS += common/codec.c
 common_SRCS += common/conf.c
 common_SRCS += common/crc.c
