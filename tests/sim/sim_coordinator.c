@@ -76,6 +76,8 @@ static void out_send(struct reg_sim *s, unsigned r, unsigned i)
     f->head = (struct px_head){ .epoch = rep->proposer.epoch,
                                 .pid = rep->proposer.pid,
                                 .inc = rep->proposer.inc };
+    if (s->wire)
+        reg_wire(s, f, NULL);
     world_send(s->w, r, rep->disk.config.member[i], f,
                offsetof(struct reg_frame, ask) + f->n * sizeof(f->ask[0]), rep->sync_at);
     f->n = 0;

@@ -9,11 +9,10 @@ void world_rates_draw(struct sim_world *w)
 {
     struct world_rates *r = &w->rates;
 
-    *r = (struct world_rates){
-        .delay_us = 100u << world_below(w, 6),
-        .sync_us = 100u << world_below(w, 9),
-        .events = 100 + (unsigned)world_below(w, 200),
-    };
+    *r = (struct world_rates){ 0 };
+    r->delay_us = 100u << world_below(w, 6); /* one by one: an initializer has no order */
+    r->sync_us = 100u << world_below(w, 9);
+    r->events = 100 + (unsigned)world_below(w, 200);
     if (world_chance(w, 60))
         r->loss_pct = (unsigned)world_below(w, 31);
     if (world_chance(w, 60))

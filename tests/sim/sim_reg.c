@@ -5,6 +5,7 @@
 #include "tests/sim/sim_reg.h"
 #include "common/assert.h"
 #include "common/err.h"
+#include "meta/px_mutant.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,7 @@ static void setup_shape(struct reg_sim *s)
     s->hasty = world_chance(w, 60);
     s->gather = world_chance(w, 40);
     s->node_lost = false;
+    s->wire = world_chance(w, 10) && PX_MUTANT == 0;
     s->keys = s->sessions = s->nodes = s->clients = 0;
     s->decided = s->looked = s->linked = 0;
 }

@@ -74,6 +74,7 @@ struct reg_sim {
     bool hasty;  /* newcomers take the first majority they get */
     bool gather; /* late members ask those that vote, not the newcomer, what to begin with */
     bool node_lost;
+    bool wire; /* frames are written as bytes and read back */
     unsigned voters, replicas;
     bool uploads;     /* sessions and fragments; else bare registers */
     unsigned journal; /* process */
@@ -99,6 +100,8 @@ void reg_replica_ask(struct reg_sim *s, unsigned r, unsigned from, const struct 
 void reg_replica_awake(struct reg_sim *s, unsigned r);
 void reg_replica_wiped(struct reg_sim *s, unsigned r);
 bool reg_is_member(const struct reg_config *c, unsigned replica);
+/* sim_wire.c: the frame as its receiver reads it; asked_by: of the asks that it answers */
+void reg_wire(struct reg_sim *s, struct reg_frame *f, const struct px_head *asked_by);
 /* sim_member.c: the operator, who replaces members; the newcomer; members that leave an epoch */
 void reg_member_message(struct reg_sim *s, unsigned to, unsigned from, const struct reg_records *m);
 void reg_member_timer(struct reg_sim *s, unsigned r);

@@ -152,6 +152,8 @@ void reg_replica_ask(struct reg_sim *s, unsigned r, unsigned from, const struct 
         world_put(s->w, r, 0, &rep->disk.batches, &n, sizeof(n));
         rep->sync_at = world_batch_end(s->w, r, 0, true);
     }
+    if (s->wire)
+        reg_wire(s, &out, &f->head);
     world_send(s->w, r, from, &out,
                offsetof(struct reg_frame, answer) + f->n * sizeof(out.answer[0]),
                PX_MUTANT == 4 ? 0 : rep->sync_at);
