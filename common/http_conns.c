@@ -137,6 +137,12 @@ bool http_conn_enter(struct http_conn *c, enum http_phase phase, int64_t deadlin
     return true;
 }
 
+void http_conn_extend(struct http_conn *c, int64_t deadline_ns)
+{
+    if (c != NULL)
+        atomic_store(&c->deadline_ns, deadline_ns);
+}
+
 void http_say(int fd, const char *status, const char *headers, const char *body)
 {
     char text[HTTP_SAY_BYTES_MAX];

@@ -5,7 +5,8 @@
  *   PEEK     accepted, no byte yet                 idle_ms, then closed without a word
  *   HEAD     first byte seen, handed over          head_ms, then 408
  *   IDLE     answered, waiting for the next one    idle_ms, then closed without a word
- *   BODY     headers are complete                  grace + bytes at the least rate, then 408
+ *   BODY     headers are complete                  grace since the last piece, and grace + bytes at
+ *                                                  the least rate for all of it, then 408
  *   WORK     request is complete                   nothing: the answer will come
  *   SEND     answer is being sent                  grace + bytes at the least rate, then cut off
  *   CUT      the sweep has cut it off              its pool closes it
@@ -66,6 +67,9 @@ unsigned http_conns_count(struct http_conns *t);
 
 /* Go to a phase; false when it was cut off before. Forgives NULL (true). */
 bool http_conn_enter(struct http_conn *c, enum http_phase phase, int64_t deadline_ns);
+
+/* A new deadline in the same phase. Forgives NULL. */
+void http_conn_extend(struct http_conn *c, int64_t deadline_ns);
 
 /* Cut off those whose time is over. Connections in PEEK are handed to `close_peek`, which removes
  * and closes them. */

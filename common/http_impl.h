@@ -52,6 +52,7 @@ struct http_req {
     bool ran;
     bool sent; /* the answer went out whole */
     int64_t started_ns;
+    int64_t body_until_ns;   /* the whole body, at the least rate */
     struct http_block block; /* of the body, or http_req_memory() */
     size_t body_bytes, got;  /* announced; arrived */
     uint64_t discarded;

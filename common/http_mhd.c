@@ -22,9 +22,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define CONNECTION_MEMORY_BYTES                                                                    \
-    32768u                     /* of the library per connection: headers, a piece of body          \
-                                */
+/* Of the library per connection: headers both ways, a piece of body. */
+#define CONNECTION_MEMORY_BYTES 16384u
 #define THREADS_MIN         2u /* a pool of one is none */
 #define THREADS_DEFAULT_MAX 16u
 #define DRAIN_STEP_MS       50
@@ -239,7 +238,7 @@ static int options(struct http_server *s, const struct http_server_config *confi
     c->idle_ms = c->idle_ms > 0 ? c->idle_ms : 120000;
     c->head_ms = c->head_ms > 0 ? c->head_ms : 10000;
     c->grace_ms = c->grace_ms > 0 ? c->grace_ms : 10000;
-    c->rate_bytes_per_s_min = c->rate_bytes_per_s_min > 0 ? c->rate_bytes_per_s_min : 65536;
+    c->rate_bytes_per_s_min = c->rate_bytes_per_s_min > 0 ? c->rate_bytes_per_s_min : 262144;
     c->body_memory_bytes_max = c->body_memory_bytes_max > 0 ? c->body_memory_bytes_max : 256 << 20;
     if (c->threads > HTTP_THREADS_MAX || c->quick_threads > HTTP_THREADS_MAX ||
         c->connections_max > HTTP_CONNECTIONS_MAX)

@@ -155,8 +155,8 @@ struct http_req *http_req_new(struct http_server *s, struct MHD_Connection *mhd,
     pthread_mutex_unlock(&s->lock);
     http_linger_heard(&s->conns, q->conn);
     req_begin(q, url, draining);
-    (void)http_conn_enter(q->conn, HTTP_BODY,
-                          http_deadline_ns(s, q->body_bytes != SIZE_MAX ? q->body_bytes : 0));
+    q->body_until_ns = http_deadline_ns(s, q->body_bytes != SIZE_MAX ? q->body_bytes : 0);
+    (void)http_conn_enter(q->conn, HTTP_BODY, http_deadline_ns(s, 0));
     return q;
 }
 
@@ -165,6 +165,9 @@ struct http_req *http_req_new(struct http_server *s, struct MHD_Connection *mhd,
 
 void http_req_take(struct http_req *q, const void *bytes, size_t len)
 {
+    int64_t stall_ns = http_deadline_ns(q->server, 0);
+
+    http_conn_extend(q->conn, stall_ns < q->body_until_ns ? stall_ns : q->body_until_ns);
     if (http_req_replied(q)) {
         q->discarded += len;
         return;

@@ -60,8 +60,8 @@ struct http_server_config {
     unsigned connections_max;       /* HTTP_CONNECTIONS_DEFAULT */
     unsigned idle_ms;               /* a connection without a request; 120000 */
     unsigned head_ms;               /* from the first byte to the end of the headers; 10000 */
-    unsigned grace_ms;              /* for a body or an answer, and besides: 10000 */
-    unsigned rate_bytes_per_s_min;  /* the time that its bytes take at this rate; 65536 */
+    unsigned grace_ms;              /* between two pieces of a body; and for all of a body or an */
+    unsigned rate_bytes_per_s_min;  /* answer beside its bytes at this rate; 10000, 262144 */
     uint64_t body_memory_bytes_max; /* all bodies together; 256 MiB */
 };
 

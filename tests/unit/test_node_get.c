@@ -165,6 +165,33 @@ static void a_fragment_deleted_on_its_way_arrives_whole(void **state)
     free(data);
 }
 
+/* The largest table beside the longest description and a long request. */
+static void the_longest_headers_have_room(void **state)
+{
+    struct node_rig *rig = *state;
+    struct sync_store ss = { .s = rig->node.store };
+    struct frag_note note = { .red = { VS_RED_REPLICATE, 1, 2 },
+                              .name_bytes = FRAG_NAME_BYTES_MAX };
+    struct frag_key key = sync_key(1);
+    uint8_t *data = sync_bytes(1, LARGE);
+    char headers[4096], filler[3000];
+    struct raw_answer a;
+
+    memset(note.name, ' ', sizeof(note.name));
+    note.session = note.inode = note.file_offset = UINT64_MAX;
+    note.chunk_seq = note.chunk_bytes = UINT32_MAX;
+    assert_int_equal(sync_put(&ss, &key, &note, data, LARGE), 0);
+    memset(filler, 'f', sizeof(filler));
+    snprintf(headers, sizeof(headers), "Range: bytes=5-5\r\nX-Filler: %.*s\r\n",
+             (int)sizeof(filler), filler);
+    assert_int_equal(node_rig_get(rig, 1, headers, &a), 206);
+    assert_int_equal((uint8_t)a.body[0], data[5]);
+    assert_int_equal(strlen(raw_header(&a, "X-Vstack-CRC32C")), FRAG_CRCS_TEXT_BYTES - 2);
+    assert_true(strlen(raw_header(&a, "X-Vstack-Record")) > 3 * FRAG_NAME_BYTES_MAX);
+    raw_answer_close(&a);
+    free(data);
+}
+
 int main(void)
 {
 #define DISK(t) cmocka_unit_test_setup_teardown(t, node_rig_setup_disk, node_rig_teardown)
@@ -176,6 +203,7 @@ int main(void)
         DISK(the_answer_says_all_that_the_record_says),
         DISK(the_quick_threads_send_through_memory),
         DISK(a_fragment_deleted_on_its_way_arrives_whole),
+        DISK(the_longest_headers_have_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

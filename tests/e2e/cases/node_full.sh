@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# A full disk under a storage node: 507 with the sentence at the reserve; reading and deleting work;
+# what is deleted is back at once; a smaller reserve takes more; never stuck full.
+. "$(dirname "$0")/../node_lib.sh"
+need_root "only root can mount a small disk"
+
+SMALL=$CASE_DIR/small
+at_exit() {
+    [ -z "$NODE_PID" ] || kill -KILL "$NODE_PID" 2>/dev/null || true
+    [ -z "$NODE_PID" ] || wait "$NODE_PID" || true
+    ! mountpoint -q "$SMALL" || umount "$SMALL"
+}
+
+truncate -s 256M "$CASE_DIR/disk"
+mkfs.ext4 -q -m 0 "$CASE_DIR/disk"
+mkdir "$SMALL"
+mount -o loop "$CASE_DIR/disk" "$SMALL" || skip "this machine cannot mount a loop device"
+NODE_DATA=$SMALL/store
+make_bytes "$WORK/f" 4194304
+
+# fill N: puts from fragment N on until it is no longer 201; sets LAST to the last one stored.
+fill() {
+    local n=$1 status
+    for ((; ; n++)); do
+        status=$(node_put "$(node_key "$n")" "$WORK/f")
+        [ "$status" = 201 ] || break
+        [ "$n" -lt 200 ] || fail "this disk never fills up"
+    done
+    equal "status of a put on a full disk" "$status" 507
+    LAST=$((n - 1))
+}
+
+node_start --reserve 20 --superblock-size 64M
+fill 1
+first_full=$LAST
+at_least "fragments of 4 MiB on 256 MiB less 20 %" "$first_full" 30
+jq -er .error "$CASE_DIR/answer" | grep -q 'is full: its disk has no more than the reserve of 20 % left' ||
+    fail "507 says $(cat "$CASE_DIR/answer")"
+equal "code" "$(jq -er .code "$CASE_DIR/answer")" full
+
+equal "get on a full disk" "$(node_get "$(node_key 1)" "$WORK/g")" 200
+same "$WORK/f" "$WORK/g"
+equal "the same put again" "$(node_put "$(node_key 1)" "$WORK/f")" 200
+before=$(stat -f -c %a "$SMALL")
+for n in 1 2 3 4 5; do
+    equal "delete on a full disk" "$(node_delete "$(node_key $n)")" 204
+done
+gained=$((($(stat -f -c %a "$SMALL") - before) * $(stat -f -c %S "$SMALL")))
+at_least "bytes back in df after deleting 20 MiB" "$gained" $((19 * MIB))
+equal "put after the delete" "$(node_put "$(node_key 1)" "$WORK/f")" 201
+
+# The reserve is a promise of this start, not of the disk.
+node_stop
+node_start --reserve 2 --superblock-size 64M
+fill $((first_full + 1))
+at_least "fragments with a smaller reserve" "$LAST" $((first_full + 5))
+node_kill9
+node_start --reserve 2 --superblock-size 64M
+equal "get after kill -9 on a full disk" "$(node_get "$(node_key "$LAST")" "$WORK/g")" 200
+same "$WORK/f" "$WORK/g"
+
+# From full to empty, and on.
+while read -r key; do
+    equal "delete" "$(node_delete "$key")" 204
+done < <(node_list)
+equal "fragments left" "$(node_list | wc -l)" 0
+equal "put on the emptied disk" "$(node_put "$(node_key 1)" "$WORK/f")" 201
+node_stop
