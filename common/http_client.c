@@ -15,8 +15,8 @@
  *
  * WAITING and ACTIVE requests are on the list of deadlines too.
  *
- * Lock: one, client->lock, for all of the above; no call of the transport and no callback under it,
- * http_transport_wake() excepted. */
+ * Lock: one, client->lock, for all of the above; no callback and, new slots and wakes apart, no call
+ * of the transport under it. */
 #include "common/http_client_impl.h"
 
 #include "common/assert.h"
