@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define LEAF_ENTRIES_MAX 128u
-#define LEAF_ROOM_MIN    16u /* of a neighbour that takes some, and of leaves that were joined */
+#define LEAF_ROOM_MIN    16u /* of a neighbour that takes some */
+#define LEAF_JOINED_ROOM 4u  /* of leaves that were joined: on average 82 of 128 are in use then */
 #define SLOTS_FIRST      16u
 
 struct sb_leaf {
@@ -225,7 +226,7 @@ static void leaf_join(struct sb_index *x, uint32_t at)
 
     for (uint32_t i = low; i <= high; i++)
         sum += x->slots[i].leaf->count;
-    if (low == high || sum > (high - low) * (LEAF_ENTRIES_MAX - LEAF_ROOM_MIN))
+    if (low == high || sum > (high - low) * (LEAF_ENTRIES_MAX - LEAF_JOINED_ROOM))
         return;
     if (high - low == 2) { /* the middle one goes to both sides */
         uint32_t left = sum / 2;

@@ -63,6 +63,25 @@ static void a_start_walks_only_what_came_after_the_checkpoint(void **state)
         assert_int_equal(sb_rig_check(rig, n, FRAG), n == 7 || n == 8 ? -ENOENT : 0);
 }
 
+static void one_that_was_reported_is_there_when_the_power_goes(void **state)
+{
+    struct sb_rig *rig = *state;
+
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        assert_int_equal(sb_rig_open(rig), 0);
+        assert_int_equal(sb_rig_put(rig, seed, FRAG), 0);
+        assert_int_equal(sb_store_checkpoint(rig->ss.s), 0);
+        sim_io_cut_now(rig->sim);
+        sb_rig_close(rig);
+        sim_io_restore_power(rig->sim, seed);
+        assert_int_equal(sb_rig_open(rig), 0);
+        assert_true(rig->recovery.from_checkpoint);
+        assert_int_equal(rig->recovery.records, 0); /* nothing that it did not know */
+        assert_int_equal(rig->recovery.fragments, seed + 1);
+        sb_rig_close(rig);
+    }
+}
+
 static void the_last_two_are_kept(void **state)
 {
     struct sb_rig *rig = *state;
@@ -272,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_SIM(a_start_walks_only_what_came_after_the_checkpoint),
+        ON_SIM(one_that_was_reported_is_there_when_the_power_goes),
         ON_SIM(the_last_two_are_kept),
         ON_SIM(a_rotten_checkpoint_is_passed_over),
         ON_SIM(both_rotten_and_the_files_tell),

@@ -299,6 +299,7 @@ static void run_without(struct sb_rig *rig, struct without *w, uint64_t n, long 
     sb_store_run(rig->ss.s);
     (void)sb_store_checkpoint(rig->ss.s);
     (void)sb_store_scrub(rig->ss.s, NULL, NULL);
+    (void)sb_store_scrub_step(rig->ss.s);
     fail_in = -1;
     free(data);
 }
@@ -313,6 +314,7 @@ static void an_allocation_that_fails_is_an_answer_and_harms_nothing(void **state
 
     rig->config.serial = true;
     rig->config.file_bytes = 300000;
+    rig->config.scrub_period_s = 1;
     assert_int_equal(sb_rig_open(rig), 0);
     assert_int_equal(sb_rig_put(rig, 1, bytes_of(1)), 0);
     for (failed = true; failed; nth++, n++) {

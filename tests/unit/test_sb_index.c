@@ -84,6 +84,35 @@ static void it_holds_what_was_put_in_and_not_taken_out(void **state)
     free(there);
 }
 
+/* Keys go in runs, so that full leaves lie beside nearly empty ones and join them. */
+static void leaves_that_join_keep_every_key(void **state)
+{
+    bool *there = calloc(KEYS, sizeof(*there));
+    struct sb_index x = { 0 };
+    struct vs_rand r;
+
+    (void)state;
+    vs_rand_init(&r, 2);
+    for (unsigned round = 0; round < 400; round++) {
+        uint64_t first = vs_rand_below(&r, KEYS), count = vs_rand_below(&r, 300);
+        bool put = round < 20 || vs_rand_below(&r, 2) == 0;
+
+        for (uint64_t n = first; n < KEYS && n < first + count; n++) {
+            struct frag_key key = key_of(n);
+            struct sb_entry *e;
+
+            if (!put)
+                assert_int_equal(sb_index_remove(&x, &key), there[n]);
+            else if (sb_index_insert(&x, &key, &e) == 0)
+                e->offset_block = (uint32_t)n;
+            there[n] = put;
+        }
+        check_all(&x, there);
+    }
+    sb_index_close(&x);
+    free(there);
+}
+
 static void pages_in_a_row_give_every_key_once(void **state)
 {
     struct sb_index x = { 0 };
@@ -134,11 +163,17 @@ static void a_page_may_begin_behind_a_key_that_is_not_there(void **state)
     sb_index_close(&x);
 }
 
+/* Bytes per entry. */
+static double cost(const struct sb_index *x)
+{
+    return (double)sb_index_bytes(x) / x->count;
+}
+
 /* Measured, because 20 TB in fragments of 1.33 MiB are 15 million entries. */
 static void a_fragment_costs_at_most_64_bytes(void **state)
 {
-    enum { COUNT = 200000 };
-    struct sb_index ascending = { 0 }, shuffled = { 0 };
+    enum { COUNT = 200000, STREAMS = 8 };
+    struct sb_index ascending = { 0 }, streams = { 0 }, shuffled = { 0 };
     struct vs_rand r;
 
     (void)state;
@@ -148,16 +183,37 @@ static void a_fragment_costs_at_most_64_bytes(void **state)
         struct sb_entry *e;
 
         assert_int_equal(sb_index_insert(&ascending, &key, &e), 0);
+        key.chunk = vs_id_make(1 + i % STREAMS, 1, i / STREAMS, VS_ID_CHUNK);
+        assert_int_equal(sb_index_insert(&streams, &key, &e), 0);
         vs_rand_bytes(&r, other.chunk.b, VS_ID_BYTES);
         assert_int_equal(sb_index_insert(&shuffled, &other, &e), 0);
     }
-    assert_true(sb_index_bytes(&ascending) <= 46 * (uint64_t)COUNT);
-    assert_true(sb_index_bytes(&shuffled) <=
-                68 * (uint64_t)COUNT); /* 64 and what doubling spares */
-    print_message("bytes per fragment: %.1f ascending, %.1f random\n",
-                  (double)sb_index_bytes(&ascending) / COUNT,
-                  (double)sb_index_bytes(&shuffled) / COUNT);
+    print_message("bytes per fragment: %.1f ascending, %.1f in %d streams, %.1f random\n",
+                  cost(&ascending), cost(&streams), STREAMS, cost(&shuffled));
+    assert_true(cost(&ascending) <= 42 && cost(&streams) <= 52 && cost(&shuffled) <= 56);
+    for (unsigned churn = 0; churn < 2; churn++) { /* half of them go, as many others come */
+        struct sb_entry *page = malloc(COUNT * sizeof(*page)), *e;
+        uint32_t n = sb_index_page(&shuffled, NULL, page, COUNT);
+
+        for (uint32_t i = 0; i < n; i++) {
+            struct frag_key key = sb_entry_key(&page[i]);
+
+            if (vs_rand_below(&r, 2) == 0)
+                assert_true(sb_index_remove(&shuffled, &key));
+        }
+        print_message("bytes per fragment: %.1f when half were deleted\n", cost(&shuffled));
+        assert_true(cost(&shuffled) <= 64);
+        while (shuffled.count < COUNT) {
+            struct frag_key other = { .generation = 1 };
+
+            vs_rand_bytes(&r, other.chunk.b, VS_ID_BYTES);
+            assert_int_equal(sb_index_insert(&shuffled, &other, &e), 0);
+        }
+        assert_true(cost(&shuffled) <= 56);
+        free(page);
+    }
     sb_index_close(&ascending);
+    sb_index_close(&streams);
     sb_index_close(&shuffled);
 }
 
@@ -165,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_holds_what_was_put_in_and_not_taken_out),
+        cmocka_unit_test(leaves_that_join_keep_every_key),
         cmocka_unit_test(pages_in_a_row_give_every_key_once),
         cmocka_unit_test(a_page_may_begin_behind_a_key_that_is_not_there),
         cmocka_unit_test(a_fragment_costs_at_most_64_bytes),

@@ -53,6 +53,17 @@ static int read_checked(struct sb_rig *rig, uint64_t n, uint32_t table_crc)
     return r;
 }
 
+/* What the store says by itself. */
+static int read_unchecked(struct sb_rig *rig, uint64_t n)
+{
+    uint8_t *dst = malloc(BYTES);
+    struct store_get g = { .key = sync_key(n), .bytes = BYTES, .dst = dst };
+    int r = sync_get(&rig->ss, &g);
+
+    free(dst);
+    return r;
+}
+
 static void read_file(struct sb_rig *rig, void *dst, size_t len, uint64_t offset)
 {
     struct vs_io *io = sb_rig_io(rig);
@@ -160,12 +171,17 @@ static void a_header_that_checks_and_is_not_the_right_one_is_not_served(void **s
     sb_record_encode(&rec, super.salt, block);
     write_file(rig, block, sizeof(block), record_at(0));
     write_file(rig, payload, sizeof(payload), record_at(0) + SB_BLOCK_BYTES);
+    assert_int_equal(read_unchecked(rig, 0), -VS_ECORRUPT);
     assert_int_equal(read_checked(rig, 0, crc[0]), -VS_ECORRUPT);
     rec.key = sync_key(0); /* and now it says that it is fragment 0 */
     sb_record_encode(&rec, super.salt, block);
     write_file(rig, block, sizeof(block), record_at(0));
     assert_int_equal(read_checked(rig, 0, crc[0]), -VS_ECORRUPT);
     assert_int_equal(read_checked(rig, 1, crc[1]), 0);
+    rec.offset = record_at(3); /* of this place, of this key, and of another place */
+    sb_record_encode(&rec, super.salt, block);
+    write_file(rig, block, sizeof(block), record_at(0));
+    assert_int_equal(read_unchecked(rig, 0), -VS_ECORRUPT);
 }
 
 /* Old bytes under the same key: a store whose disk was set back. They are whole, and they are not
