@@ -114,7 +114,8 @@ struct journal_actions {
     struct px_ballot promised; /* the head, when persist is not 0 */
     uint64_t first;            /* the head: forget slots below */
     bool flush;                /* make the namespace durable, then report JOURNAL_EV_FLUSHED */
-    uint32_t install_from;     /* not 0: fetch a snapshot from this pid; report INSTALLED */
+    uint32_t install_from;     /* not 0: fetch a snapshot from this pid; report INSTALLED,
+                                  soon, also when it came to nothing */
     uint64_t config_epoch;     /* not 0: this epoch was heard of from config_from: fetch it */
     uint32_t config_from;
     struct journal_send send[JOURNAL_SENDS_MAX];

@@ -189,18 +189,20 @@ void journal_acceptor_pump(struct journal *j)
 /* ---- truncation ---- */
 
 /* Slots go that a majority, this replica included, has applied and flushed; a snapshot of what is
- * applied can be made at any time, so there is always one at or above. In steps: each is a batch.
- */
+ * applied can be made at any time, so there is always one at or above. In steps, since each is a
+ * batch, and some stay for replicas that come back; but not when their bytes are too many. */
 void journal_truncate(struct journal *j)
 {
     uint64_t gone = j->safe < j->flushed ? j->safe : j->flushed;
-    uint64_t step = j->config.ring / 8;
+    bool is_tight = j->bytes > j->config.ring_bytes / 2;
+    uint64_t step = is_tight ? 1 : j->config.ring / 8;
+    uint64_t kept = is_tight ? 0 : j->config.kept;
 
-    if (gone < j->config.kept + j->first + step)
+    if (gone + 1 < j->first + kept + step)
         return;
     if (j->out->puts > 0 || j->out->items > 0)
         return; /* entries of this step's actions stay */
-    gone -= j->config.kept;
+    gone -= kept;
     for (unsigned n = 0; n < j->config.ring && j->first + n <= gone; n++) {
         struct journal_slot *s = journal_at(j, j->first + n);
 

@@ -412,7 +412,7 @@ void sj_replica_run(struct sim_journal *s, unsigned i)
                                      .ring = s->ring,
                                      .window = s->window,
                                      .kept = s->kept,
-                                     .ring_bytes = 1u << 20,
+                                     .ring_bytes = s->ring_bytes,
                                      .slots = r->slots,
                                      .found = r->found };
 
