@@ -3,6 +3,7 @@
 #include "common/assert.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "node/sb_store.h"
 #include "node/store_http.h"
 #include "tests/support/node_proc.h"
 #include "tests/support/store_sync.h"
@@ -171,6 +172,35 @@ static void another_node_behind_the_address_is_not_taken_for_this_one(void **sta
     assert_int_equal(check(f, 2), -ENOENT);
 }
 
+/* The same name, an empty disk: its "no such fragment" must not be believed. */
+static void a_node_with_another_disk_is_not_taken_for_this_one(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_id cluster, uuid;
+    struct store_http_config config = { .client = f->client,
+                                        .exec = f->exec,
+                                        .origin = f->node.origin,
+                                        .name = "n1",
+                                        .store = &uuid,
+                                        .health_ms = 20 };
+    struct sync_store careless = f->ss;
+    struct vs_io *io;
+
+    put(f, 1);
+    assert_int_equal(vs_io_posix_new(&io, f->data), 0);
+    assert_int_equal(sb_store_identify(io, &cluster, &uuid), 0);
+    vs_io_free(io);
+    assert_int_equal(store_http_new(&f->ss.s, &config), 0);
+    wait_state(f, STORE_UP);
+    assert_int_equal(check(f, 1), 0);
+    start_again(f, "n1", f->other);
+    assert_int_equal(check(f, 1), -VS_EDOWN);
+    wait_state(f, STORE_DOWN);
+    chunk_store_stop(f->ss.s);
+    f->ss = careless;
+    assert_int_equal(check(f, 1), -ENOENT);
+}
+
 #define RULE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -180,6 +210,7 @@ int main(void)
         RULE(a_killed_node_is_down_at_once),
         RULE(a_frozen_node_is_down_at_the_deadline_and_well_when_it_thaws),
         RULE(another_node_behind_the_address_is_not_taken_for_this_one),
+        RULE(a_node_with_another_disk_is_not_taken_for_this_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
