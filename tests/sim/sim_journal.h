@@ -9,6 +9,7 @@
 #ifndef VS_TESTS_SIM_SIM_JOURNAL_H
 #define VS_TESTS_SIM_SIM_JOURNAL_H
 
+#include "meta/journal_fence.h"
 #include "meta/journal_state.h"
 #include "tests/sim/sim_world.h"
 
@@ -101,7 +102,8 @@ struct sj_admin {
     unsigned changes;             /* still wanted */
     unsigned members, old, fence; /* bits of replicas */
     unsigned fenced, joined, opened;
-    struct sj_disk merged;
+    struct journal_base base;
+    struct journal_slot slots[SJ_RING];
     struct sj_ns ns;
 };
 

@@ -82,9 +82,8 @@ static void admin_begin(struct sim_journal *s)
     a->epoch++;
     a->fenced = a->joined = a->opened = 0;
     a->state = SJ_FENCING;
-    memset(&a->merged, 0, sizeof(a->merged));
+    journal_base_init(&a->base, a->slots, s->ring);
     memset(&a->ns, 0, sizeof(a->ns));
-    a->merged.first = 1;
     world_say(s->w, "admin: epoch %lu, members %#x -> %#x, fence %#x", a->epoch, a->old, members,
               a->fence);
 }
@@ -96,9 +95,16 @@ static void admin_order(struct sim_journal *s, unsigned to, enum sj_order order)
     const struct sj_admin *a = &s->admin;
     struct sj_msg_order m = { .type = SJ_ORDER, .order = order, .epoch = a->epoch, .ns = a->ns };
 
-    m.disk = a->merged;
     m.disk.epoch = a->epoch;
-    m.disk.members = 0;
+    m.disk.first = a->base.first;
+    m.disk.promised = a->base.promised;
+    for (uint64_t slot = a->base.first; slot <= a->base.last; slot++) {
+        const struct journal_slot *b = &a->slots[slot % s->ring];
+
+        if (!px_ballot_is_none(&b->ballot))
+            m.disk.record[slot % s->ring] =
+                (struct sj_record){ .slot = slot, .ballot = b->ballot, .entry = b->entry };
+    }
     for (unsigned i = 0; i < s->replicas; i++)
         if (a->members & 1u << i)
             m.disk.pid[m.disk.members++] = i + 1;
@@ -191,26 +197,18 @@ void sj_admin_tick(struct sim_journal *s)
 
 static void admin_merge(struct sim_journal *s, const struct sj_msg_order *m)
 {
-    struct sj_disk *to = &s->admin.merged;
-    const struct sj_disk *from = &m->disk;
+    struct sj_admin *a = &s->admin;
 
+    journal_base_head(&a->base, m->disk.first);
     for (unsigned n = 0; n < s->ring; n++) {
-        const struct sj_record *r = &from->record[n];
-        struct sj_record *t = &to->record[n];
+        const struct sj_record *r = &m->disk.record[n];
 
-        /* Of two slots in one place the lower one is below somebody's first. */
-        if (r->slot < from->first || r->slot < t->slot ||
-            (r->slot == t->slot && px_ballot_cmp(&r->ballot, &t->ballot) <= 0))
-            continue;
-        *t = *r;
-        t->epoch = 0;
-        if (px_ballot_cmp(&r->ballot, &to->promised) > 0)
-            to->promised = r->ballot;
+        if (r->slot >= m->disk.first &&
+            journal_base_record(&a->base, r->slot, &r->ballot, r->entry) < 0)
+            world_violation(s->w, "slot %lu is in nobody's reach", r->slot);
     }
-    if (from->first > to->first)
-        to->first = from->first;
-    if (m->ns.applied > s->admin.ns.applied)
-        s->admin.ns = m->ns;
+    if (m->ns.applied > a->ns.applied)
+        a->ns = m->ns;
 }
 
 void sj_admin_report(struct sim_journal *s, unsigned i, const struct sj_msg_order *m)
@@ -283,9 +281,6 @@ static void obey_join(struct sim_journal *s, unsigned i, const struct sj_msg_ord
     disk.inc = r->disk.inc + 1;
     if (px_ballot_cmp(&r->disk.promised, &disk.promised) > 0)
         disk.promised = r->disk.promised;
-    for (unsigned n = 0; n < s->ring; n++) /* what lies below somebody's first is gone */
-        if (disk.record[n].slot < disk.first)
-            memset(&disk.record[n], 0, sizeof(disk.record[n]));
     world_put(s->w, r->proc, 0, &r->disk, &disk, sizeof(disk));
     at = world_batch_end(s->w, r->proc, 0, true);
     sj_replica_timer_set(s, r, at - world_now(s->w) + 1, SJ_T_START, 0);
