@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* A field that is added there needs a place here. */
+_Static_assert(sizeof(struct px_accepted) == 120, "px_accepted");
+
 #define COUNT_AT  6
 #define LENGTH_AT 8
 
@@ -18,6 +21,7 @@ size_t px_frame_limit(uint8_t kind)
     switch ((enum px_frame_kind)kind) {
     case PX_FRAME_ASKS:
     case PX_FRAME_ANSWERS:
+    case PX_FRAME_MOVE:
         return PX_FRAME_BYTES_MAX;
     case PX_FRAME_JOURNAL:
         return PX_FRAME_JOURNAL_BYTES_MAX;
@@ -152,4 +156,74 @@ struct px_ballot px_frame_rd_ballot(struct vs_rd *r)
     b.pid = vs_rd_be32(r);
     b.inc = vs_rd_be32(r);
     return b;
+}
+
+struct px_ballot px_frame_rd_some_ballot(struct vs_rd *r, bool there)
+{
+    struct px_ballot b = { 0 };
+
+    if (!there)
+        return b;
+    b = px_frame_rd_ballot(r);
+    if (px_ballot_is_none(&b))
+        r->err = -VS_ECORRUPT; /* none has a way to be said: the bit */
+    return b;
+}
+
+static bool op_done_is_none(const struct px_op_done *d)
+{
+    return d->op.pid == 0 && d->op.inc == 0 && d->op.seq == 0 && d->version == 0;
+}
+
+bool px_frame_record_is_none(const struct px_accepted *a)
+{
+    for (unsigned i = 0; i < PX_OPS_KEPT; i++) {
+        if (!op_done_is_none(&a->last_op[i]))
+            return false;
+    }
+    return a->version == 0 && a->value_len == 0;
+}
+
+void px_frame_wr_record(struct vs_wr *w, const struct px_accepted *a)
+{
+    uint8_t ops = 0;
+
+    for (unsigned i = 0; i < PX_OPS_KEPT; i++)
+        ops |= (uint8_t)(!op_done_is_none(&a->last_op[i]) << i);
+    vs_wr_u64(w, a->version);
+    vs_wr_u8(w, ops);
+    for (unsigned i = 0; i < PX_OPS_KEPT; i++) {
+        const struct px_op_done *d = &a->last_op[i];
+
+        if ((ops >> i & 1) == 0)
+            continue;
+        vs_wr_u32(w, d->op.pid);
+        vs_wr_u32(w, d->op.inc);
+        vs_wr_u64(w, d->op.seq);
+        vs_wr_u64(w, d->version);
+    }
+    vs_wr_blob(w, a->value, a->value_len);
+}
+
+void px_frame_rd_record(struct vs_rd *r, struct px_accepted *a)
+{
+    uint8_t ops;
+
+    a->version = vs_rd_u64(r);
+    ops = vs_rd_u8(r);
+    if (ops >> PX_OPS_KEPT != 0)
+        r->err = -VS_ECORRUPT;
+    for (unsigned i = 0; i < PX_OPS_KEPT; i++) {
+        struct px_op_done *d = &a->last_op[i];
+
+        if ((ops >> i & 1) == 0)
+            continue;
+        d->op.pid = vs_rd_u32(r);
+        d->op.inc = vs_rd_u32(r);
+        d->op.seq = vs_rd_u64(r);
+        d->version = vs_rd_u64(r);
+        if (op_done_is_none(d))
+            r->err = -VS_ECORRUPT;
+    }
+    a->value = vs_rd_blob(r, PX_VALUE_BYTES_MAX, &a->value_len);
 }

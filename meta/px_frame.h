@@ -23,6 +23,7 @@ enum px_frame_kind {
     PX_FRAME_ASKS = 1,    /* px_msg.h: count of them, at most PX_FRAME_BYTES_MAX in all */
     PX_FRAME_ANSWERS = 2, /* the same */
     PX_FRAME_JOURNAL = 3, /* one message: count is 1, at most PX_FRAME_JOURNAL_BYTES_MAX */
+    PX_FRAME_MOVE = 4,    /* px_msg_move.h: count of records, at most PX_FRAME_BYTES_MAX in all */
 };
 
 /* Bytes of a whole frame of that kind at most; 0: no such kind. */
@@ -61,5 +62,12 @@ int px_frame_open(const void *bytes, size_t len, struct px_frame *ret);
 /* Parts of bodies: a ballot, 16 bytes, big-endian as in acceptor/. */
 void px_frame_wr_ballot(struct vs_wr *w, const struct px_ballot *b);
 struct px_ballot px_frame_rd_ballot(struct vs_rd *r);
+/* One that is not none, if it is there at all: none is said by a bit. */
+struct px_ballot px_frame_rd_some_ballot(struct vs_rd *r, bool there);
+
+/* And what a register has accepted: version, last operations, value (lent). */
+bool px_frame_record_is_none(const struct px_accepted *a);
+void px_frame_wr_record(struct vs_wr *w, const struct px_accepted *a);
+void px_frame_rd_record(struct vs_rd *r, struct px_accepted *a);
 
 #endif

@@ -9,7 +9,6 @@
 #include <string.h>
 
 /* A field that is added there needs a place here. */
-_Static_assert(sizeof(struct px_accepted) == 120, "px_accepted");
 _Static_assert(sizeof(struct px_ask) == 168, "px_ask");
 _Static_assert(sizeof(struct px_answer) == 200, "px_answer");
 
@@ -26,78 +25,7 @@ enum answer_bits {
     ANSWER_BITS = 7,
 };
 
-/* ---- parts -------------------------------------------------------------------------------------
- */
-
-static bool op_done_is_none(const struct px_op_done *d)
-{
-    return d->op.pid == 0 && d->op.inc == 0 && d->op.seq == 0 && d->version == 0;
-}
-
-static bool accepted_is_none(const struct px_accepted *a)
-{
-    for (unsigned i = 0; i < PX_OPS_KEPT; i++) {
-        if (!op_done_is_none(&a->last_op[i]))
-            return false;
-    }
-    return a->version == 0 && a->value_len == 0;
-}
-
-static void wr_accepted(struct vs_wr *w, const struct px_accepted *a)
-{
-    uint8_t ops = 0;
-
-    for (unsigned i = 0; i < PX_OPS_KEPT; i++)
-        ops |= (uint8_t)(!op_done_is_none(&a->last_op[i]) << i);
-    vs_wr_u64(w, a->version);
-    vs_wr_u8(w, ops);
-    for (unsigned i = 0; i < PX_OPS_KEPT; i++) {
-        const struct px_op_done *d = &a->last_op[i];
-
-        if ((ops >> i & 1) == 0)
-            continue;
-        vs_wr_u32(w, d->op.pid);
-        vs_wr_u32(w, d->op.inc);
-        vs_wr_u64(w, d->op.seq);
-        vs_wr_u64(w, d->version);
-    }
-    vs_wr_blob(w, a->value, a->value_len);
-}
-
-static void rd_accepted(struct vs_rd *r, struct px_accepted *a)
-{
-    uint8_t ops;
-
-    a->version = vs_rd_u64(r);
-    ops = vs_rd_u8(r);
-    if (ops >> PX_OPS_KEPT != 0)
-        r->err = -VS_ECORRUPT;
-    for (unsigned i = 0; i < PX_OPS_KEPT; i++) {
-        struct px_op_done *d = &a->last_op[i];
-
-        if ((ops >> i & 1) == 0)
-            continue;
-        d->op.pid = vs_rd_u32(r);
-        d->op.inc = vs_rd_u32(r);
-        d->op.seq = vs_rd_u64(r);
-        d->version = vs_rd_u64(r);
-        if (op_done_is_none(d))
-            r->err = -VS_ECORRUPT;
-    }
-    a->value = vs_rd_blob(r, PX_VALUE_BYTES_MAX, &a->value_len);
-}
-
-static struct px_ballot rd_some_ballot(struct vs_rd *r, bool there)
-{
-    struct px_ballot b = { 0 };
-
-    if (!there)
-        return b;
-    b = px_frame_rd_ballot(r);
-    if (px_ballot_is_none(&b))
-        r->err = -VS_ECORRUPT; /* none has a way to be said: the bit */
-    return b;
-}
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 static bool phase_is_known(uint8_t phase)
 {
@@ -109,8 +37,7 @@ static bool phase_has_value(uint8_t phase)
     return phase == PX_ACCEPT0 || phase == PX_ACCEPT;
 }
 
-/* ---- writing -----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static int begin(struct px_msg_out *o, struct vs_buf *buf, enum px_frame_kind kind,
                  const struct px_head *head, const struct px_head *asked_by)
@@ -158,7 +85,7 @@ int px_msg_add_ask(struct px_msg_out *o, const struct px_ask *ask)
 
     if (o->kind != PX_FRAME_ASKS || !phase_is_known(ask->phase) || ask->ballot.pid != o->pid ||
         ask->ballot.inc != o->inc || (ask->create && ask->phase != PX_ACCEPT) ||
-        (value ? ask->value.value_len > PX_VALUE_BYTES_MAX : !accepted_is_none(&ask->value)))
+        (value ? ask->value.value_len > PX_VALUE_BYTES_MAX : !px_frame_record_is_none(&ask->value)))
         return -EINVAL;
     if (o->frame.count >= PX_FRAME_ENTRIES_MAX)
         return -EMSGSIZE;
@@ -168,7 +95,7 @@ int px_msg_add_ask(struct px_msg_out *o, const struct px_ask *ask)
     vs_wr_u8(&w, (uint8_t)((ask->create ? ASK_CREATE : 0) | (value ? ASK_VALUE : 0)));
     vs_wr_u64(&w, ask->ballot.round);
     if (value)
-        wr_accepted(&w, &ask->value);
+        px_frame_wr_record(&w, &ask->value);
     return added(o, &w, before);
 }
 
@@ -178,7 +105,7 @@ int px_msg_add_answer(struct px_msg_out *o, const struct px_answer *answer)
     size_t before = o->frame.buf->len;
     bool promised = !px_ballot_is_none(&answer->promised);
     bool accepted = !px_ballot_is_none(&answer->accepted_at);
-    bool value = !accepted_is_none(&answer->accepted);
+    bool value = !px_frame_record_is_none(&answer->accepted);
 
     if (o->kind != PX_FRAME_ANSWERS || !phase_is_known(answer->phase) ||
         answer->word < PX_SAYS_OK || answer->word > PX_SAYS_EPOCH || answer->ballot.pid != o->pid ||
@@ -198,7 +125,7 @@ int px_msg_add_answer(struct px_msg_out *o, const struct px_answer *answer)
     if (accepted)
         px_frame_wr_ballot(&w, &answer->accepted_at);
     if (value)
-        wr_accepted(&w, &answer->accepted);
+        px_frame_wr_record(&w, &answer->accepted);
     return added(o, &w, before);
 }
 
@@ -207,8 +134,7 @@ int px_msg_end(struct px_msg_out *o)
     return px_frame_end(&o->frame);
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void rd_ask(struct px_msg_in *in, struct px_ask *ret)
 {
@@ -227,7 +153,7 @@ static void rd_ask(struct px_msg_in *in, struct px_ask *ret)
         (ask.create && ask.phase != PX_ACCEPT))
         r->err = -VS_ECORRUPT;
     if (bits & ASK_VALUE)
-        rd_accepted(r, &ask.value);
+        px_frame_rd_record(r, &ask.value);
     *ret = ask;
 }
 
@@ -246,11 +172,11 @@ static void rd_answer(struct px_msg_in *in, struct px_answer *ret)
     if (!phase_is_known(answer.phase) || answer.word < PX_SAYS_OK || answer.word > PX_SAYS_EPOCH ||
         (bits & ~ANSWER_BITS) != 0)
         r->err = -VS_ECORRUPT;
-    answer.promised = rd_some_ballot(r, bits & ANSWER_PROMISED);
-    answer.accepted_at = rd_some_ballot(r, bits & ANSWER_ACCEPTED_AT);
+    answer.promised = px_frame_rd_some_ballot(r, bits & ANSWER_PROMISED);
+    answer.accepted_at = px_frame_rd_some_ballot(r, bits & ANSWER_ACCEPTED_AT);
     if (bits & ANSWER_VALUE) {
-        rd_accepted(r, &answer.accepted);
-        if (accepted_is_none(&answer.accepted))
+        px_frame_rd_record(r, &answer.accepted);
+        if (px_frame_record_is_none(&answer.accepted))
             r->err = -VS_ECORRUPT;
     }
     *ret = answer;
@@ -275,7 +201,8 @@ int px_msg_open(const void *bytes, size_t len, struct px_msg_in *ret)
 
     if (r < 0)
         return r;
-    if (frame.kind == PX_FRAME_JOURNAL || frame.count > PX_FRAME_ENTRIES_MAX)
+    if ((frame.kind != PX_FRAME_ASKS && frame.kind != PX_FRAME_ANSWERS) ||
+        frame.count > PX_FRAME_ENTRIES_MAX)
         return -VS_ECORRUPT;
     in.head = frame.head;
     in.kind = frame.kind;

@@ -14,8 +14,7 @@
 #include "meta/journal_msg.h"
 #include "meta/px_frame.h"
 
-/* ---- registers: asks and answers --------------------------------------------------------------
- */
+/* ---- registers: asks and answers ------------------------------------------------------------- */
 
 /* A frame of registers being written at the end of a buffer. */
 struct px_msg_out {
@@ -53,8 +52,7 @@ int px_msg_open(const void *bytes, size_t len, struct px_msg_in *ret);
 bool px_msg_next_ask(struct px_msg_in *in, struct px_ask *ret);
 bool px_msg_next_answer(struct px_msg_in *in, struct px_answer *ret);
 
-/* ---- the journal ------------------------------------------------------------------------------
- */
+/* ---- the journal ----------------------------------------------------------------------------- */
 
 /* Append one frame. The head's epoch is the message's. -EMSGSIZE: entries are longer than a frame
  * takes; -EINVAL: an unknown kind or reason, too many items; -ENOMEM. On error buf is as it was. */

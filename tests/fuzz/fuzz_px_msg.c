@@ -4,6 +4,7 @@
 #include "common/assert.h"
 #include "common/crc.h"
 #include "meta/px_msg.h"
+#include "meta/px_msg_move.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,22 @@ static bool journal_again(const uint8_t *bytes, size_t size, struct vs_buf *ret)
     return true;
 }
 
+static bool move_again(const uint8_t *bytes, size_t size, struct vs_buf *ret)
+{
+    struct px_move_out out;
+    struct px_move_in in;
+    struct px_reg reg;
+    struct vs_id id;
+
+    if (px_move_open(bytes, size, &in) < 0)
+        return false;
+    VS_ASSERT(px_move_begin(&out, ret, &in.head, &in.move) == 0);
+    while (px_move_next(&in, &id, &reg))
+        VS_ASSERT(px_move_add(&out, &id, &reg) == 0);
+    VS_ASSERT(px_move_end(&out, in.move.more) == 0);
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct vs_buf buf = { 0 };
@@ -91,7 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] & 1)
         put_right(bytes, size);
     (void)px_frame_length(bytes, size);
-    if (registers_again(bytes, size, &buf) || journal_again(bytes, size, &buf)) {
+    if (registers_again(bytes, size, &buf) || journal_again(bytes, size, &buf) ||
+        move_again(bytes, size, &buf)) {
         VS_ASSERT(buf.len == size);
         VS_ASSERT(memcmp(buf.data, bytes, size) == 0);
     }

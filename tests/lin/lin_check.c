@@ -137,8 +137,7 @@ static bool step(const struct lin_op *op, uint64_t value, uint64_t *ret_value)
     return false;
 }
 
-/* ---- the list of events ------------------------------------------------------------------------
- */
+/* ---- the list of events ---------------------------------------------------------------------- */
 
 struct moment {
     int64_t at;
@@ -231,8 +230,7 @@ static void list_put_back(struct search *s, uint16_t i)
     s->events[s->events[i].next].prev = i;
 }
 
-/* ---- the search --------------------------------------------------------------------------------
- */
+/* ---- the search ------------------------------------------------------------------------------ */
 
 static void set_flip(struct config *c, unsigned op)
 {

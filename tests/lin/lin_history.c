@@ -214,8 +214,7 @@ int lin_history_read(struct lin_history *h, const char *path)
     return r == 0 ? lin_history_sort(h) : r;
 }
 
-/* ---- sorting -----------------------------------------------------------------------------------
- */
+/* ---- sorting --------------------------------------------------------------------------------- */
 
 struct pair {
     struct lin_op op;

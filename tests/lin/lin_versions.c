@@ -67,9 +67,7 @@ static size_t run_end(const struct check *c, size_t i)
     return end;
 }
 
-/* ---- by value: the writer of what was seen, and its version
- * --------------------------------------
- */
+/* ---- by value: the writer of what was seen, and its version ---------------------------------- */
 
 /* All operations with one value that is not 0; the writers come first. */
 static void check_value(struct check *c, const struct ref *run, size_t count)
@@ -133,9 +131,7 @@ static struct ref *unseen_writes(struct check *c, size_t *ret_count)
     return unseen;
 }
 
-/* ---- by version: one write, one value, and what it replaced
- * --------------------------------------
- */
+/* ---- by version: one write, one value, and what it replaced ---------------------------------- */
 
 static int by_key_and_value(const void *a, const void *b)
 {
@@ -189,9 +185,7 @@ static void check_versions(struct check *c)
     }
 }
 
-/* ---- by time: nothing older than what was known
- * --------------------------------------------------
- */
+/* ---- by time: nothing older than what was known ---------------------------------------------- */
 
 static uint64_t sortable(int64_t t)
 {

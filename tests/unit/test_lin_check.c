@@ -265,8 +265,7 @@ static void more_operations_than_the_search_takes_are_said(void **state)
     assert_int_equal(by_version(ops, LIN_OPS_MAX + 1), LIN_OK);
 }
 
-/* ---- registers that behave, and one lie ---------------------------------------------------------
- */
+/* ---- registers that behave, and one lie ------------------------------------------------------ */
 
 #define CLIENTS 6
 
@@ -401,8 +400,7 @@ static void one_stale_answer_among_hundreds_is_found_by_both(void **state)
     assert_true(lies > 250);
 }
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int add(struct lin_history *h, const char *line)
 {

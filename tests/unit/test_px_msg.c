@@ -323,8 +323,7 @@ static void what_is_no_ask_is_not_sent(void **state)
     vs_buf_close(&buf);
 }
 
-/* ---- damage ------------------------------------------------------------------------------------
- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 static void put_crc_and_length(uint8_t *bytes, size_t len)
 {

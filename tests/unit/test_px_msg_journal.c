@@ -291,8 +291,7 @@ static void frames_of_registers_are_no_messages_of_the_journal(void **state)
     vs_buf_close(&buf);
 }
 
-/* ---- damage ------------------------------------------------------------------------------------
- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 static void put_crc_and_length(uint8_t *bytes, size_t len)
 {
