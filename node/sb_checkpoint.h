@@ -22,8 +22,8 @@ struct sb_ckpt_files {
  * 1 loaded, 0 none; -ENOMEM, -VS_ENEWER. *ret_number: of the newest file there, good or not. */
 int sb_checkpoint_load(struct sb_store *s, struct sb_ckpt_head *ret_head,
                        struct sb_ckpt_files *ret_files, uint64_t *ret_number);
-/* Under maint_lock: compare those that are on the disk; where one is bad (`*bad` is raised), write
- * new ones. -VS_EDOWN, -ENOMEM. */
+/* Under no lock: compare those that are on the disk; where one is bad (`*bad` is raised), write new
+ * ones. -VS_EDOWN, -ENOMEM. */
 int sb_checkpoint_mend(struct sb_store *s, unsigned *bad);
 
 /* What was said of file `sb`, or NULL. */

@@ -332,8 +332,10 @@ int sb_checkpoint_mend(struct sb_store *s, unsigned *bad)
         }
         r = 0;
     }
-    for (; r == 0 && writes > 0; writes--)
+    for (; r == 0 && writes > 0; writes--) {
+        VS_LOCK_SCOPE(&s->maint_lock);
         r = sb_checkpoint_write(s, false);
+    }
     if (sb_store_is_down(s))
         return -VS_EDOWN;
     return r == -ENOMEM ? r : 0;

@@ -319,7 +319,7 @@ int sb_scrub_small(struct sb_store *s)
     const struct sb_ident id = { .cluster = s->config.cluster, .node = s->config.node };
     unsigned bad = 0;
     int r;
-    VS_LOCK_SCOPE(&s->maint_lock);
+
     if (sb_store_is_down(s))
         return -VS_EDOWN;
     r = sb_ident_mend(s->io, &id, &bad);

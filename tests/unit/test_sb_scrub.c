@@ -213,7 +213,7 @@ static unsigned flip_all(struct sb_rig *rig, const char *name, uint64_t first, u
     return flips;
 }
 
-/* What is allocated behind the last record is no part of the store. VS_SWEEP=45 (make test-long):
+/* What is allocated behind the last record is no part of the store. VS_SWEEP=50 (make test-long):
  * every byte, and each of its bits as often as the others; VS_SWEEP=1000: every bit. */
 static void every_flipped_bit_is_found_and_none_is_served(void **state)
 {
