@@ -24,9 +24,9 @@
 
 /* Of the library per connection: headers both ways, a piece of body. */
 #define CONNECTION_MEMORY_BYTES 16384u
-#define THREADS_MIN         2u /* a pool of one is none */
-#define THREADS_DEFAULT_MAX 16u
-#define DRAIN_STEP_MS       50
+#define THREADS_MIN             2u /* a pool of one is none */
+#define THREADS_DEFAULT_MAX     16u
+#define DRAIN_STEP_MS           50
 
 /* ---- calls from the library -------------------------------------------------------------------
  */

@@ -4,6 +4,6 @@
 
 node_start
 export NODE_URL
-cd "$WORK"
+cd "$WORK" || exit
 python3 "$ROOT/tests/e2e/doc_console.py" "$ROOT/docs/NODE_API.md"
 node_stop
