@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "fs/data_cluster.h"
 #include "fs/data_path.h"
 #include "fs/data_setup.h"
 #include "fs/data_store.h"
@@ -14,6 +15,7 @@
 
 #define LOCK_POLL_NS (50 * VS_NS_PER_MS)
 #define STAGING_NAME "staging"
+#define CLUSTER_NAME "cluster.json"
 
 /* ---- lock ---- */
 
@@ -46,6 +48,9 @@ static int data_lock(struct data_dir *d, const struct vsfs *fs, char *why)
         }
         nanosleep(&(struct timespec){ .tv_nsec = LOCK_POLL_NS }, NULL);
     }
+    /* for `vstackfs down` and people; the lock is what counts */
+    if (ftruncate(d->lock_fd, 0) < 0 || dprintf(d->lock_fd, "%d\n", (int)getpid()) < 0)
+        vs_debug("%s: the process number cannot be written", path);
     return 0;
 }
 
@@ -56,7 +61,10 @@ static bool data_was_used(struct vsfs *fs, char path[256])
 {
     struct ns_node node = { .node = 0 };
 
-    for (unsigned n = 1; n <= data_setup_count(fs) + DATA_DIR_NODES_DEFAULT; n++) {
+    if (fs->nodes != NULL && data_cluster_used(fs, path))
+        return true;
+    for (unsigned n = 1; fs->nodes == NULL && n <= data_setup_count(fs) + DATA_DIR_NODES_DEFAULT;
+         n++) {
         if (n <= data_setup_count(fs))
             data_setup_node(fs, n, &node);
         else /* it may have been made without --disk */
@@ -67,6 +75,20 @@ static bool data_was_used(struct vsfs *fs, char path[256])
     }
     snprintf(path, 256, "%s/" STAGING_NAME, fs->opt.data_dir);
     return data_path_exists(fs, STAGING_NAME);
+}
+
+/* The metadata and the list of nodes are found by paths, and may be of different clusters. */
+static int data_check_cluster(const struct vsfs *fs, char *why)
+{
+    struct vs_id said = data_cluster_id(fs);
+
+    if (vs_id_cmp(&fs->cluster, &said) == 0)
+        return 0;
+    snprintf(why, DATA_DIR_WHY_BYTES,
+             "the metadata in %.200s/meta belongs to another cluster than %.300s; give the right "
+             "--data",
+             fs->opt.data_dir, fs->opt.cluster_file);
+    return -ESTALE;
 }
 
 static int data_open_meta(struct vsfs *fs, char *why)
@@ -80,7 +102,9 @@ static int data_open_meta(struct vsfs *fs, char *why)
     r = meta_local_open(&fs->meta, &config);
     if (r == 0) {
         fs->cluster = fs->meta->cluster;
-        return 0;
+        if (fs->nodes != NULL)
+            r = data_check_cluster(fs, why);
+        return r;
     }
     if (r == -VS_ENEWER)
         snprintf(why, DATA_DIR_WHY_BYTES,
@@ -111,10 +135,33 @@ static void data_note_moved(struct vsfs *fs, struct ns_node *node, const char *p
         vs_info("store %s: it was in %s -> its new place is recorded", path, recorded);
 }
 
+/* The store of one node into its entry; whether it can be used now. */
+static bool data_open_store(struct vsfs *fs, struct ns_node *node, struct store_set_entry *e)
+{
+    struct chunk_store *store = NULL;
+    int r;
+
+    e->node = node->node;
+    snprintf(e->name, sizeof(e->name), "%.63s", node->name);
+    if (fs->nodes != NULL) {
+        r = data_cluster_store(fs, node, e->path, &store, e->why);
+    } else {
+        data_store_locate(fs, node, e->path);
+        r = data_store_open(fs, node, e->path, &store, e->why);
+    }
+    if (r < 0)
+        vs_error("store %s", e->why);
+    else if (fs->nodes == NULL)
+        data_note_moved(fs, node, e->path);
+    atomic_store(&e->store, store);
+    return r == 0;
+}
+
 static int data_open_stores(struct vsfs *fs, char *why)
 {
     struct ns_node nodes[STORE_SET_MAX];
     struct meta_req req = { .op = META_NODES, .nodes = nodes, .nodes_max = STORE_SET_MAX };
+    struct store_health first = { .state = STORE_DOWN };
     unsigned up = 0;
     int r = meta_call(fs->meta, &req);
 
@@ -122,28 +169,18 @@ static int data_open_stores(struct vsfs *fs, char *why)
         snprintf(why, DATA_DIR_WHY_BYTES, "cannot read the list of stores: %s", vs_err_text(r));
         return r;
     }
-    for (unsigned i = 0; i < req.nodes_count; i++) {
-        struct store_set_entry *e = &fs->stores.entries[fs->stores.count];
-        struct chunk_store *store = NULL;
-
-        e->node = nodes[i].node;
-        snprintf(e->name, sizeof(e->name), "%.63s", nodes[i].name);
-        data_store_locate(fs, &nodes[i], e->path);
-        if (data_store_open(fs, &nodes[i], e->path, &store, e->why) < 0) {
-            vs_error("store %s", e->why);
-        } else {
-            data_note_moved(fs, &nodes[i], e->path);
-            up++;
-        }
-        atomic_store(&e->store, store);
-        fs->stores.count++;
-    }
+    for (unsigned i = 0; i < req.nodes_count; i++)
+        up += data_open_store(fs, &nodes[i], &fs->stores.entries[fs->stores.count++]);
+    if (fs->nodes != NULL)
+        up = data_cluster_wait(fs);
     if (up > 0)
         return 0;
+    if (fs->stores.count > 0)
+        store_set_health(&fs->stores, 0, &first);
     snprintf(why, DATA_DIR_WHY_BYTES,
              "none of the %u stores can be used: the film data is missing, so nothing is mounted; "
              "bring the disks back (the first: %s)",
-             fs->stores.count, fs->stores.count > 0 ? fs->stores.entries[0].why : "none recorded");
+             fs->stores.count, fs->stores.count > 0 ? first.why : "none recorded");
     return -VS_EDOWN;
 }
 
@@ -186,7 +223,17 @@ static int data_open_locked(struct data_dir *d, struct vsfs *fs, char *why)
     char path[256];
     int r = 0;
 
-    if (data_setup_pending(fs))
+    if (fs->opt.cluster_file != NULL) {
+        r = data_cluster_start(fs, why);
+    } else if (data_path_exists(fs, CLUSTER_NAME)) {
+        snprintf(
+            why, DATA_DIR_WHY_BYTES,
+            "%s is the directory of a cluster; mount it with vstackfs --cluster %s/" CLUSTER_NAME
+            " MOUNTPOINT",
+            fs->opt.data_dir, fs->opt.data_dir);
+        r = -EINVAL;
+    }
+    if (r == 0 && data_setup_pending(fs))
         r = data_setup_undo(fs, why);
     if (r < 0)
         return r;
@@ -266,6 +313,7 @@ void data_dir_close(struct data_dir *d, struct vsfs *fs)
     if (fs->staging_fd >= 0)
         close(fs->staging_fd);
     fs->staging_fd = -1;
+    data_cluster_stop(fs);
     if (d->lock_fd >= 0)
         close(d->lock_fd);
     d->lock_fd = -1;
@@ -328,6 +376,13 @@ int data_dir_replace_node(struct vsfs *fs, const char *name, const char *path,
     unsigned n = 0, i = 0;
     int r;
 
+    if (fs->nodes != NULL) {
+        snprintf(why, DATA_DIR_WHY_BYTES,
+                 "the nodes of a cluster are processes of their own, and replacing one is not "
+                 "built yet; bring the disk of %.60s back, or copy its films in anew elsewhere",
+                 name);
+        return -EOPNOTSUPP;
+    }
     VS_LOCK_SCOPE(&one_at_a_time);
     why[0] = '\0';
     r = meta_call(fs->meta, &req);

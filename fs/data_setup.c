@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/rand.h"
+#include "fs/data_cluster.h"
 #include "fs/data_path.h"
 #include "fs/data_store.h"
 #include "meta/meta_local.h"
@@ -15,6 +16,8 @@
 
 unsigned data_setup_count(const struct vsfs *fs)
 {
+    if (fs->nodes != NULL)
+        return data_cluster_count(fs);
     return fs->opt.disk_count > 0 ? fs->opt.disk_count : DATA_DIR_NODES_DEFAULT;
 }
 
@@ -103,7 +106,15 @@ static int setup_undo_stores(struct vsfs *fs, char path[256], char *why)
 {
     struct vs_id cluster = setup_read(fs);
 
-    for (unsigned n = 1; n <= data_setup_count(fs); n++) {
+    if (fs->nodes != NULL && data_cluster_used(fs, path)) {
+        snprintf(
+            why, DATA_DIR_WHY_BYTES,
+            "%s/setup says that a first start was interrupted, but %s holds fragments; nothing "
+            "was changed: if all is in its place, remove %s/setup and mount again",
+            fs->opt.data_dir, path, fs->opt.data_dir);
+        return -ENOTEMPTY;
+    }
+    for (unsigned n = 1; fs->nodes == NULL && n <= data_setup_count(fs); n++) {
         struct ns_node node;
         int r;
 
@@ -146,6 +157,16 @@ int data_setup_undo(struct vsfs *fs, char why[DATA_DIR_WHY_BYTES])
 
 /* ---- create ---- */
 
+/* The nodes of a cluster have their stores already, and must all be there. */
+static int setup_nodes(struct vsfs *fs, struct ns_node *nodes, char *why)
+{
+    int r = 0;
+
+    for (unsigned n = 1; r == 0 && n <= data_cluster_count(fs); n++)
+        r = data_cluster_node(fs, n, &nodes[n - 1], why);
+    return r;
+}
+
 static int setup_stores(struct vsfs *fs, struct ns_node *nodes, char *why)
 {
     char path[256];
@@ -176,7 +197,10 @@ int data_setup_create(struct vsfs *fs, char why[DATA_DIR_WHY_BYTES])
     char meta[DATA_PATH_BYTES];
     int r;
 
-    vs_rand_system(&fs->cluster, sizeof(fs->cluster));
+    if (fs->nodes != NULL)
+        fs->cluster = data_cluster_id(fs);
+    else
+        vs_rand_system(&fs->cluster, sizeof(fs->cluster));
     data_path(fs, "meta", meta);
     r = setup_write(fs);
     if (r == 0)
@@ -186,7 +210,7 @@ int data_setup_create(struct vsfs *fs, char why[DATA_DIR_WHY_BYTES])
                  vs_err_text(r));
         return r;
     }
-    r = setup_stores(fs, nodes, why);
+    r = fs->nodes != NULL ? setup_nodes(fs, nodes, why) : setup_stores(fs, nodes, why);
     if (r < 0)
         return r;
     config.dir = meta;

@@ -16,6 +16,7 @@ fs_SRCS += fs/cli/cli_wait.c
 fs_SRCS += fs/content.c
 fs_SRCS += fs/content_wait.c
 fs_SRCS += fs/control.c
+fs_SRCS += fs/data_cluster.c
 fs_SRCS += fs/data_dir.c
 fs_SRCS += fs/data_path.c
 fs_SRCS += fs/data_setup.c

@@ -189,20 +189,26 @@ static void mount_greet(struct mounting *m)
     int n = snprintf(text, sizeof(text), "+");
 
     if (m->data.created)
-        n += snprintf(text + n, sizeof(text) - (size_t)n,
-                      "V-Stack: a new video store on %s\n"
-                      "  stores      %u%s\n"
-                      "  room for    %.1f GiB of film\n"
-                      "  survives    %s\n"
-                      "  copy in     cp film.mkv %s/inbox/   (it appears as %s/film.mkv)\n"
-                      "  look        vstackfs status --mount %s\n"
-                      "  stop        vstackfs umount %s\n",
-                      o->data_dir, m->fs.stores.count,
-                      o->disk_count > 0 ? " (--disk)" : " below nodes/", mount_room_gib(m),
-                      m->fs.single_device
-                          ? "corruption in any two stores, not the loss of this one disk"
-                          : "the loss of disks, as `vstackfs status` says",
-                      o->mountpoint, o->mountpoint, o->mountpoint, o->mountpoint);
+        n += snprintf(
+            text + n, sizeof(text) - (size_t)n,
+            "V-Stack: a new video store on %s\n"
+            "  stores      %u%s\n"
+            "%s"
+            "  room for    %.1f GiB of film\n"
+            "  survives    %s\n"
+            "  copy in     cp film.mkv %s/inbox/   (it appears as %s/film.mkv)\n"
+            "  look        vstackfs status --mount %s\n"
+            "  stop        vstackfs umount %s\n",
+            o->data_dir, m->fs.stores.count,
+            o->cluster_file != NULL ? " (storage nodes of their own)"
+            : o->disk_count > 0     ? " (--disk)"
+                                    : " below nodes/",
+            o->cluster_file != NULL ? "  metadata    with this mount alone, in the folder above\n"
+                                    : "",
+            mount_room_gib(m),
+            m->fs.single_device ? "corruption in any two stores, not the loss of this one disk"
+                                : "the loss of disks, as `vstackfs status` says",
+            o->mountpoint, o->mountpoint, o->mountpoint, o->mountpoint);
     else if (up < m->fs.stores.count)
         n += snprintf(text + n, sizeof(text) - (size_t)n,
                       "V-Stack: %u of %u stores are down; see vstackfs status --mount %s\n",

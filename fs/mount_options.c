@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int mount_parse_size(const char *text, uint64_t *ret)
 {
@@ -110,6 +111,9 @@ static int mount_opt_ours(struct mount_options *o, const char *opt)
     } else if (mount_opt_is(opt, "data", &v)) {
         o->fs.data_dir = mount_absolute(o, v);
         r = o->fs.data_dir != NULL ? 0 : -ENOMEM;
+    } else if (mount_opt_is(opt, "cluster", &v)) {
+        o->fs.cluster_file = mount_absolute(o, v);
+        r = o->fs.cluster_file != NULL ? 0 : -ENOMEM;
     } else {
         r = -ENOENT;
     }
@@ -200,6 +204,8 @@ static int mount_flag(struct mount_options *o, int argc, char **argv, int *i, ch
         return mount_opts(o, v, why);
     } else if ((v = mount_flag_value(argc, argv, i, "--data")) != NULL) {
         o->fs.data_dir = mount_absolute(o, v);
+    } else if ((v = mount_flag_value(argc, argv, i, "--cluster")) != NULL) {
+        o->fs.cluster_file = mount_absolute(o, v);
     } else if ((v = mount_flag_value(argc, argv, i, "--disk")) != NULL) {
         if (o->fs.disk_count == STORE_SET_MAX)
             r = -EINVAL;
@@ -255,6 +261,31 @@ static int mount_default_data(struct mount_options *o)
     return 0;
 }
 
+/* With --cluster the metadata is beside the file, unless --data says otherwise. */
+static int mount_cluster_data(struct mount_options *o)
+{
+    char *text = strdup(o->fs.cluster_file), *slash;
+
+    if (text == NULL)
+        return -ENOMEM;
+    slash = strrchr(text, '/');
+    slash[slash == text ? 1 : 0] = '\0';
+    o->text[o->text_count++] = text;
+    o->fs.data_dir = text;
+    return 0;
+}
+
+/* SOURCE of fstab: a data directory, or the file of a cluster. */
+static void mount_source(struct mount_options *o, const char *source)
+{
+    struct stat st;
+
+    if (stat(source, &st) == 0 && S_ISREG(st.st_mode))
+        o->fs.cluster_file = mount_absolute(o, source);
+    else
+        o->fs.data_dir = mount_absolute(o, source);
+}
+
 static bool path_is_below(const char *path, const char *dir)
 {
     size_t n = strlen(dir);
@@ -268,6 +299,11 @@ static int mount_options_check(struct mount_options *o, char *why)
         snprintf(why, MOUNT_WHY_BYTES,
                  "the data directory %.150s lies below the mount point %.150s; choose another",
                  o->fs.data_dir, o->fs.mountpoint);
+        return -EINVAL;
+    }
+    if (o->fs.cluster_file != NULL && o->fs.disk_count > 0) {
+        snprintf(why, MOUNT_WHY_BYTES,
+                 "--disk and --cluster exclude one another: a disk belongs to one storage node");
         return -EINVAL;
     }
     for (unsigned i = 0; i < o->fs.disk_count; i++) {
@@ -326,8 +362,10 @@ int mount_options_parse(struct mount_options *o, int argc, char **argv, char why
         return -EINVAL;
     }
     o->fs.mountpoint = mount_absolute(o, places[place_count - 1]);
-    if (place_count == 2 && o->fs.data_dir == NULL)
-        o->fs.data_dir = mount_absolute(o, places[0]);
+    if (place_count == 2 && o->fs.data_dir == NULL && o->fs.cluster_file == NULL)
+        mount_source(o, places[0]);
+    if (o->fs.cluster_file != NULL && o->fs.data_dir == NULL && mount_cluster_data(o) < 0)
+        return -ENOMEM;
     if (o->fs.data_dir == NULL && mount_default_data(o) < 0)
         return -ENOMEM;
     if (o->fs.mountpoint == NULL)

@@ -1,10 +1,11 @@
 /* mount_options: the command line of a mount, decoded and checked.
  *
  *   vstackfs [-f] [-o OPTS] [--data DIR] [--disk DIR ...] [SOURCE] MOUNTPOINT
+ *   vstackfs [-f] [-o OPTS] --cluster FILE [--data DIR] MOUNTPOINT
  *
- * SOURCE (as fstab gives it) is the data directory. Options mount(8) passes along (rw, nosuid,
- * noauto, user, _netdev, x-*) are taken or ignored as it documents; an unknown one is refused by
- * name. */
+ * SOURCE (as fstab gives it) is the data directory, or the file of a cluster. Options mount(8)
+ * passes along (rw, nosuid, noauto, user, _netdev, x-*) are taken or ignored as it documents; an
+ * unknown one is refused by name. */
 #ifndef VS_FS_MOUNT_OPTIONS_H
 #define VS_FS_MOUNT_OPTIONS_H
 
@@ -17,7 +18,7 @@ struct mount_options {
     bool read_only;
     bool help;
     char kernel[256];              /* for mount(2): "nosuid,nodev", may be empty */
-    char *text[STORE_SET_MAX + 4]; /* owned */
+    char *text[STORE_SET_MAX + 5]; /* owned */
     unsigned text_count;
 };
 

@@ -66,11 +66,10 @@ static void status_advice(struct vs_json *j, struct vsfs *fs, const struct censu
                  "%llu chunk%s cannot be read: bring the missing stores back (see nodes)",
                  (unsigned long long)c->lost, c->lost == 1 ? "" : "s");
     else if (up < count)
-        snprintf(
-            text, sizeof(text),
-            "%u of %u stores %s down: every film still plays; bring the disk back or `vstackfs "
-            "node replace ID DIR`",
-            count - up, count, count - up == 1 ? "is" : "are");
+        snprintf(text, sizeof(text), "%u of %u stores %s down: every film still plays; %s",
+                 count - up, count, count - up == 1 ? "is" : "are",
+                 fs->nodes != NULL ? "start vstack-node there again (vstackfs up --dir DIR)"
+                                   : "bring the disk back or `vstackfs node replace ID DIR`");
     else if (c->degraded > 0)
         snprintf(text, sizeof(text), "%llu chunk%s less redundancy than there should be",
                  (unsigned long long)c->degraded, c->degraded == 1 ? " has" : "s have");
@@ -120,6 +119,9 @@ struct vs_json *status_json(struct vsfs *fs, int *ret_status)
     status_advice(j, fs, &c, up);
     vs_json_set_text(j, "mountpoint", fs->opt.mountpoint);
     vs_json_set_text(j, "data", fs->opt.data_dir);
+    vs_json_set_text(j, "metadata", fs->nodes != NULL ? "this mount alone" : "this mount");
+    if (fs->opt.cluster_file != NULL)
+        vs_json_set_text(j, "cluster", fs->opt.cluster_file);
     vs_json_set_u64(j, "files", req.stats.files);
     vs_json_set_u64(j, "directories", req.stats.directories);
     vs_json_set_u64(j, "chunks", c.chunks);

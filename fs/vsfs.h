@@ -27,6 +27,7 @@
 #define VSFS_INOS_RESERVE 4096 /* inode numbers taken from the journal at a time */
 
 struct fuse_session;
+struct data_cluster;
 struct inode_table;
 struct provisional;
 struct inbox;
@@ -39,6 +40,7 @@ struct vsfs_options {
     const char *data_dir;             /* absolute; metadata and, by default, nodes/n1 .. n5 */
     const char *disks[STORE_SET_MAX]; /* --disk, absolute; each one node */
     unsigned disk_count;
+    const char *cluster_file; /* --cluster, absolute: the nodes are elsewhere; NULL */
     bool foreground;
     bool allow_other;
     uint8_t taken;              /* -o taken=keep-both|replace|refuse: enum ns_taken */
@@ -55,6 +57,7 @@ struct vsfs {
     const struct vs_clock *clock;
     struct meta_client *meta;
     struct store_set stores;
+    struct data_cluster *nodes; /* with --cluster: how the stores are reached */
     struct vs_exec *exec, *ops;
     struct chunk_reader *reader;
     struct cutter *cutter;

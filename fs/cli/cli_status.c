@@ -29,6 +29,9 @@ static void status_print(const struct vs_json *j)
     printf("  chunks %llu, degraded %llu, lost %llu; new files are stored as %s\n",
            number(j, "chunks"), number(j, "chunks_degraded"), number(j, "chunks_lost"),
            text_or(j, "new_files_stored_as"));
+    if (vs_json_get_text(j, "cluster") != NULL)
+        printf("  cluster %s; the metadata is with %s, in %s/meta: keep a copy of it\n",
+               text_or(j, "cluster"), text_or(j, "metadata"), text_or(j, "data"));
     for (; n != NULL; n = vs_json_next(n)) {
         const char *why = vs_json_get_text(n, "why");
 
