@@ -302,6 +302,7 @@ int main(int argc, char **argv)
     temp_dir_make(b.dir);
     bench_up(&b);
     measure_get(&b);
+    open_store(&b, 0); /* as many connections as a mount has */
     measure_latency(&b, "64k", FRAG_BLOCK_BYTES, 100);
     measure_latency(&b, "64k", FRAG_BLOCK_BYTES, 1000);
     measure_latency(&b, "frag", NODE_LOAD_FRAG_BYTES, 100);
