@@ -33,4 +33,5 @@ $(BUILD)/obj/mutants/%.o: %.c $(BUILD)/flags
 
 # Unit tests link what they need of it.
 test_sim_world_EXTRA := $(SIM_WORLD)
+test_sim_history_EXTRA := $(SIM_WORLD) tests/sim/sim_history.c
 test_sim_run_EXTRA   := $(filter-out tests/sim/sim_main.c,$(SIM_SRCS))
