@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-struct px_ballot rig_ballot(uint64_t round, uint32_t pid)
+struct px_ballot replica_ballot(uint64_t round, uint32_t pid)
 {
     return (struct px_ballot){ .round = round, .pid = pid, .inc = 1 };
 }
@@ -21,7 +21,7 @@ static void rig_entries(struct replica_rig *f)
     }
 }
 
-void rig_init_at(struct replica_rig *f, unsigned members, uint64_t first, uint64_t flushed)
+void replica_init_at(struct replica_rig *f, unsigned members, uint64_t first, uint64_t flushed)
 {
     struct journal_config config = { .pid = 1,
                                      .inc = 1,
@@ -30,7 +30,7 @@ void rig_init_at(struct replica_rig *f, unsigned members, uint64_t first, uint64
                                      .ring_bytes = 1000,
                                      .slots = f->slots,
                                      .found = f->found };
-    struct px_ballot old = rig_ballot(1, 3);
+    struct px_ballot old = replica_ballot(1, 3);
 
     memset(f, 0, sizeof(*f));
     rig_entries(f);
@@ -39,15 +39,15 @@ void rig_init_at(struct replica_rig *f, unsigned members, uint64_t first, uint64
     for (uint64_t slot = first; slot <= flushed; slot++)
         assert_int_equal(journal_restore(&f->j, slot, &old, &f->entry[slot]), 0);
     assert_int_equal(journal_start(&f->j, f->now_ns, flushed, 0), 0);
-    rig_config(f, 1, members, true);
+    replica_config(f, 1, members, true);
 }
 
-void rig_init(struct replica_rig *f, unsigned members)
+void replica_init(struct replica_rig *f, unsigned members)
 {
-    rig_init_at(f, members, 1, 0);
+    replica_init_at(f, members, 1, 0);
 }
 
-void rig_close(struct replica_rig *f)
+void replica_close(struct replica_rig *f)
 {
     journal_close(&f->j);
     for (unsigned n = 0; n < RIG_ENTRIES; n++)
@@ -56,7 +56,7 @@ void rig_close(struct replica_rig *f)
 
 /* ---- events ---- */
 
-void rig_step(struct replica_rig *f, struct journal_event *ev)
+void replica_step(struct replica_rig *f, struct journal_event *ev)
 {
     ev->now_ns = f->now_ns;
     ev->random = 7;
@@ -65,60 +65,60 @@ void rig_step(struct replica_rig *f, struct journal_event *ev)
         f->persist = f->out.persist;
 }
 
-void rig_msg(struct replica_rig *f, uint32_t from, struct journal_msg msg)
+void replica_msg(struct replica_rig *f, uint32_t from, struct journal_msg msg)
 {
     struct journal_event ev = { .kind = JOURNAL_EV_MESSAGE, .from = from, .msg = &msg };
 
     if (msg.epoch == 0)
         msg.epoch = f->epoch;
-    rig_step(f, &ev);
+    replica_step(f, &ev);
 }
 
-void rig_wait(struct replica_rig *f, int64_t ms)
+void replica_wait(struct replica_rig *f, int64_t ms)
 {
     struct journal_event ev = { .kind = JOURNAL_EV_TIMER };
 
     f->now_ns += ms * JOURNAL_MS;
-    rig_step(f, &ev);
+    replica_step(f, &ev);
 }
 
-void rig_persisted(struct replica_rig *f)
+void replica_persisted(struct replica_rig *f)
 {
     struct journal_event ev = { .kind = JOURNAL_EV_PERSISTED, .persist = f->persist };
 
-    rig_step(f, &ev);
+    replica_step(f, &ev);
 }
 
-void rig_applied(struct replica_rig *f, uint64_t slot)
+void replica_applied(struct replica_rig *f, uint64_t slot)
 {
     struct journal_event ev = { .kind = JOURNAL_EV_APPLIED, .slot = slot };
 
-    rig_step(f, &ev);
+    replica_step(f, &ev);
 }
 
-void rig_flushed(struct replica_rig *f, uint64_t slot)
+void replica_flushed(struct replica_rig *f, uint64_t slot)
 {
     struct journal_event ev = { .kind = JOURNAL_EV_FLUSHED, .slot = slot };
 
-    rig_step(f, &ev);
+    replica_step(f, &ev);
 }
 
-void rig_propose(struct replica_rig *f, unsigned entry, uint64_t token)
+void replica_propose(struct replica_rig *f, unsigned entry, uint64_t token)
 {
     struct journal_proposal p = { .entry = &f->entry[entry], .token = token };
     struct journal_event ev = { .kind = JOURNAL_EV_PROPOSE, .proposals = &p, .count = 1 };
 
-    rig_step(f, &ev);
+    replica_step(f, &ev);
 }
 
-void rig_read(struct replica_rig *f, uint64_t token)
+void replica_read(struct replica_rig *f, uint64_t token)
 {
     struct journal_event ev = { .kind = JOURNAL_EV_READ, .token = token };
 
-    rig_step(f, &ev);
+    replica_step(f, &ev);
 }
 
-void rig_config(struct replica_rig *f, uint64_t epoch, unsigned members, bool open)
+void replica_config(struct replica_rig *f, uint64_t epoch, unsigned members, bool open)
 {
     static const uint32_t pids[] = { 1, 2, 3, 4, 5 };
     struct journal_event ev = {
@@ -126,11 +126,11 @@ void rig_config(struct replica_rig *f, uint64_t epoch, unsigned members, bool op
     };
 
     f->epoch = epoch;
-    rig_step(f, &ev);
+    replica_step(f, &ev);
 }
 
-void rig_accept(struct replica_rig *f, struct px_ballot b, uint64_t slot, unsigned count,
-                unsigned entry, uint64_t commit)
+void replica_accept(struct replica_rig *f, struct px_ballot b, uint64_t slot, unsigned count,
+                    unsigned entry, uint64_t commit)
 {
     struct journal_item item[8];
     struct journal_msg msg = { .kind = JOURNAL_MSG_ACCEPT,
@@ -144,11 +144,11 @@ void rig_accept(struct replica_rig *f, struct px_ballot b, uint64_t slot, unsign
         item[n] = (struct journal_item){ .slot = slot + n,
                                          .ballot = b,
                                          .entry = entry != 0 ? &f->entry[entry + n] : NULL };
-    rig_msg(f, b.pid, msg);
+    replica_msg(f, b.pid, msg);
 }
 
-void rig_heartbeat(struct replica_rig *f, struct px_ballot b, uint64_t round, uint64_t commit,
-                   uint64_t safe, uint64_t lowest)
+void replica_heartbeat(struct replica_rig *f, struct px_ballot b, uint64_t round, uint64_t commit,
+                       uint64_t safe, uint64_t lowest)
 {
     struct journal_msg msg = { .kind = JOURNAL_MSG_HEARTBEAT,
                                .ballot = b,
@@ -157,12 +157,12 @@ void rig_heartbeat(struct replica_rig *f, struct px_ballot b, uint64_t round, ui
                                .safe = safe,
                                .slot = lowest };
 
-    rig_msg(f, b.pid, msg);
+    replica_msg(f, b.pid, msg);
 }
 
 /* ---- looking ---- */
 
-const struct journal_msg *rig_sent(const struct replica_rig *f, uint32_t to, unsigned kind)
+const struct journal_msg *replica_sent(const struct replica_rig *f, uint32_t to, unsigned kind)
 {
     for (unsigned n = f->out.sends; n > 0; n--)
         if (f->out.send[n - 1].to == to && f->out.send[n - 1].msg.kind == kind)
@@ -170,7 +170,7 @@ const struct journal_msg *rig_sent(const struct replica_rig *f, uint32_t to, uns
     return NULL;
 }
 
-int rig_answered(const struct replica_rig *f, uint64_t token)
+int replica_answered(const struct replica_rig *f, uint64_t token)
 {
     for (unsigned n = 0; n < f->out.answers; n++)
         if (f->out.answer[n].token == token)
@@ -180,47 +180,47 @@ int rig_answered(const struct replica_rig *f, uint64_t token)
 
 /* ---- roles ---- */
 
-void rig_stand(struct replica_rig *f)
+void replica_stand(struct replica_rig *f)
 {
-    rig_wait(f, JOURNAL_ELECTION_MAX_NS / JOURNAL_MS + 1);
+    replica_wait(f, JOURNAL_ELECTION_MAX_NS / JOURNAL_MS + 1);
     assert_int_equal(journal_role(&f->j), JOURNAL_ASKING);
-    assert_non_null(rig_sent(f, 2, JOURNAL_MSG_ASK));
+    assert_non_null(replica_sent(f, 2, JOURNAL_MSG_ASK));
 }
 
-void rig_lead(struct replica_rig *f)
+void replica_lead(struct replica_rig *f)
 {
     struct journal_msg msg = { .kind = JOURNAL_MSG_ASKED };
 
-    rig_stand(f);
+    replica_stand(f);
     msg.ballot = f->j.ballot;
-    rig_msg(f, 2, msg);
+    replica_msg(f, 2, msg);
     assert_int_equal(journal_role(&f->j), JOURNAL_PREPARING);
-    assert_non_null(rig_sent(f, 3, JOURNAL_MSG_PREPARE));
-    rig_persisted(f); /* its own promise */
+    assert_non_null(replica_sent(f, 3, JOURNAL_MSG_PREPARE));
+    replica_persisted(f); /* its own promise */
     msg.kind = JOURNAL_MSG_PROMISE;
     msg.ballot = f->j.ballot;
     msg.slot = f->j.start;
-    rig_msg(f, 2, msg);
+    replica_msg(f, 2, msg);
     assert_int_equal(journal_role(&f->j), JOURNAL_LEADING);
 }
 
-void rig_heard(struct replica_rig *f, uint32_t from, uint64_t have)
+void replica_heard(struct replica_rig *f, uint32_t from, uint64_t have)
 {
     struct journal_msg msg = {
         .kind = JOURNAL_MSG_HEARD, .ballot = f->j.ballot, .round = f->j.round, .have = have
     };
 
-    rig_msg(f, from, msg);
+    replica_msg(f, from, msg);
 }
 
-void rig_settle(struct replica_rig *f)
+void replica_settle(struct replica_rig *f)
 {
     uint64_t mine;
 
-    rig_lead(f);
+    replica_lead(f);
     mine = f->j.mine;
-    rig_persisted(f);
-    rig_heard(f, 2, mine);
+    replica_persisted(f);
+    replica_heard(f, 2, mine);
     assert_int_equal(f->j.commit, mine);
-    rig_applied(f, mine);
+    replica_applied(f, mine);
 }

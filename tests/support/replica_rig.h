@@ -21,41 +21,41 @@ struct replica_rig {
 };
 
 /* A new replica of `members`, open in epoch 1. */
-void rig_init(struct replica_rig *f, unsigned members);
+void replica_init(struct replica_rig *f, unsigned members);
 /* The same, with slots up to `flushed` applied and flushed, lower ones forgotten below `first`. */
-void rig_init_at(struct replica_rig *f, unsigned members, uint64_t first, uint64_t flushed);
+void replica_init_at(struct replica_rig *f, unsigned members, uint64_t first, uint64_t flushed);
 /* Checks that every reference to an entry was given back. */
-void rig_close(struct replica_rig *f);
+void replica_close(struct replica_rig *f);
 
-void rig_step(struct replica_rig *f, struct journal_event *ev);
-void rig_msg(struct replica_rig *f, uint32_t from, struct journal_msg msg);
-void rig_wait(struct replica_rig *f, int64_t ms); /* one timer step, that much later */
-void rig_persisted(struct replica_rig *f);        /* all batches */
-void rig_applied(struct replica_rig *f, uint64_t slot);
-void rig_flushed(struct replica_rig *f, uint64_t slot);
-void rig_propose(struct replica_rig *f, unsigned entry, uint64_t token);
-void rig_read(struct replica_rig *f, uint64_t token);
-void rig_config(struct replica_rig *f, uint64_t epoch, unsigned members, bool open);
+void replica_step(struct replica_rig *f, struct journal_event *ev);
+void replica_msg(struct replica_rig *f, uint32_t from, struct journal_msg msg);
+void replica_wait(struct replica_rig *f, int64_t ms); /* one timer step, that much later */
+void replica_persisted(struct replica_rig *f);        /* all batches */
+void replica_applied(struct replica_rig *f, uint64_t slot);
+void replica_flushed(struct replica_rig *f, uint64_t slot);
+void replica_propose(struct replica_rig *f, unsigned entry, uint64_t token);
+void replica_read(struct replica_rig *f, uint64_t token);
+void replica_config(struct replica_rig *f, uint64_t epoch, unsigned members, bool open);
 
 /* ACCEPT of entries n, n + 1, ... (no-ops for 0) for `count` slots from `slot` on, from b's pid. */
-void rig_accept(struct replica_rig *f, struct px_ballot b, uint64_t slot, unsigned count,
-                unsigned entry, uint64_t commit);
-void rig_heartbeat(struct replica_rig *f, struct px_ballot b, uint64_t round, uint64_t commit,
-                   uint64_t safe, uint64_t lowest);
-struct px_ballot rig_ballot(uint64_t round, uint32_t pid);
+void replica_accept(struct replica_rig *f, struct px_ballot b, uint64_t slot, unsigned count,
+                    unsigned entry, uint64_t commit);
+void replica_heartbeat(struct replica_rig *f, struct px_ballot b, uint64_t round, uint64_t commit,
+                       uint64_t safe, uint64_t lowest);
+struct px_ballot replica_ballot(uint64_t round, uint32_t pid);
 
 /* The last step sent this kind to `to`; NULL: it did not. */
-const struct journal_msg *rig_sent(const struct replica_rig *f, uint32_t to, unsigned kind);
+const struct journal_msg *replica_sent(const struct replica_rig *f, uint32_t to, unsigned kind);
 /* The last step answered this token; -1: it did not. */
-int rig_answered(const struct replica_rig *f, uint64_t token);
+int replica_answered(const struct replica_rig *f, uint64_t token);
 
 /* Stand for election; the members that are not 1 are asked. */
-void rig_stand(struct replica_rig *f);
+void replica_stand(struct replica_rig *f);
 /* Become leader with replica 2's promise, which has nothing; its own no-op is not chosen yet. */
-void rig_lead(struct replica_rig *f);
+void replica_lead(struct replica_rig *f);
 /* And its no-op chosen and applied. */
-void rig_settle(struct replica_rig *f);
+void replica_settle(struct replica_rig *f);
 /* Member `from` confirms the last heartbeat; it has slots up to `have`. */
-void rig_heard(struct replica_rig *f, uint32_t from, uint64_t have);
+void replica_heard(struct replica_rig *f, uint32_t from, uint64_t have);
 
 #endif

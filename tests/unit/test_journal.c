@@ -48,7 +48,7 @@ static void a_start_from_records_that_contradict_each_other_is_refused(void **st
                                      .ring_bytes = 1000,
                                      .slots = rig.slots,
                                      .found = rig.found };
-    struct px_ballot promised = rig_ballot(4, 2), higher = rig_ballot(5, 2);
+    struct px_ballot promised = replica_ballot(4, 2), higher = replica_ballot(5, 2);
     struct journal j;
 
     (void)state;
@@ -70,73 +70,75 @@ static void a_message_of_an_older_epoch_is_told_the_newer_one(void **state)
     const struct journal_msg *m;
 
     (void)state;
-    rig_init(&rig, 3);
-    rig_config(&rig, 5, 3, true);
-    rig_msg(
-        &rig, 2,
-        (struct journal_msg){
-            .kind = JOURNAL_MSG_HEARTBEAT, .epoch = 4, .ballot = rig_ballot(4, 2), .round = 1 });
-    m = rig_sent(&rig, 2, JOURNAL_MSG_NACK);
+    replica_init(&rig, 3);
+    replica_config(&rig, 5, 3, true);
+    replica_msg(&rig, 2,
+                (struct journal_msg){ .kind = JOURNAL_MSG_HEARTBEAT,
+                                      .epoch = 4,
+                                      .ballot = replica_ballot(4, 2),
+                                      .round = 1 });
+    m = replica_sent(&rig, 2, JOURNAL_MSG_NACK);
     assert_non_null(m);
     assert_int_equal(m->reason, JOURNAL_NACK_CONFIG);
     assert_int_equal(m->epoch, 5);
     assert_int_equal(journal_leader(&rig.j), 0);
-    rig_close(&rig);
+    replica_close(&rig);
 }
 
 static void a_newer_epoch_is_fetched_before_anything_is_answered(void **state)
 {
     (void)state;
-    rig_init(&rig, 3);
-    rig_msg(&rig, 2,
-            (struct journal_msg){
-                .kind = JOURNAL_MSG_PREPARE, .epoch = 2, .ballot = rig_ballot(9, 2), .slot = 1 });
+    replica_init(&rig, 3);
+    replica_msg(
+        &rig, 2,
+        (struct journal_msg){
+            .kind = JOURNAL_MSG_PREPARE, .epoch = 2, .ballot = replica_ballot(9, 2), .slot = 1 });
     assert_int_equal(rig.out.config_epoch, 2);
     assert_int_equal(rig.out.config_from, 2);
     assert_int_equal(rig.out.sends, 0);
     assert_int_equal(rig.j.promised.round, 1);
-    rig_close(&rig);
+    replica_close(&rig);
 }
 
 static void a_fenced_replica_answers_nothing(void **state)
 {
     (void)state;
-    rig_init(&rig, 3);
-    rig_config(&rig, 2, 3, false);
+    replica_init(&rig, 3);
+    replica_config(&rig, 2, 3, false);
     for (uint64_t epoch = 1; epoch <= 2; epoch++) {
-        rig_msg(&rig, 2,
-                (struct journal_msg){ .kind = JOURNAL_MSG_PREPARE,
-                                      .epoch = epoch,
-                                      .ballot = rig_ballot(9, 2),
-                                      .slot = 1 });
+        replica_msg(&rig, 2,
+                    (struct journal_msg){ .kind = JOURNAL_MSG_PREPARE,
+                                          .epoch = epoch,
+                                          .ballot = replica_ballot(9, 2),
+                                          .slot = 1 });
         assert_int_equal(rig.out.sends, 0);
         assert_int_equal(rig.out.persist, 0);
     }
-    rig_wait(&rig, 5000);
+    replica_wait(&rig, 5000);
     assert_int_equal(rig.out.sends, 0);
-    rig_config(&rig, 2, 3, true);
-    rig_wait(&rig, 700);
-    assert_non_null(rig_sent(&rig, 2, JOURNAL_MSG_ASK));
-    rig_close(&rig);
+    replica_config(&rig, 2, 3, true);
+    replica_wait(&rig, 700);
+    assert_non_null(replica_sent(&rig, 2, JOURNAL_MSG_ASK));
+    replica_close(&rig);
 }
 
 static void an_epoch_ends_leadership_and_phase_1_runs_again(void **state)
 {
     (void)state;
-    rig_init(&rig, 3);
-    rig_settle(&rig);
-    rig_propose(&rig, 10, 77);
-    rig_persisted(&rig);
-    rig_config(&rig, 2, 3, true);
+    replica_init(&rig, 3);
+    replica_settle(&rig);
+    replica_propose(&rig, 10, 77);
+    replica_persisted(&rig);
+    replica_config(&rig, 2, 3, true);
     assert_int_equal(journal_role(&rig.j), JOURNAL_FOLLOWER);
-    assert_int_equal(rig_answered(&rig, 77), JOURNAL_UNKNOWN);
-    rig_msg(
+    assert_int_equal(replica_answered(&rig, 77), JOURNAL_UNKNOWN);
+    replica_msg(
         &rig, 2,
         (struct journal_msg){
             .kind = JOURNAL_MSG_HEARD, .epoch = 1, .ballot = rig.j.ballot, .round = 1, .have = 2 });
     assert_int_equal(rig.out.applies, 0);
-    rig_lead(&rig);
-    rig_close(&rig);
+    replica_lead(&rig);
+    replica_close(&rig);
 }
 
 static void who_is_no_member_neither_votes_nor_stands(void **state)
@@ -147,31 +149,31 @@ static void who_is_no_member_neither_votes_nor_stands(void **state)
     };
 
     (void)state;
-    rig_init(&rig, 3);
-    rig_step(&rig, &ev);
+    replica_init(&rig, 3);
+    replica_step(&rig, &ev);
     rig.epoch = 2;
-    rig_wait(&rig, 5000);
+    replica_wait(&rig, 5000);
     assert_int_equal(rig.out.sends, 0);
-    rig_msg(
-        &rig, 2,
-        (struct journal_msg){ .kind = JOURNAL_MSG_PREPARE, .ballot = rig_ballot(9, 2), .slot = 1 });
+    replica_msg(&rig, 2,
+                (struct journal_msg){
+                    .kind = JOURNAL_MSG_PREPARE, .ballot = replica_ballot(9, 2), .slot = 1 });
     assert_int_equal(rig.out.sends, 0);
     assert_int_equal(rig.out.persist, 0);
-    rig_close(&rig);
+    replica_close(&rig);
 }
 
 static void a_stranger_is_not_answered(void **state)
 {
     (void)state;
-    rig_init(&rig, 3);
-    rig_msg(
-        &rig, 4,
-        (struct journal_msg){ .kind = JOURNAL_MSG_PREPARE, .ballot = rig_ballot(9, 4), .slot = 1 });
+    replica_init(&rig, 3);
+    replica_msg(&rig, 4,
+                (struct journal_msg){
+                    .kind = JOURNAL_MSG_PREPARE, .ballot = replica_ballot(9, 4), .slot = 1 });
     assert_int_equal(rig.out.sends, 0);
     assert_int_equal(rig.out.persist, 0);
-    rig_msg(&rig, 2, (struct journal_msg){ .kind = 200, .ballot = rig_ballot(9, 2) });
+    replica_msg(&rig, 2, (struct journal_msg){ .kind = 200, .ballot = replica_ballot(9, 2) });
     assert_int_equal(rig.out.sends, 0); /* nor a word that is not known */
-    rig_close(&rig);
+    replica_close(&rig);
 }
 
 int main(void)

@@ -15,114 +15,115 @@ static void a_read_waits_for_a_heartbeat_sent_after_it(void **state)
     uint64_t before;
 
     (void)state;
-    rig_init(&rig, 3);
-    rig_settle(&rig);
+    replica_init(&rig, 3);
+    replica_settle(&rig);
     before = rig.j.round;
-    rig_read(&rig, 5);
-    assert_int_equal(rig_answered(&rig, 5), -1);
-    assert_int_equal(rig_sent(&rig, 2, JOURNAL_MSG_HEARTBEAT)->round, before + 1); /* at once */
-    rig_msg(&rig, 2,
-            (struct journal_msg){
-                .kind = JOURNAL_MSG_HEARD, .ballot = rig.j.ballot, .round = before, .have = 1 });
-    assert_int_equal(rig_answered(&rig, 5), -1); /* an older one proves nothing */
-    rig_heard(&rig, 2, 1);
-    assert_int_equal(rig_answered(&rig, 5), JOURNAL_READ_NOW);
-    rig_close(&rig);
+    replica_read(&rig, 5);
+    assert_int_equal(replica_answered(&rig, 5), -1);
+    assert_int_equal(replica_sent(&rig, 2, JOURNAL_MSG_HEARTBEAT)->round, before + 1); /* at once */
+    replica_msg(
+        &rig, 2,
+        (struct journal_msg){
+            .kind = JOURNAL_MSG_HEARD, .ballot = rig.j.ballot, .round = before, .have = 1 });
+    assert_int_equal(replica_answered(&rig, 5), -1); /* an older one proves nothing */
+    replica_heard(&rig, 2, 1);
+    assert_int_equal(replica_answered(&rig, 5), JOURNAL_READ_NOW);
+    replica_close(&rig);
 }
 
 static void reads_that_come_meanwhile_share_the_next_heartbeat(void **state)
 {
     (void)state;
-    rig_init(&rig, 3);
-    rig_settle(&rig);
-    rig_read(&rig, 5);
-    rig_read(&rig, 6);
-    rig_read(&rig, 7);
-    assert_null(rig_sent(&rig, 2, JOURNAL_MSG_HEARTBEAT));
-    rig_heard(&rig, 2, 1);
-    assert_int_equal(rig_answered(&rig, 5), JOURNAL_READ_NOW);
-    assert_int_equal(rig_answered(&rig, 6), -1);
-    assert_non_null(rig_sent(&rig, 2, JOURNAL_MSG_HEARTBEAT));
-    rig_heard(&rig, 2, 1);
-    assert_int_equal(rig_answered(&rig, 6), JOURNAL_READ_NOW);
-    assert_int_equal(rig_answered(&rig, 7), JOURNAL_READ_NOW);
-    rig_close(&rig);
+    replica_init(&rig, 3);
+    replica_settle(&rig);
+    replica_read(&rig, 5);
+    replica_read(&rig, 6);
+    replica_read(&rig, 7);
+    assert_null(replica_sent(&rig, 2, JOURNAL_MSG_HEARTBEAT));
+    replica_heard(&rig, 2, 1);
+    assert_int_equal(replica_answered(&rig, 5), JOURNAL_READ_NOW);
+    assert_int_equal(replica_answered(&rig, 6), -1);
+    assert_non_null(replica_sent(&rig, 2, JOURNAL_MSG_HEARTBEAT));
+    replica_heard(&rig, 2, 1);
+    assert_int_equal(replica_answered(&rig, 6), JOURNAL_READ_NOW);
+    assert_int_equal(replica_answered(&rig, 7), JOURNAL_READ_NOW);
+    replica_close(&rig);
 }
 
 static void nothing_is_read_before_its_own_no_op_is_chosen_and_applied(void **state)
 {
     (void)state;
-    rig_init(&rig, 3);
-    rig_lead(&rig);
-    rig_read(&rig, 5);
-    rig_wait(&rig, 50);
-    rig_heard(&rig, 2, 0); /* confirmed, but the no-op is nowhere else */
-    assert_int_equal(rig_answered(&rig, 5), -1);
-    rig_persisted(&rig);
-    rig_heard(&rig, 2, 1);
+    replica_init(&rig, 3);
+    replica_lead(&rig);
+    replica_read(&rig, 5);
+    replica_wait(&rig, 50);
+    replica_heard(&rig, 2, 0); /* confirmed, but the no-op is nowhere else */
+    assert_int_equal(replica_answered(&rig, 5), -1);
+    replica_persisted(&rig);
+    replica_heard(&rig, 2, 1);
     assert_int_equal(rig.out.applies, 1);
-    assert_int_equal(rig_answered(&rig, 5), -1);
-    rig_applied(&rig, 1);
-    assert_int_equal(rig_answered(&rig, 5), JOURNAL_READ_NOW);
-    rig_close(&rig);
+    assert_int_equal(replica_answered(&rig, 5), -1);
+    replica_applied(&rig, 1);
+    assert_int_equal(replica_answered(&rig, 5), JOURNAL_READ_NOW);
+    replica_close(&rig);
 }
 
 static void a_read_sees_all_that_was_chosen_when_it_came(void **state)
 {
     (void)state;
-    rig_init(&rig, 3);
-    rig_settle(&rig);
-    rig_propose(&rig, 10, 77);
-    rig_persisted(&rig);
-    rig_heard(&rig, 2, 2); /* chosen; being applied */
-    rig_read(&rig, 5);
-    rig_heard(&rig, 2, 2);
-    assert_int_equal(rig_answered(&rig, 5), -1);
-    rig_applied(&rig, 2);
-    assert_int_equal(rig_answered(&rig, 5), JOURNAL_READ_NOW);
-    rig_close(&rig);
+    replica_init(&rig, 3);
+    replica_settle(&rig);
+    replica_propose(&rig, 10, 77);
+    replica_persisted(&rig);
+    replica_heard(&rig, 2, 2); /* chosen; being applied */
+    replica_read(&rig, 5);
+    replica_heard(&rig, 2, 2);
+    assert_int_equal(replica_answered(&rig, 5), -1);
+    replica_applied(&rig, 2);
+    assert_int_equal(replica_answered(&rig, 5), JOURNAL_READ_NOW);
+    replica_close(&rig);
 }
 
 static void the_leaders_own_acceptor_does_not_count_unasked(void **state)
 {
     (void)state;
-    rig_init(&rig, 3);
-    rig_settle(&rig);
-    rig_msg(&rig, 3,
-            (struct journal_msg){
-                .kind = JOURNAL_MSG_PREPARE, .ballot = rig_ballot(50, 3), .slot = 1 });
-    rig_read(&rig, 5);
-    assert_int_equal(rig_answered(&rig, 5), JOURNAL_NOT_LEADER);
-    rig_heard(&rig, 2, 1);
-    assert_int_equal(rig_answered(&rig, 5), -1);
-    rig_close(&rig);
+    replica_init(&rig, 3);
+    replica_settle(&rig);
+    replica_msg(&rig, 3,
+                (struct journal_msg){
+                    .kind = JOURNAL_MSG_PREPARE, .ballot = replica_ballot(50, 3), .slot = 1 });
+    replica_read(&rig, 5);
+    assert_int_equal(replica_answered(&rig, 5), JOURNAL_NOT_LEADER);
+    replica_heard(&rig, 2, 1);
+    assert_int_equal(replica_answered(&rig, 5), -1);
+    replica_close(&rig);
 }
 
 static void a_leader_that_steps_down_answers_none_of_its_reads(void **state)
 {
     (void)state;
-    rig_init(&rig, 3);
-    rig_settle(&rig);
-    rig_read(&rig, 5);
-    rig_config(&rig, 2, 3, true);
-    assert_int_equal(rig_answered(&rig, 5), JOURNAL_NOT_LEADER);
-    rig_read(&rig, 6);
-    assert_int_equal(rig_answered(&rig, 6), JOURNAL_NOT_LEADER);
-    rig_close(&rig);
+    replica_init(&rig, 3);
+    replica_settle(&rig);
+    replica_read(&rig, 5);
+    replica_config(&rig, 2, 3, true);
+    assert_int_equal(replica_answered(&rig, 5), JOURNAL_NOT_LEADER);
+    replica_read(&rig, 6);
+    assert_int_equal(replica_answered(&rig, 6), JOURNAL_NOT_LEADER);
+    replica_close(&rig);
 }
 
 static void too_many_reads_are_refused(void **state)
 {
     (void)state;
-    rig_init(&rig, 3);
-    rig_settle(&rig);
+    replica_init(&rig, 3);
+    replica_settle(&rig);
     for (unsigned n = 1; n <= JOURNAL_READS_MAX; n++) {
-        rig_read(&rig, n);
-        assert_int_equal(rig_answered(&rig, n), -1);
+        replica_read(&rig, n);
+        assert_int_equal(replica_answered(&rig, n), -1);
     }
-    rig_read(&rig, 9999);
-    assert_int_equal(rig_answered(&rig, 9999), JOURNAL_BUSY);
-    rig_close(&rig);
+    replica_read(&rig, 9999);
+    assert_int_equal(replica_answered(&rig, 9999), JOURNAL_BUSY);
+    replica_close(&rig);
 }
 
 static void a_request_is_new_once(void **state)
