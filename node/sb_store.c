@@ -399,9 +399,13 @@ static int store_start(struct sb_store *s)
     r = vs_exec_start(&s->exec, "sb-io", s->config.io_threads);
     if (r < 0)
         return r;
+    s->threads = true; /* the committer starts others that look at it */
     r = -pthread_create(&s->committer, NULL, sb_commit_main, s);
-    s->threads = r == 0;
-    return r < 0 ? r : sb_scrubber_start(s);
+    if (r < 0) {
+        s->threads = false;
+        return r;
+    }
+    return sb_scrubber_start(s);
 }
 
 /* An open that failed with `err`. */
