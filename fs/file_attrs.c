@@ -60,6 +60,8 @@ static int file_truncate(struct vsfs *fs, const struct names_caller *who, uint64
 
     if (size == 0 && inode_is_alias(ino))
         r = truncate_alias(fs, who, ino, f);
+    else if (size == 0 && f != NULL)
+        r = files_before_cut(fs, f);
     if (r != 0)
         return r < 0 ? r : 0;
     i = f != NULL ? inode_ref(f->inode, fs->inodes) : inode_resolve(fs->inodes, ino);

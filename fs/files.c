@@ -47,18 +47,25 @@ static int file_count(struct inode *i, bool writer)
     return 0;
 }
 
-/* The same for a writer of what is there. An upload of the inbox that is complete, or a film that
- * was one a moment ago, is not what the opener means to cut: -ESTALE. Under the names of the inode,
- * so that it is not published between the two. */
+/* The same for a writer of what is there, who came by a name. A film that was in the inbox a moment
+ * ago is not what the opener means: -ESTALE, the name is looked up again, and says alias. The same
+ * for an upload of the inbox that is complete, if it is to be cut. Under the names of the inode, so
+ * that it is not published between the two. */
 static int file_count_writer(struct vsfs *fs, struct inode *i, bool cuts)
 {
-    int r;
+    bool elsewhere;
 
     VS_LOCK_SCOPE(&i->names);
-    r = cuts ? inbox_before_cut(fs, i) : 0;
-    if (r > 0)
-        r = -ESTALE;
-    return r < 0 ? r : file_count(i, true);
+    elsewhere = cuts ? inbox_before_cut(fs, i) > 0 : inbox_has_moved(fs, i);
+    return elsewhere ? -ESTALE : file_count(i, true);
+}
+
+int files_before_cut(struct vsfs *fs, struct file *f)
+{
+    struct inode *i = f->inode;
+
+    VS_LOCK_SCOPE(&i->names);
+    return !f->wrote && inbox_before_cut(fs, i) > 0 ? -ESTALE : 0;
 }
 
 static void file_uncount_writer(struct inode *i)
@@ -181,6 +188,8 @@ static int open_existing(struct vsfs *fs, uint64_t ino, int flags, struct file *
     bool cuts = (flags & O_TRUNC) != 0 && !inode_is_alias(ino);
     int r = -ENOMEM;
 
+    if (f != NULL && f->writer && !cuts)
+        inbox_await(fs, i); /* its close() has returned: the next look finds the alias */
     if (f != NULL)
         r = f->writer ? file_count_writer(fs, i, cuts) : file_count(i, false);
     if (r < 0) {

@@ -55,6 +55,8 @@ int files_restart_alias(struct vsfs *fs, const struct names_caller *who, uint64_
 
 /* truncate(2), without a handle. by_name: and not by an alias. -ESTALE: look the name up again. */
 int files_cut(struct vsfs *fs, struct inode *i, uint64_t size, bool by_name);
+/* ftruncate(2) to 0: -ESTALE when it is another's complete upload, published with that. */
+int files_before_cut(struct vsfs *fs, struct file *f);
 /* The kernel's pages of this file are not its content any more. */
 void files_drop_pages(struct vsfs *fs, struct inode *i);
 

@@ -81,9 +81,11 @@ static void lookup_missing(struct lookup *l)
         lookup_alias(l);
         return;
     }
-    l->wait = (struct inbox_wait){
-        .dir = l->parent, .name = l->name, .name_len = l->len, .done = lookup_waited
-    };
+    l->wait = (struct inbox_wait){ .dir = l->parent,
+                                   .name = l->name,
+                                   .name_len = l->len,
+                                   .wait_ms = INBOX_EXPECT_WAIT_MS,
+                                   .done = lookup_waited };
     if (!l->waited && inbox_wait(l->fs, &l->wait))
         return;
     if (!l->waited && l->expected)

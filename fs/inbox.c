@@ -4,6 +4,7 @@
 #include "common/err.h"
 #include "fs/inbox_rules.h"
 #include "fs/inbox_state.h"
+#include "fs/waiter.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -230,11 +231,41 @@ bool inbox_wait(struct vsfs *fs, struct inbox_wait *w)
     VS_LOCK_SCOPE(&b->lock);
     if (b->stopping || !expected_at(b, w->dir, w->name, w->name_len))
         return false;
-    w->until_ns = vs_now_ns(fs->clock) + INBOX_EXPECT_WAIT_MS * VS_NS_PER_MS;
+    w->until_ns = vs_now_ns(fs->clock) + w->wait_ms * VS_NS_PER_MS;
     w->job.fn = wait_job;
     vs_list_add_tail(&b->waits, &w->link);
     inbox_tick_by(b, w->until_ns);
     return true;
+}
+
+struct inbox_awaiting {
+    struct inbox_wait wait;
+    struct waiter waiter;
+};
+
+static void await_done(struct inbox_wait *w)
+{
+    waiter_wake(&vs_container_of(w, struct inbox_awaiting, wait)->waiter);
+}
+
+void inbox_await(struct vsfs *fs, struct inode *i)
+{
+    struct inbox_awaiting a = { .wait = { .wait_ms = INBOX_OPEN_WAIT_MS, .done = await_done },
+                                .waiter = WAITER_INIT };
+    char name[NS_NAME_BYTES_MAX];
+    struct inbox_expected *x;
+
+    pthread_mutex_lock(&fs->inbox->lock);
+    x = expected_find(fs->inbox, i->ino);
+    if (x != NULL) {
+        memcpy(name, x->name, x->name_len);
+        a.wait.dir = x->dir;
+        a.wait.name = name;
+        a.wait.name_len = x->name_len;
+    }
+    pthread_mutex_unlock(&fs->inbox->lock);
+    if (a.wait.name != NULL && inbox_wait(fs, &a.wait))
+        waiter_wait(&a.waiter);
 }
 
 /* ---- the clock ---- */

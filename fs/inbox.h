@@ -21,6 +21,7 @@
 #define INBOX_EMPTY_WAIT_S   60
 #define INBOX_DIR_WAIT_S     600
 #define INBOX_EXPECT_WAIT_MS 1000
+#define INBOX_OPEN_WAIT_MS   250
 #define INBOX_ALIASES_MAX    65536
 #define INBOX_RESULTS_MAX    64   /* last results kept for `inbox ls` */
 #define INBOX_LIST_MAX       4096 /* files listed by inbox_list */
@@ -76,6 +77,12 @@ int inbox_publish_first(struct vsfs *fs, uint64_t ino, uint64_t parent, const ch
 /* The same for an inode that is opened with O_TRUNC, or cut to nothing, by number: 1 also when it
  * was published since the kernel was told of it under its name in the inbox. Under i->names. */
 int inbox_before_cut(struct vsfs *fs, struct inode *i);
+/* The kernel was told of this inode under a name in the inbox, and it is in the tree now: who wants
+ * to write looks the name up again, once. Under i->names. */
+bool inbox_has_moved(struct vsfs *fs, struct inode *i);
+/* It has been flushed, and is about to be published: until it is, at most INBOX_OPEN_WAIT_MS.
+ * (waits) */
+void inbox_await(struct vsfs *fs, struct inode *i);
 /* The kernel is told of an inode under a name in this directory. */
 void inbox_told(struct vsfs *fs, struct inode *i, uint64_t parent);
 
@@ -83,14 +90,15 @@ void inbox_told(struct vsfs *fs, struct inode *i, uint64_t parent);
  * the metadata is: what is published between the two is neither found there nor waited for. */
 bool inbox_expects(struct vsfs *fs, uint64_t dir, const char *name, size_t len);
 /* A lookup that found nothing at (dir, name) of the tree waits here when an upload that belongs
- * there has been flushed. True: `done` will run once, when it is published or after
- * INBOX_EXPECT_WAIT_MS. False: nothing to wait for. */
+ * there has been flushed. True: `done` will run once, when it is published or after wait_ms.
+ * False: nothing to wait for. */
 struct inbox_wait;
 typedef void inbox_wait_fn(struct inbox_wait *w);
 struct inbox_wait {
     uint64_t dir;
     const char *name; /* lent until done */
     size_t name_len;
+    int64_t wait_ms;
     inbox_wait_fn *done;
     int64_t until_ns; /* private from here */
     struct vs_list link;

@@ -278,8 +278,7 @@ int inbox_publish_first(struct vsfs *fs, uint64_t ino, uint64_t parent, const ch
     return inbox_publish_now(fs, ino, parent, name, len, true) == 0;
 }
 
-/* The kernel means its name in the inbox, and it is not there any more. */
-static bool cut_has_moved(struct vsfs *fs, struct inode *i)
+bool inbox_has_moved(struct vsfs *fs, struct inode *i)
 {
     VS_LOCK_SCOPE(&i->lock);
     if (!i->told_in_inbox || i->parent == 0 || inbox_has_dir(fs->inbox, i->parent))
@@ -295,7 +294,7 @@ int inbox_before_cut(struct vsfs *fs, struct inode *i)
     uint64_t parent;
     size_t len;
 
-    if (cut_has_moved(fs, i))
+    if (inbox_has_moved(fs, i))
         return 1;
     pthread_mutex_lock(&i->lock);
     stored = !i->provisional && i->parent != 0;

@@ -179,6 +179,75 @@ static void published_between_lookup_and_open_it_is_not_cut(void **state)
     inode_put(r->fs->inodes, i);
 }
 
+/* The same without O_TRUNC, as truncate(1) does it: the cut comes by the handle. */
+static void published_between_lookup_and_open_for_writing_the_alias_is_opened(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *f = names_rig_create(r, INBOX, "two");
+    struct inode *i = inode_ref(f->inode, r->fs->inodes);
+    uint64_t zero = 0;
+    bool keep;
+
+    inbox_told(r->fs, i, INBOX);
+    names_rig_write(r, f, 0, "one");
+    assert_int_equal(names_rig_close_file(r, f), 0);
+    assert_int_equal(files_open(r->fs, &caller, i->ino, O_WRONLY, &f, &keep), -ESTALE);
+    f = names_rig_open_file(r, INBOX, "two", O_WRONLY); /* the kernel's second look */
+    set_attr(r, names_rig_ino(r, INBOX, "two"), f, 0, &(struct ns_attr){ 0 }, &zero, 0);
+    assert_int_equal(names_rig_close_file(r, f), 0);
+    names_rig_check(r, ROOT, "two", "one");
+    inode_put(r->fs->inodes, i);
+}
+
+struct closing {
+    struct names_rig *r;
+    struct file *f;
+};
+
+static void *close_soon(void *arg)
+{
+    struct closing *c = arg;
+
+    files_release(c->r->fs, c->f);
+    return NULL;
+}
+
+/* close() has returned, and RELEASE is on its way. */
+static void opened_for_writing_before_its_publish_it_is_waited_for(void **state)
+{
+    struct names_rig *r = *state;
+    struct closing c = { r, names_rig_create(r, INBOX, "two") };
+    struct inode *i = inode_ref(c.f->inode, r->fs->inodes);
+    struct file *f;
+    pthread_t t;
+    bool keep;
+
+    inbox_told(r->fs, i, INBOX);
+    names_rig_write(r, c.f, 0, "one");
+    assert_int_equal(files_flush(r->fs, c.f), 0);
+    assert_int_equal(pthread_create(&t, NULL, close_soon, &c), 0);
+    assert_int_equal(files_open(r->fs, &caller, i->ino, O_WRONLY, &f, &keep), -ESTALE);
+    pthread_join(t, NULL);
+    names_rig_check(r, ROOT, "two", "one");
+    inode_put(r->fs->inodes, i);
+}
+
+/* It did not come in time: then the cut is refused, and nothing is lost. */
+static void cut_by_a_handle_before_its_publish_it_is_published_instead(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *one = names_rig_create(r, INBOX, "two"), *other;
+    uint64_t zero = 0;
+
+    names_rig_write(r, one, 0, "one");
+    assert_int_equal(files_flush(r->fs, one), 0);
+    other = names_rig_open_file(r, INBOX, "two", O_WRONLY);
+    set_attr(r, other->inode->ino, other, 0, &(struct ns_attr){ 0 }, &zero, -ESTALE);
+    files_release(r->fs, one);
+    files_release(r->fs, other);
+    names_rig_check(r, ROOT, "two", "one");
+}
+
 static void cut_by_name_before_its_publish_it_is_published_first(void **state)
 {
     struct names_rig *r = *state;
@@ -389,6 +458,9 @@ int main(void)
         ALIAS_TEST(making_the_name_anew_begins_a_new_upload),
         ALIAS_TEST(opened_with_truncation_before_its_publish_it_is_published_first),
         ALIAS_TEST(published_between_lookup_and_open_it_is_not_cut),
+        ALIAS_TEST(published_between_lookup_and_open_for_writing_the_alias_is_opened),
+        ALIAS_TEST(opened_for_writing_before_its_publish_it_is_waited_for),
+        ALIAS_TEST(cut_by_a_handle_before_its_publish_it_is_published_instead),
         ALIAS_TEST(cut_by_name_before_its_publish_it_is_published_first),
         ALIAS_TEST(an_upload_that_was_dropped_is_not_written_to),
         ALIAS_TEST(a_film_replaced_by_a_publish_is_not_written_to),
