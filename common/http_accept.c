@@ -42,12 +42,12 @@ struct http_accept {
 
 static void refuse(struct http_accept *a, int fd)
 {
+    atomic_fetch_add(&a->refused, 1);
     http_say(fd, "503 Service Unavailable", "Retry-After: 1\r\n",
              "{\"error\":\"This server has as many connections as it takes; try again in a "
              "second.\",\"code\":\"busy\"}\n");
     shutdown(fd, SHUT_WR);
     close(fd);
-    atomic_fetch_add(&a->refused, 1);
 }
 
 static void close_conn(void *arg, struct http_conn *c)

@@ -31,7 +31,7 @@ static int set_up(void **state)
 
     temp_dir_make(x->dir);
     snprintf(x->path, sizeof(x->path), "%s/n1", x->dir);
-    x->o = (struct node_options){ .id = "n1", .data = x->path, .domain = "h/r" };
+    x->o = (struct node_options){ .id = "n1", .data = x->path, .domain = "h/r", .cluster = "" };
     return 0;
 }
 
@@ -129,6 +129,43 @@ static void a_directory_that_cannot_be_is_told(void **state)
     assert_true(x->why[0] != '\0');
 }
 
+#define CLUSTER "000102030405060708090a0b0c0d0e0f"
+
+static void a_store_belongs_to_the_cluster_it_was_made_for(void **state)
+{
+    struct fixture *x = *state;
+    char uuid[VS_ID_TEXT_BYTES];
+
+    x->o.cluster = CLUSTER;
+    assert_int_equal(open_it(x), 0);
+    vs_id_to_text(&x->node.cluster, uuid);
+    assert_string_equal(uuid, CLUSTER);
+    close_it(x);
+    x->o.cluster = "ff0102030405060708090a0b0c0d0e0f";
+    assert_int_equal(open_it(x), -ESTALE);
+    assert_non_null(strstr(x->why, "belongs to cluster " CLUSTER));
+    x->o.cluster = "";
+    assert_int_equal(open_it(x), 0);
+    close_it(x);
+}
+
+/* A disk that is not mounted looks like this. */
+static void an_empty_directory_is_no_new_store_when_there_should_be_one(void **state)
+{
+    struct fixture *x = *state;
+
+    assert_int_equal(mkdir(x->path, 0700), 0);
+    x->o.existing = true;
+    assert_int_equal(open_it(x), -ENOENT);
+    assert_non_null(strstr(x->why, "is its disk mounted?"));
+    x->o.existing = false;
+    assert_int_equal(open_it(x), 0);
+    close_it(x);
+    x->o.existing = true;
+    assert_int_equal(open_it(x), 0);
+    close_it(x);
+}
+
 /* As after a crash between the store and its name. */
 static void a_store_without_a_name_gets_it(void **state)
 {
@@ -165,6 +202,8 @@ int main(void)
         T(the_disk_of_another_node_is_refused),
         T(a_directory_with_something_else_in_it_is_left_alone),
         T(a_directory_that_cannot_be_is_told),
+        T(a_store_belongs_to_the_cluster_it_was_made_for),
+        T(an_empty_directory_is_no_new_store_when_there_should_be_one),
         T(a_store_without_a_name_gets_it),
         T(the_directory_is_locked_while_it_is_used),
     };

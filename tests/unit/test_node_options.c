@@ -55,8 +55,11 @@ static void every_flag_is_taken(void **state)
     assert_int_equal(parse(&o, why,
                            NEEDED " --domain h1/r2 --superblock-size 64M --reserve 2 --timeout 1 "
                                   "--drain 0 --connections 16 --body-memory 16M --scrub-rate 0 "
-                                  "--insecure-lan"),
+                                  "--insecure-lan --existing "
+                                  "--cluster 000102030405060708090a0b0c0d0e0f"),
                      0);
+    assert_true(o.existing);
+    assert_string_equal(o.cluster, "000102030405060708090a0b0c0d0e0f");
     assert_string_equal(o.domain, "h1/r2");
     assert_int_equal(o.superblock_bytes, 64 << 20);
     assert_int_equal(o.reserve_percent, 2);
@@ -82,6 +85,8 @@ static void what_is_wrong_is_named(void **state)
         { "--id a/b --listen 127.0.0.1:0 --data /d", "--id is a name" },
         { "--id= --listen 127.0.0.1:0 --data /d", "--id is a name" },
         { NEEDED " --domain a\"b", "--domain is HOST/RACK" },
+        { NEEDED " --cluster x", "--cluster is a uuid" },
+        { NEEDED " --cluster 00000000000000000000000000000000", "--cluster is a uuid" },
     };
     struct node_options o;
     char why[CONF_WHY_BYTES];
