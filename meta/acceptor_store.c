@@ -156,16 +156,18 @@ static int acceptor_check_count(struct acceptor_store *s, struct vs_io *io)
 }
 
 /* No ballot of an earlier start may be used again, so this is durable before anything else. */
-static int acceptor_raise(struct acceptor_store *s)
+static int acceptor_raise(struct acceptor_store *s, bool is_alone)
 {
     int r;
 
     if (s->id.inc == UINT32_MAX)
         return -EOVERFLOW;
     s->id.inc++;
-    s->journal.promised.round++;
-    s->journal.promised.pid = s->id.pid;
-    s->journal.promised.inc = s->id.inc;
+    if (is_alone) {
+        s->journal.promised.round++;
+        s->journal.promised.pid = s->id.pid;
+        s->journal.promised.inc = s->id.inc;
+    }
     r = put_identity(s);
     if (r == 0)
         r = put_journal(s);
@@ -181,7 +183,8 @@ static int acceptor_raise(struct acceptor_store *s)
     return 0;
 }
 
-int acceptor_store_open(struct acceptor_store **ret, struct kv *kv, struct vs_io *io)
+static int acceptor_open(struct acceptor_store **ret, struct kv *kv, struct vs_io *io,
+                         bool is_alone)
 {
     struct acceptor_store *s = NULL;
     int r = acceptor_store_new(&s, kv);
@@ -192,7 +195,7 @@ int acceptor_store_open(struct acceptor_store **ret, struct kv *kv, struct vs_io
     if (r == 0 && io != NULL)
         r = acceptor_check_count(s, io);
     if (r == 0)
-        r = acceptor_raise(s);
+        r = acceptor_raise(s, is_alone);
     if (r < 0) {
         acceptor_store_free(s);
         return r;
@@ -200,6 +203,16 @@ int acceptor_store_open(struct acceptor_store **ret, struct kv *kv, struct vs_io
     acceptor_record_count(s);
     *ret = s;
     return 0;
+}
+
+int acceptor_store_open(struct acceptor_store **ret, struct kv *kv, struct vs_io *io)
+{
+    return acceptor_open(ret, kv, io, true);
+}
+
+int acceptor_store_open_member(struct acceptor_store **ret, struct kv *kv, struct vs_io *io)
+{
+    return acceptor_open(ret, kv, io, false);
 }
 
 void acceptor_store_close(struct acceptor_store *s)
@@ -308,8 +321,14 @@ int acceptor_reg_store(struct acceptor_store *s, const struct vs_id *id, const s
 int acceptor_slot_store(struct acceptor_store *s, uint64_t slot, const void *entry,
                         size_t entry_len)
 {
+    return acceptor_slot_put(s, slot, &s->journal.promised, entry, entry_len);
+}
+
+int acceptor_slot_put(struct acceptor_store *s, uint64_t slot, const struct px_ballot *ballot,
+                      const void *entry, size_t entry_len)
+{
     uint8_t key[ACCEPTOR_SLOT_KEY_BYTES];
-    int r = acceptor_slot_encode(&s->journal.promised, entry, entry_len, &s->scratch);
+    int r = acceptor_slot_encode(ballot, entry, entry_len, &s->scratch);
 
     if (r < 0)
         return r;
@@ -330,12 +349,31 @@ int acceptor_slots_drop(struct acceptor_store *s, uint64_t first)
         s->journal.first = old;
         return r;
     }
-    for (uint64_t slot = old; slot < first; slot++) {
+    /* A snapshot may lie far above: what never was need not be deleted. */
+    for (uint64_t slot = old; slot < first && slot - old < ACCEPTOR_SLOTS_MAX; slot++) {
         acceptor_slot_key(slot, key);
         kv_batch_del(s->batch, key, sizeof(key));
     }
     s->first = first;
     return 0;
+}
+
+int acceptor_head_put(struct acceptor_store *s, const struct px_ballot *promised, uint64_t first)
+{
+    struct px_ballot old = s->journal.promised;
+    int r;
+
+    VS_ASSERT(px_ballot_cmp(promised, &old) >= 0); /* I3 */
+    s->journal.promised = *promised;
+    r = acceptor_slots_drop(s, first);
+    if (r < 0)
+        s->journal.promised = old;
+    return r;
+}
+
+struct px_ballot acceptor_promised(const struct acceptor_store *s)
+{
+    return s->journal.promised;
 }
 
 int acceptor_slot_peek(struct acceptor_store *s, uint64_t slot, const uint8_t **ret_entry,
@@ -384,15 +422,15 @@ void acceptor_batch_begin(struct acceptor_store *s)
     s->is_committed = false;
 }
 
-struct slots_scan {
-    acceptor_slot_fn *fn;
+struct records_scan {
+    acceptor_record_fn *fn;
     void *arg;
 };
 
-static int slots_scan_one(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
-                          size_t value_len)
+static int records_scan_one(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
+                            size_t value_len)
 {
-    struct slots_scan *scan = arg;
+    struct records_scan *scan = arg;
     struct px_ballot ballot;
     const uint8_t *entry;
     size_t entry_len;
@@ -401,16 +439,38 @@ static int slots_scan_one(void *arg, const uint8_t *key, size_t key_len, const u
 
     if (r == 0)
         r = acceptor_slot_decode(value, value_len, &ballot, &entry, &entry_len);
-    return r < 0 ? r : scan->fn(scan->arg, slot, entry, entry_len);
+    return r < 0 ? r : scan->fn(scan->arg, slot, &ballot, entry, entry_len);
+}
+
+int acceptor_records_scan(struct acceptor_store *s, uint64_t from, acceptor_record_fn *fn,
+                          void *arg)
+{
+    uint8_t key[ACCEPTOR_SLOT_KEY_BYTES];
+    struct records_scan scan = { fn, arg };
+
+    acceptor_slot_key(from, key);
+    return kv_scan(s->kv, key, sizeof(key), "t", 1, records_scan_one, &scan);
+}
+
+struct slots_scan {
+    acceptor_slot_fn *fn;
+    void *arg;
+};
+
+static int slots_scan_one(void *arg, uint64_t slot, const struct px_ballot *ballot,
+                          const uint8_t *entry, size_t entry_len)
+{
+    struct slots_scan *scan = arg;
+
+    (void)ballot;
+    return scan->fn(scan->arg, slot, entry, entry_len);
 }
 
 int acceptor_slots_scan(struct acceptor_store *s, uint64_t from, acceptor_slot_fn *fn, void *arg)
 {
-    uint8_t key[ACCEPTOR_SLOT_KEY_BYTES];
     struct slots_scan scan = { fn, arg };
 
-    acceptor_slot_key(from, key);
-    return kv_scan(s->kv, key, sizeof(key), "t", 1, slots_scan_one, &scan);
+    return acceptor_records_scan(s, from, slots_scan_one, &scan);
 }
 
 void acceptor_record_count(struct acceptor_store *s)

@@ -13,6 +13,8 @@
 #include "meta/acceptor_codec.h"
 #include "meta/kv.h"
 
+#define ACCEPTOR_SLOTS_MAX 65536 /* no journal keeps more at a time */
+
 struct acceptor_store;
 
 /* Write identity (incarnation 0) and the journal's first entry (slot 1) into an empty store, in one
@@ -30,6 +32,10 @@ int acceptor_store_open(struct acceptor_store **ret, struct kv *kv, struct vs_io
 
 /* Record the count and close. Forgives NULL. */
 void acceptor_store_close(struct acceptor_store *s);
+
+/* The same for one of several replicas: the journal's ballot is left as it is, since raising it
+ * would end a leader at every start; ballots of this start differ by their incarnation. */
+int acceptor_store_open_member(struct acceptor_store **ret, struct kv *kv, struct vs_io *io);
 
 const struct acceptor_identity *acceptor_identity(const struct acceptor_store *s);
 uint64_t acceptor_first_slot(const struct acceptor_store *s); /* lowest slot kept */
@@ -53,6 +59,13 @@ int acceptor_slot_store(struct acceptor_store *s, uint64_t slot, const void *ent
 /* Forget the slots below `first`; the caller has made sure that they are applied and flushed. */
 int acceptor_slots_drop(struct acceptor_store *s, uint64_t first);
 
+/* One of several replicas. The head: the promise (it never falls), and slots below `first` are
+ * forgotten. A record: the entry accepted with that ballot. */
+int acceptor_head_put(struct acceptor_store *s, const struct px_ballot *promised, uint64_t first);
+int acceptor_slot_put(struct acceptor_store *s, uint64_t slot, const struct px_ballot *ballot,
+                      const void *entry, size_t entry_len);
+struct px_ballot acceptor_promised(const struct acceptor_store *s); /* the writer */
+
 /* An entry put into the batch, still there until the next batch is begun. -ENOENT */
 int acceptor_slot_peek(struct acceptor_store *s, uint64_t slot, const uint8_t **ret_entry,
                        size_t *ret_len);
@@ -67,6 +80,10 @@ void acceptor_batch_begin(struct acceptor_store *s);
 /* Durable slots from `from` on, ascending; non-zero from fn ends the scan and is its result. */
 typedef int acceptor_slot_fn(void *arg, uint64_t slot, const uint8_t *entry, size_t entry_len);
 int acceptor_slots_scan(struct acceptor_store *s, uint64_t from, acceptor_slot_fn *fn, void *arg);
+typedef int acceptor_record_fn(void *arg, uint64_t slot, const struct px_ballot *ballot,
+                               const uint8_t *entry, size_t entry_len);
+int acceptor_records_scan(struct acceptor_store *s, uint64_t from, acceptor_record_fn *fn,
+                          void *arg);
 
 /* Bring the recorded count up to date if it is not. An error ends the process. */
 void acceptor_record_count(struct acceptor_store *s);

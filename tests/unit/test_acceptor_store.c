@@ -219,6 +219,49 @@ static struct kv *copy_kv(struct kv *from)
     return to;
 }
 
+struct record_seen {
+    uint64_t slot[4], round[4];
+    unsigned count;
+};
+
+static int record_seen(void *arg, uint64_t slot, const struct px_ballot *ballot,
+                       const uint8_t *entry, size_t entry_len)
+{
+    struct record_seen *seen = arg;
+
+    (void)entry;
+    (void)entry_len;
+    assert_true(seen->count < 4);
+    seen->slot[seen->count] = slot;
+    seen->round[seen->count++] = ballot->round;
+    return 0;
+}
+
+static void a_member_keeps_its_promise_over_a_start_and_each_record_its_ballot(void **state)
+{
+    struct fixture *f = *state;
+    struct px_ballot low = { .round = 7, .pid = 2, .inc = 1 }, high = { 9, 3, 4 };
+    struct record_seen seen = { 0 };
+    struct px_ballot promised;
+
+    assert_int_equal(acceptor_slot_put(f->store, 5, &low, "five", 4), 0);
+    assert_int_equal(acceptor_slot_put(f->store, 6, &high, "six", 3), 0);
+    assert_int_equal(acceptor_head_put(f->store, &high, 4), 0);
+    acceptor_commit(f->store);
+    acceptor_batch_begin(f->store);
+    acceptor_store_close(f->store);
+    assert_int_equal(acceptor_store_open_member(&f->store, f->kv, f->io), 0);
+    promised = acceptor_promised(f->store);
+    assert_int_equal(px_ballot_cmp(&promised, &high), 0);
+    assert_int_equal(acceptor_first_slot(f->store), 4);
+    assert_int_equal(acceptor_identity(f->store)->inc, 2);
+    assert_int_equal(acceptor_records_scan(f->store, 1, record_seen, &seen), 0);
+    assert_int_equal(seen.count, 2); /* slot 1 is forgotten */
+    assert_int_equal(seen.slot[0], 5);
+    assert_int_equal(seen.round[0], 7);
+    assert_int_equal(seen.round[1], 9);
+}
+
 static void a_store_that_went_back_in_time_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -333,6 +376,7 @@ int main(void)
         TEST(the_writer_sees_what_others_see_only_after_the_commit),
         TEST(registers_are_listed_in_pages),
         TEST(slots_stay_until_they_are_dropped),
+        TEST(a_member_keeps_its_promise_over_a_start_and_each_record_its_ballot),
         TEST(a_store_that_went_back_in_time_is_refused),
         TEST(the_count_is_recorded_when_asked_and_at_close),
         TEST(a_damaged_record_is_corrupt),
