@@ -20,6 +20,8 @@ static void begin(struct sb_sweep *sw, struct sb_model *m)
 {
     sim_io_reset(sw->sim);
     sb_model_init(m);
+    if (sw->capacity_bytes > 0)
+        sim_io_set_capacity(sw->sim, sw->capacity_bytes);
     assert_int_equal(sb_model_format(m, sw->sim), 0);
     assert_int_equal(sb_model_open(m, sw->sim), 0);
 }
@@ -29,6 +31,7 @@ static void check_and_go_on(struct sb_sweep *sw, struct sb_model *m, uint64_t se
 {
     assert_int_equal(sb_model_open(m, sw->sim), 0);
     assert_int_equal(m->recovery.corrupt, 0);
+    sim_io_set_capacity(sw->sim, SIM_IO_CAPACITY_BYTES_DEFAULT);
     sb_model_check(m);
     sb_model_workload(m, sw->sim, seed, 6);
     sb_model_check(m);
@@ -58,9 +61,14 @@ void sb_sweep_record(struct sb_sweep *sw, uint64_t workload)
     run(sw, &m, workload);
     sw->workloads++;
     sw->operations += m.operations;
+    sw->refused += m.refused;
     sw->calls += sim_io_mutations(sw->sim) - before;
     if (sw->steps < STEPS_TELLING)
         return;
+    if (sw->capacity_bytes > 0) {
+        assert_true(m.refused > 0);
+        return;
+    }
     assert_true(m.puts_acked > 20 && m.dels_acked > 20);
     assert_true(sim_io_calls(sw->sim, SIM_IO_CREATE) > 3); /* it rolls over */
     assert_true(sim_io_calls(sw->sim, SIM_IO_UNLINK) > 0);
@@ -192,7 +200,8 @@ void sb_sweep_faults(struct sb_sweep *sw, uint64_t workload, const struct sb_swe
 
 void sb_sweep_print(const struct sb_sweep *sw, const char *name)
 {
-    print_message("%s: %" PRIu64 " workloads, %" PRIu64 " operations, %" PRIu64
-                  " changes of the disk; %" PRIu64 " runs into a cut or a fault, 0 violations\n",
-                  name, sw->workloads, sw->operations, sw->calls, sw->runs);
+    print_message("%s: %" PRIu64 " workloads, %" PRIu64 " operations (%" PRIu64
+                  " found no room), %" PRIu64 " changes of the disk; %" PRIu64
+                  " runs into a cut or a fault, 0 violations\n",
+                  name, sw->workloads, sw->operations, sw->refused, sw->calls, sw->runs);
 }

@@ -11,12 +11,14 @@
 
 struct sb_sweep {
     struct sim_io *sim;
-    unsigned steps;    /* of a workload */
-    unsigned stride;   /* 1: exhaustive; n: every n-th place */
-    unsigned outcomes; /* of each power cut: what of the unsynced writes survived */
+    unsigned steps;          /* of a workload */
+    unsigned stride;         /* 1: exhaustive; n: every n-th place */
+    unsigned outcomes;       /* of each power cut: what of the unsynced writes survived */
+    uint64_t capacity_bytes; /* of the disk until it was recovered; 0: plenty */
     /* counted */
     uint64_t workloads;
     uint64_t operations; /* requests, checkpoints, restarts, scrub steps of the workloads */
+    uint64_t refused;    /* of them, for want of room */
     uint64_t calls;      /* that change the disk, in the workloads */
     uint64_t runs;       /* of a workload into a cut or a fault, with all that follows */
 };

@@ -43,6 +43,7 @@ static int teardown(void **state)
 
     all.workloads += sw->workloads;
     all.operations += sw->operations;
+    all.refused += sw->refused;
     all.calls += sw->calls;
     all.runs += sw->runs;
     sim_io_free(sw->sim);
@@ -79,6 +80,20 @@ static void recovery_survives_every_power_cut(void **state)
     for (uint64_t w = 2; w <= workloads(1); w++)
         sb_sweep_recovery(sw, w, 20 + w * 37 % 250);
     sb_sweep_print(sw, "power cuts of recoveries");
+}
+
+/* Puts are refused, deletes live on the ballast, checkpoints find no room; it starts on the full
+ * disk, too. */
+static void a_full_disk_survives_every_power_cut(void **state)
+{
+    struct sb_sweep *sw = *state;
+
+    sw->outcomes = 1;
+    for (uint64_t w = 40001; w <= 40000 + workloads(2); w++) {
+        sw->capacity_bytes = w % 2 == 0 ? 500u << 10 : 1500u << 10; /* without ballast, and with */
+        sb_sweep_cuts(sw, w);
+    }
+    sb_sweep_print(sw, "power cuts on a full disk");
 }
 
 /* What the checkpoints tell, the superblock files must be able to tell alone. */
@@ -133,6 +148,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(everything_acknowledged_survives_every_power_cut, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(recovery_survives_every_power_cut, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_disk_survives_every_power_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(without_checkpoints_the_files_tell_everything, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(
