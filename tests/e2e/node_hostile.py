@@ -21,6 +21,8 @@ ID = "0123456789abcdef0123456789abcdef"
 KEY = ID + ".0.1"
 BODY = bytes(range(256)) * 40
 SHA = hashlib.sha256(BODY).hexdigest()
+# A sanitizer keeps what was freed for a while.
+SLACK_KIB = 4096 if os.environ.get("LIMIT_FACTOR", "1") == "1" else 262144
 SENTENCE = re.compile(r"^['A-Z].{15,}[.]?$")
 failures = []
 
@@ -233,7 +235,7 @@ slow_rows()
 fds_after, memory_after = settled_fds(fds_before), memory_kib()
 if fds_after > fds_before:
     failures.append("%d descriptors before, %d after %d rounds" % (fds_before, fds_after, ROUNDS))
-if memory_after > memory_before + 4096:
+if memory_after > memory_before + SLACK_KIB:
     failures.append("%d KiB before, %d KiB after %d rounds" % (memory_before, memory_after, ROUNDS))
 listed = ask(head("GET", "/list"))
 if listed[0] != 200 or listed[2] != b"":
