@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum node_step { NODE_PICK, NODE_ASK_SESSION, NODE_ASK_REGISTER, NODE_ACT, NODE_REMOVE };
+enum { ASKED_SESSION = 1, ASKED_REGISTER = 2 }; /* bits of reg_client.asked */
 
 static struct reg_node *node_of(struct reg_sim *s, unsigned proc)
 {
@@ -109,6 +110,21 @@ static bool node_pick(struct reg_sim *s, struct reg_client *c, const struct reg_
     return false;
 }
 
+/* In either order: what is true when the first is answered may not be when the second is. */
+static void node_ask(struct reg_sim *s, struct reg_client *c, bool session)
+{
+    struct reg_item look = { .key = c->key, .what = WHAT_LOOK };
+
+    if (session) {
+        c->step = NODE_ASK_SESSION;
+        c->entry = (struct reg_entry){ .what = ENTRY_STATE, .session = s->session_of[c->key] };
+        reg_client_call(s, c, CALL_ENTRY);
+    } else {
+        c->step = NODE_ASK_REGISTER;
+        reg_client_want(s, c, &look);
+    }
+}
+
 void reg_node_step(struct reg_sim *s, struct reg_client *c)
 {
     struct reg_node *n = node_of(s, c->proc);
@@ -122,9 +138,8 @@ void reg_node_step(struct reg_sim *s, struct reg_client *c)
         node_later(s, c);
         return;
     }
-    c->step = NODE_ASK_SESSION;
-    c->entry = (struct reg_entry){ .what = ENTRY_STATE, .session = s->session_of[c->key] };
-    reg_client_call(s, c, CALL_ENTRY);
+    c->asked = 0;
+    node_ask(s, c, world_chance(s->w, 50));
 }
 
 static void node_judge(struct reg_sim *s, struct reg_client *c)
@@ -162,18 +177,16 @@ static void node_judge(struct reg_sim *s, struct reg_client *c)
 
 void reg_node_done(struct reg_sim *s, struct reg_client *c, bool answered)
 {
-    struct reg_item look = { .key = c->key, .what = WHAT_LOOK };
-
-    if (!answered || c->step == NODE_ACT) {
+    if (!answered || c->step == NODE_ACT ||
+        (c->step == NODE_ASK_REGISTER && c->reply[0].status < 0)) {
         node_later(s, c); /* and asks again */
-    } else if (c->step == NODE_ASK_SESSION) {
-        c->step = NODE_ASK_REGISTER;
-        reg_client_want(s, c, &look);
-    } else if (c->reply[0].status < 0) {
-        node_later(s, c);
-    } else {
-        node_judge(s, c);
+        return;
     }
+    c->asked |= c->step == NODE_ASK_SESSION ? ASKED_SESSION : ASKED_REGISTER;
+    if (c->asked == (ASKED_SESSION | ASKED_REGISTER))
+        node_judge(s, c);
+    else
+        node_ask(s, c, c->asked == ASKED_REGISTER);
 }
 
 /* ---- journal ---- */

@@ -59,7 +59,7 @@ struct reg_client {
         uint8_t node;
         bool done;
     } put[REG_BATCH_MAX * REG_FRAGS];
-    uint8_t session, key, index, node, generation; /* what the role is working on */
+    uint8_t session, key, index, node, generation, asked; /* what the role is working on */
     struct reg_value known[REG_KEYS_MAX];
 };
 
