@@ -9,6 +9,7 @@
 #include "tests/support/store_sync.h"
 #include "tests/support/temp_dir.h"
 
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -201,6 +202,67 @@ static void a_node_with_another_disk_is_not_taken_for_this_one(void **state)
     assert_int_equal(check(f, 1), -ENOENT);
 }
 
+struct burst {
+    struct store_put put;
+    sem_t *done;
+};
+
+static void burst_done(struct store_put *p)
+{
+    sem_post(vs_container_of(p, struct burst, put)->done);
+}
+
+/* More bodies at once than the node has memory for: each is stored or told to come again, none is
+ * a broken connection, and what was acknowledged is there. */
+static void an_overloaded_node_says_come_again(void **state)
+{
+    enum { PUTS = 32, PUT_BYTES = 4 << 20 };
+    static const char *const args[] = { "--body-memory", "16M", NULL };
+    static const struct frag_note note;
+    struct fixture *f = *state;
+    struct store_http_config config = { .client = f->client,
+                                        .exec = f->exec,
+                                        .connections_max = PUTS,
+                                        .get_timeout_ms = WAIT_MS,
+                                        .put_timeout_ms = WAIT_MS };
+    struct sync_store few = f->ss;
+    struct burst *puts = calloc(PUTS, sizeof(*puts));
+    uint8_t *data = sync_bytes(1, PUT_BYTES);
+    unsigned stored = 0;
+    sem_t done;
+
+    node_proc_kill(&f->node);
+    assert_int_equal(node_proc_start(&f->node, "n1", f->data, 0, args), 0);
+    config.origin = f->node.origin;
+    assert_int_equal(store_http_new(&f->ss.s, &config), 0);
+    sem_init(&done, 0, 0);
+    for (unsigned i = 0; i < PUTS; i++) {
+        puts[i].done = &done;
+        puts[i].put = (struct store_put){
+            .key = sync_key(i), .note = &note, .data = data, .bytes = PUT_BYTES, .done = burst_done
+        };
+        vs_sha256(data, PUT_BYTES, puts[i].put.sha256);
+        chunk_store_put(f->ss.s, &puts[i].put);
+    }
+    for (unsigned i = 0; i < PUTS; i++)
+        while (sem_wait(&done) < 0)
+            ;
+    for (unsigned i = 0; i < PUTS; i++) {
+        struct frag_key key = sync_key(i);
+
+        assert_true(puts[i].put.status == 0 || puts[i].put.status == -EAGAIN);
+        stored += puts[i].put.status == 0;
+        if (puts[i].put.status == 0)
+            assert_int_equal(sync_check(&f->ss, &key, 1, PUT_BYTES), 0);
+    }
+    assert_true(stored > 0);
+    sem_destroy(&done);
+    chunk_store_stop(f->ss.s);
+    f->ss = few;
+    free(data);
+    free(puts);
+}
+
 #define RULE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -211,6 +273,7 @@ int main(void)
         RULE(a_frozen_node_is_down_at_the_deadline_and_well_when_it_thaws),
         RULE(another_node_behind_the_address_is_not_taken_for_this_one),
         RULE(a_node_with_another_disk_is_not_taken_for_this_one),
+        RULE(an_overloaded_node_says_come_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
