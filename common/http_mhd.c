@@ -20,6 +20,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 /* Of the library per connection: headers both ways, a piece of body. */
@@ -27,6 +28,7 @@
 #define THREADS_MIN             2u /* a pool of one is none */
 #define THREADS_DEFAULT_MAX     16u
 #define DRAIN_STEP_MS           50
+#define QUICK_NICE_STEP         5
 
 /* ---- calls from the library -------------------------------------------------------------------
  */
@@ -266,6 +268,17 @@ static struct MHD_Daemon *daemon_start(struct http_server *s, bool quick)
                             MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s, MHD_OPTION_END);
 }
 
+/* Threads inherit the priority of the one that starts them (nice(2) is per thread on Linux): those
+ * that accept and answer pings go before those that move bytes, where the system lets them. Returns
+ * what to restore. */
+static int priority_raise(void)
+{
+    int before = getpriority(PRIO_PROCESS, 0);
+
+    (void)setpriority(PRIO_PROCESS, 0, before - QUICK_NICE_STEP);
+    return before;
+}
+
 static int start_accept(struct http_server *s, int listen_fd)
 {
     struct http_accept_config config = {
@@ -301,7 +314,7 @@ static void server_free(struct http_server *s)
 
 static int server_start(struct http_server *s, char why[HTTP_WHY_BYTES])
 {
-    int fd, r;
+    int fd, r, before;
 
     r = http_listen(s->config.listen, s->config.beyond_loopback, &fd, &s->port, why,
                     HTTP_WHY_BYTES);
@@ -312,14 +325,19 @@ static int server_start(struct http_server *s, char why[HTTP_WHY_BYTES])
         r = http_reply_init(s);
     if (r == 0) {
         s->pool = daemon_start(s, false);
+        r = s->pool == NULL ? -EAGAIN : 0;
+    }
+    before = priority_raise();
+    if (r == 0) {
         s->quick = daemon_start(s, true);
-        r = s->pool == NULL || s->quick == NULL ? -EAGAIN : 0;
+        r = s->quick == NULL ? -EAGAIN : 0;
     }
-    if (r < 0) {
+    if (r == 0)
+        r = start_accept(s, fd);
+    else
         close(fd);
-        return r;
-    }
-    return start_accept(s, fd);
+    (void)setpriority(PRIO_PROCESS, 0, before);
+    return r;
 }
 
 int http_server_start(struct http_server **ret, const struct http_server_config *config,
