@@ -15,8 +15,8 @@
  *
  * WAITING and ACTIVE requests are on the list of deadlines too.
  *
- * Lock: one, client->lock, for all of the above; no callback and, new slots and wakes apart, no call
- * of the transport under it. */
+ * Lock: one, client->lock, for all of the above. Not held in a callback, nor in a call of the
+ * transport, new slots and wakes apart. */
 #include "common/http_client_impl.h"
 
 #include "common/assert.h"
