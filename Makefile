@@ -205,7 +205,7 @@ test-long: $(BUILT_PROGRAMS) $(LONG_PROGRAMS) ## hours: power cuts and faults ov
 
 fuzz: $(FUZZ_BINS) ## libFuzzer on every parser, FUZZ_S=60 seconds each (T=fuzz_codec: only that one); needs clang-14
 	@set -e; for t in $^; do name=$$(basename $$t); mkdir -p $(FUZZ_BUILD)/corpus/$$name; echo "== $$name"; \
-	    $$t -max_total_time=$(FUZZ_S) -rss_limit_mb=3000 -timeout=30 -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/$$name- \
+	    ASAN_OPTIONS=quarantine_size_mb=8 $$t -max_total_time=$(FUZZ_S) -rss_limit_mb=3000 -timeout=30 -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/$$name- \
 	        $(FUZZ_BUILD)/corpus/$$name $$(ls -d tests/fuzz/corpus/$$name 2>/dev/null); done
 
 unit: $(UNIT_PROGRAMS) $(CONTRACT_PROGRAMS) $(REPLAY_PROGRAMS) ## run test programs with their own output: make unit T=test_codec
