@@ -264,7 +264,7 @@ void fuse_call_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
     }
     f->wrote = true;
     /* a page of a mapping has its place, whatever the handle says of write(2) */
-    offset = f->append && !fi->writepage ? wfile_size(i) : (uint64_t)off;
+    offset = f->append && !fi->writepage ? WFILE_AT_END : (uint64_t)off;
     if (fuse_wire_kills_privs() && files_may_have_privs(i)) {
         write_wait(req, ino, f, buf, size, offset);
         return;

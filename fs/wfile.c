@@ -292,21 +292,6 @@ void wfile_getattr(struct inode *i, struct ns_attr *attr)
     wfile_put(w);
 }
 
-uint64_t wfile_size(struct inode *i)
-{
-    struct wfile *w = wfile_get(i);
-    uint64_t size = 0;
-
-    if (w == NULL)
-        return 0;
-    {
-        VS_LOCK_SCOPE(&w->lock);
-        size = w->size;
-    }
-    wfile_put(w);
-    return size;
-}
-
 bool wfile_dirty(struct inode *i)
 {
     struct wfile *w = wfile_get(i);

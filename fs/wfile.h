@@ -25,6 +25,9 @@ int wfile_create(struct vsfs *fs, struct inode *i);
  * what is committed stays until the next commit. On error no handle is counted. Waits. */
 int wfile_open(struct vsfs *fs, struct inode *i, bool truncate);
 
+/* As an offset: wherever the end is when the bytes are taken (O_APPEND). */
+#define WFILE_AT_END UINT64_MAX
+
 /* Bytes at an offset. 0: taken. 1: taken, wait for `room->done` before answering the writer.
  * -EINPROGRESS: this write must wait (it goes to staging, or needs the base): call wfile_write_wait
  * with the same arguments on an ops thread. Else a negative errno. */
@@ -32,8 +35,6 @@ int wfile_write(struct vsfs *fs, struct inode *i, uint64_t offset, const void *b
                 struct upload_room *room);
 int wfile_write_wait(struct vsfs *fs, struct inode *i, uint64_t offset, const void *bytes,
                      size_t len);
-/* The current end, also of what is not committed. */
-uint64_t wfile_size(struct inode *i);
 
 /* Size changes; without a handle open for writing (truncate(2)) they are committed at once. Waits.
  */

@@ -9,6 +9,14 @@
 #include "common/log.h"
 #include "fs/wfile_state.h"
 
+/* Where the bytes go. Under lock, or owner. -EFBIG. */
+static int wfile_offset(const struct wfile *w, size_t len, uint64_t *offset)
+{
+    if (*offset == WFILE_AT_END)
+        *offset = w->size;
+    return *offset > WFILE_BYTES_MAX - len ? -EFBIG : 0;
+}
+
 /* Can this write be appended right here? Under lock. */
 static bool wfile_can_append(const struct wfile *w, uint64_t offset, size_t len)
 {
@@ -32,6 +40,9 @@ static int wfile_append(struct vsfs *fs, struct inode *i, struct wfile *w, uint6
     VS_LOCK_SCOPE(&w->lock);
     if (w->error < 0)
         return w->error;
+    r = wfile_offset(w, len, &offset);
+    if (r < 0)
+        return r;
     if (!wfile_can_append(w, offset, len))
         return -EINPROGRESS;
     if (w->tail == NULL) {
@@ -56,8 +67,6 @@ int wfile_write(struct vsfs *fs, struct inode *i, uint64_t offset, const void *b
 
     if (len == 0)
         return 0;
-    if (offset > WFILE_BYTES_MAX - len)
-        return -EFBIG;
     w = wfile_get(i);
     if (w == NULL)
         return -EBADF;
@@ -182,7 +191,9 @@ int wfile_write_wait(struct vsfs *fs, struct inode *i, uint64_t offset, const vo
     if (w == NULL)
         return -EBADF;
     wfile_begin(w);
-    r = wfile_change(fs, i, w);
+    r = wfile_offset(w, len, &offset);
+    if (r == 0)
+        r = wfile_change(fs, i, w);
     if (r == 0)
         r = wfile_place(fs, i, w, offset, bytes, len);
     if (r == 0) {

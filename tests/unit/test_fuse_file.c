@@ -147,6 +147,39 @@ static void two_appenders_do_not_overwrite_each_other(void **state)
     assert_int_equal(fuse_rig_release(k, node, a), 0);
 }
 
+/* Through the tree and through an alias the kernel has two inodes, with a lock each: such writes
+ * arrive at the same time. */
+static void appends_that_arrive_together_are_all_kept(void **state)
+{
+    struct fuse_rig *k = *state;
+    uint64_t node = fuse_rig_put(k, ROOT, "log", ""), fh[2], sent[48];
+    char seen[48] = { 0 };
+
+    for (unsigned n = 0; n < 2; n++)
+        fh[n] = opened(k, node, O_WRONLY | O_APPEND);
+    for (unsigned n = 0; n < 48; n++) {
+        struct fuse_write_in in = { .fh = fh[n % 2], .size = 1000 };
+        char line[1000];
+
+        memset(line, '0' + (int)n, sizeof(line));
+        sent[n] = fuse_rig_send(k, FUSE_WRITE, node, &in, sizeof(in), line, sizeof(line));
+    }
+    for (unsigned n = 0; n < 48; n++)
+        assert_int_equal(fuse_rig_wait(k, sent[n]), 0);
+    for (unsigned n = 0; n < 2; n++)
+        closed(k, node, fh[n]);
+    fh[0] = opened(k, node, O_RDONLY);
+    assert_int_equal(fuse_rig_read(k, node, fh[0], 0, PIECE), 48000);
+    for (unsigned n = 0; n < 48; n++) {
+        const uint8_t *line = k->body + n * 1000;
+
+        assert_true(line[0] >= '0' && line[0] < '0' + 48);
+        assert_memory_equal(line, line + 1, 999); /* in one piece */
+        assert_int_equal(seen[line[0] - '0']++, 0);
+    }
+    assert_int_equal(fuse_rig_release(k, node, fh[0]), 0);
+}
+
 static void an_open_that_truncates_does_so_and_the_next_reader_knows(void **state)
 {
     struct fuse_rig *k = *state;
@@ -332,6 +365,7 @@ int main(void)
         FUSE_TEST(fsync_stores_what_was_written_so_far),
         FUSE_TEST(appended_bytes_go_to_the_end_whatever_the_kernel_thinks_it_is),
         FUSE_TEST(two_appenders_do_not_overwrite_each_other),
+        FUSE_TEST(appends_that_arrive_together_are_all_kept),
         FUSE_TEST(an_open_that_truncates_does_so_and_the_next_reader_knows),
         FUSE_TEST(pages_are_kept_while_the_content_is_the_same),
         FUSE_TEST(holes_are_found_and_made),
