@@ -36,12 +36,9 @@ void reg_node_wiped(struct reg_sim *s, unsigned proc)
     s->node_lost = true;
 }
 
-/* Is the file named by what was decided last? */
-static bool named(const struct reg_sim *s, unsigned node, unsigned key, unsigned index,
-                  unsigned generation, const struct reg_value *v)
+/* Does this value name the fragment? */
+static bool named(const struct reg_value *v, unsigned node, unsigned index, unsigned generation)
 {
-    (void)s;
-    (void)key;
     return v->state == REG_LIVE && v->frag[index].node == node &&
            v->frag[index].generation == generation;
 }
@@ -59,7 +56,7 @@ static uint64_t node_drop(struct reg_sim *s, struct reg_node *n, unsigned key, u
     const struct history_ballot *b = history_find(&s->history, key, &s->history.key[key].frontier);
     unsigned node = (unsigned)(n - s->node);
 
-    if (b != NULL && named(s, node, key, index, generation, &b->value))
+    if (b != NULL && named(&b->value, node, index, generation))
         world_violation(s->w,
                         "I9 key %u: node %u removes fragment %u of generation %u, which the "
                         "register names",
@@ -154,8 +151,8 @@ static void node_judge(struct reg_sim *s, struct reg_client *c)
                             .reg_generation = v->generation };
     struct reg_item item = { .key = c->key, .what = WHAT_TOMB_ABSENT, .value.state = REG_TOMB };
 
-    f.named = m->present && named(s, (unsigned)(node_of(s, c->proc) - s->node), c->key, c->index,
-                                  c->generation, v);
+    f.named =
+        m->present && named(v, (unsigned)(node_of(s, c->proc) - s->node), c->index, c->generation);
     switch (frag_rule(&f)) {
     case FRAG_KEEP:
         node_later(s, c);

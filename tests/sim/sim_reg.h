@@ -102,9 +102,11 @@ void reg_replica_wiped(struct reg_sim *s, unsigned r);
 bool reg_is_member(const struct reg_config *c, unsigned replica);
 /* sim_wire.c: the frame as its receiver reads it; asked_by: of the asks that it answers */
 void reg_wire(struct reg_sim *s, struct reg_frame *f, const struct px_head *asked_by);
-/* sim_member.c: the operator, who replaces members; the newcomer; members that leave an epoch */
+/* sim_member.c: the newcomer; members that leave an epoch. sim_operator.c: who replaces them */
 void reg_member_message(struct reg_sim *s, unsigned to, unsigned from, const struct reg_records *m);
 void reg_member_timer(struct reg_sim *s, unsigned r);
+/* A spare is a member now: the one that fences, or one that comes late. */
+void reg_member_begin(struct reg_sim *s, unsigned r);
 void reg_operator_timer(struct reg_sim *s);
 /* The replica hears of an epoch. */
 void reg_member_learn(struct reg_sim *s, unsigned r);
