@@ -3,8 +3,8 @@
 # in (-DPX_MUTANTS), one of which is chosen when it runs.
 SIM_SRCS  := $(sort $(wildcard tests/sim/*.c))
 SIM_WORLD := tests/sim/sim_faults.c tests/sim/sim_net.c tests/sim/sim_store.c tests/sim/sim_world.c
-# The pure files that hold a mutant, and those a twin of them needs.
-SIM_CORE  := $(sort $(wildcard meta/px*.c meta/frag_rule.c $(filter-out meta/journal_driver.c,$(wildcard meta/journal*.c))))
+# The files that hold a mutant.
+SIM_CORE  := $(sort $(shell grep -l PX_MUTANT meta/*.c))
 
 SEED   ?= 1
 N      ?= 20000
