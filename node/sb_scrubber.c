@@ -13,7 +13,8 @@
 #include <time.h>
 
 #define SCRUB_IDLE_NS  (10 * VS_NS_PER_S) /* between looks whether a pass is due, at most */
-#define SCRUB_LATER_NS VS_NS_PER_S        /* without memory */
+#define SCRUB_NAP_NS   (50 * VS_NS_PER_MS)
+#define SCRUB_LATER_NS VS_NS_PER_S /* without memory */
 
 /* ---- the position on the disk -----------------------------------------------------------------
  */
@@ -155,6 +156,8 @@ static int pace(void *arg, uint64_t bytes)
     now_ns = vs_now_ns(&vs_clock_system);
     sc->paid_ns = sc->paid_ns < now_ns ? now_ns : sc->paid_ns;
     sc->paid_ns += (int64_t)((double)bytes * (double)VS_NS_PER_S / (double)s->config.scrub_bytes_s);
+    if (sc->paid_ns - now_ns < SCRUB_NAP_NS && !s->stopping)
+        return 0; /* small records are paid for together */
     return wait_until(s, sc->paid_ns) ? 0 : -ECANCELED;
 }
 

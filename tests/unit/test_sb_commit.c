@@ -119,6 +119,7 @@ static void acknowledgements_hold_through_power_cuts_under_threads(void **state)
         rig->config.gather_us = round % 3 * 300;
         rig->config.io_threads = 3;
         rig->config.file_bytes = 700000;
+        rig->config.scrub_bytes_s = round % 2 == 0 ? 0 : UINT64_C(1) << 40;
         assert_int_equal(sb_rig_open(rig), 0);
         sim_io_cut_after(rig->sim, 20 + round * 30);
         for (unsigned i = 0; i < WRITERS; i++) {

@@ -258,7 +258,8 @@ static void it_reads_no_faster_than_it_may_and_a_stop_does_not_wait_for_it(void 
         took_ns = vs_now_ns(&vs_clock_system) - began_ns;
     } while (p.ended_ns == 0 && took_ns < 20 * VS_NS_PER_S);
     assert_true(p.ended_ns != 0);
-    assert_true(took_ns >= 20 * (int64_t)FRAG * VS_NS_PER_S / (4 << 20));
+    /* the last records may still be owed for */
+    assert_true(took_ns >= 20 * (int64_t)FRAG * VS_NS_PER_S / (4 << 20) - 60 * VS_NS_PER_MS);
     sb_rig_close(rig);
 
     rig->config.scrub_bytes_s = 1; /* days */
