@@ -18,8 +18,9 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
-#define SERVER_RIG_BODY_MAX   (1u << 20)
-#define SERVER_RIG_FILE_BYTES (3u << 20)
+#define SERVER_RIG_BODY_MAX (1u << 20)
+#define SERVER_RIG_FILE_BYTES                                                                      \
+    (1u << 20) /* a server queues it, a client with a small buffer does not */
 
 struct server_rig {
     struct http_server_config config;

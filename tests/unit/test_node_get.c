@@ -136,21 +136,21 @@ static void the_quick_threads_send_through_memory(void **state)
     free(data);
 }
 
-#define LARGE FRAG_BYTES_MAX /* more than the sockets hold */
+#define LARGE  FRAG_BYTES_MAX /* more than the sockets hold */
+#define QUEUED (1u << 20)     /* what the server hands to its socket at once */
 
 /* The reader has not read when the fragment is deleted; its bytes stay until it has. */
-static void a_fragment_deleted_on_its_way_arrives_whole(void **state)
+static void arrives_whole(struct node_rig *rig, uint32_t bytes)
 {
-    struct node_rig *rig = *state;
     struct sync_store ss = { .s = rig->node.store };
     struct frag_key key = sync_key(1);
-    uint8_t *data = sync_bytes(1, LARGE);
+    uint8_t *data = sync_bytes(1, bytes);
     int fd = raw_connect(rig->port, 4096);
     char text[FRAG_KEY_TEXT_BYTES];
     struct raw_answer a;
     char byte;
 
-    assert_int_equal(node_rig_put(rig, 1, LARGE), 201);
+    assert_int_equal(node_rig_put(rig, 1, bytes), 201);
     node_rig_key(1, text);
     raw_say(fd, "GET /chunk/%s HTTP/1.1\r\nHost: h\r\n\r\n", text);
     assert_int_equal(recv(fd, &byte, 1, MSG_PEEK), 1); /* it is being sent */
@@ -158,11 +158,22 @@ static void a_fragment_deleted_on_its_way_arrives_whole(void **state)
     assert_int_equal(node_rig_get(rig, 1, "", NULL), 404);
     usleep(1200000); /* two ticks of the store, which punches at each */
     raw_read(fd, false, &a);
-    assert_int_equal(a.body_bytes, LARGE);
-    assert_memory_equal(a.body, data, LARGE);
+    assert_int_equal(a.body_bytes, bytes);
+    assert_memory_equal(a.body, data, bytes);
     raw_answer_close(&a);
     close(fd);
     free(data);
+}
+
+static void a_fragment_deleted_on_its_way_arrives_whole(void **state)
+{
+    arrives_whole(*state, LARGE);
+}
+
+/* The server has nothing left to send, but its socket has. */
+static void a_fragment_deleted_in_the_socket_arrives_whole(void **state)
+{
+    arrives_whole(*state, QUEUED);
 }
 
 /* The largest table beside the longest description and a long request. */
@@ -203,6 +214,7 @@ int main(void)
         DISK(the_answer_says_all_that_the_record_says),
         DISK(the_quick_threads_send_through_memory),
         DISK(a_fragment_deleted_on_its_way_arrives_whole),
+        DISK(a_fragment_deleted_in_the_socket_arrives_whole),
         DISK(the_longest_headers_have_room),
     };
 
