@@ -48,3 +48,15 @@ assert s.recv(4096) == b"STOPPING=1", "not stopping"
 assert node.wait(60) == 0
 PY
 python3 "$WORK/notified.py" "$VSTACK_NODE" "${ARGS[@]}" 0.0.0.0:0 --insecure-lan
+
+# The unit of mount-examples is understood, and starts a node with flags that there are.
+unit=$ROOT/mount-examples/vstack-node.service
+if command -v systemd-analyze >/dev/null; then
+    sed "s|/usr/local/bin/vstack-node|$VSTACK_NODE|" "$unit" >"$WORK/vstack-node.service"
+    systemd-analyze verify "$WORK/vstack-node.service" >"$WORK/systemd.log" 2>&1 ||
+        fail "systemd-analyze verify: $(cat "$WORK/systemd.log")"
+fi
+read -ra words < <(sed -n 's|^ExecStart=/usr/local/bin/vstack-node ||p' "$unit")
+equal "flags of the unit's command" "${words[*]:0:4}" "--id n1 --listen 127.0.0.1:7001"
+equal "flags of the unit's command" "${words[4]}" --data
+equal "what the unit may write to" "$(sed -n 's|^ReadWritePaths=||p' "$unit")" "${words[5]}"
