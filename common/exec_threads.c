@@ -3,7 +3,9 @@
  * Happy path: threads sleep on one condition variable; a submit wakes one of them. Of the sleeping
  * threads at most one, the timekeeper, sleeps with a deadline (the earliest timer), so that a timer
  * wakes one thread and not all. A thread that leaves its sleep with a job wakes another one if
- * there is more to do or to watch.
+ * there is more to do or to watch; so one thread on its way out of sleep is enough, and a burst of
+ * submits wakes one. It is woken when the lock is free: else it would run into it and sleep again,
+ * which costs more than most jobs.
  * Failure modes: only the start can fail, and then nothing is left behind. */
 #include "common/assert.h"
 #include "common/cleanup.h"
@@ -11,7 +13,9 @@
 #include "common/err.h"
 #include "common/exec_impl.h"
 
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +29,11 @@ struct threads_exec {
     /* under lock */
     struct vs_exec_queue queue;
     unsigned idle;   /* threads asleep */
+    bool waking;     /* one of them was told to wake, and has not yet */
     bool timekeeper; /* one of them watches the earliest timer */
     bool stopping;
+    /* free of it */
+    atomic_uint wakers; /* inside threads_wake(): the condition must stay */
     /* fixed once started */
     char name[THREAD_NAME_BYTES];
     unsigned thread_count;
@@ -43,14 +50,34 @@ static struct threads_exec *threads_of(struct vs_exec *e)
     return vs_container_of(e, struct threads_exec, exec);
 }
 
+/* Under t->lock: must the caller wake a thread, with threads_wake() when it has given up the lock?
+ */
+static bool threads_must_wake(struct threads_exec *t)
+{
+    if (t->idle == 0 || t->waking)
+        return false;
+    t->waking = true;
+    atomic_fetch_add(&t->wakers, 1);
+    return true;
+}
+
+static void threads_wake(struct threads_exec *t)
+{
+    pthread_cond_signal(&t->wake);
+    atomic_fetch_sub(&t->wakers, 1);
+}
+
 static void threads_submit(struct vs_exec *e, struct vs_job *job)
 {
     struct threads_exec *t = threads_of(e);
-    VS_LOCK_SCOPE(&t->lock);
+    bool wake;
 
+    pthread_mutex_lock(&t->lock);
     vs_exec_queue_add(&t->queue, job);
-    if (t->idle > 0)
-        pthread_cond_signal(&t->wake);
+    wake = threads_must_wake(t);
+    pthread_mutex_unlock(&t->lock);
+    if (wake)
+        threads_wake(t);
 }
 
 static void threads_after(struct vs_exec *e, struct vs_job *job, int64_t delay_ns)
@@ -92,16 +119,16 @@ static void threads_sleep(struct threads_exec *t)
         pthread_cond_wait(&t->wake, &t->lock);
     }
     t->idle--;
+    t->waking = false;
 }
 
 /* Under t->lock: this thread is about to be busy; is there work or a deadline left for a sleeper?
- */
-static void threads_hand_over(struct threads_exec *t)
+ * Then as threads_must_wake(). */
+static bool threads_hand_over(struct threads_exec *t)
 {
     bool unwatched = !t->timekeeper && vs_exec_queue_next_ns(&t->queue) < INT64_MAX;
 
-    if (t->idle > 0 && (unwatched || !vs_list_empty(&t->queue.ready)))
-        pthread_cond_signal(&t->wake);
+    return (unwatched || !vs_list_empty(&t->queue.ready)) && threads_must_wake(t);
 }
 
 static void *threads_main(void *arg)
@@ -117,8 +144,11 @@ static void *threads_main(void *arg)
         vs_exec_queue_ripen(&t->queue, vs_now_ns(&vs_clock_system));
         job = vs_exec_queue_take(&t->queue);
         if (job != NULL) {
-            threads_hand_over(t);
+            bool wake = threads_hand_over(t);
+
             pthread_mutex_unlock(&t->lock);
+            if (wake)
+                threads_wake(t);
             job->fn(job); /* may free the job */
             pthread_mutex_lock(&t->lock);
         } else if (t->stopping) {
@@ -145,6 +175,8 @@ static void threads_stop(struct vs_exec *e)
 
     VS_ASSERT(vs_list_empty(&t->queue.ready));
     vs_exec_queue_drop_timers(&t->queue);
+    while (atomic_load(&t->wakers) > 0) /* a job may end before the submit that brought it */
+        sched_yield();
     pthread_cond_destroy(&t->wake);
     pthread_mutex_destroy(&t->lock);
     free(t);

@@ -7,6 +7,7 @@
 #include "tests/support/aborts.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -347,6 +348,44 @@ static void start_and_stop_from_within(void *arg)
     }
 }
 
+struct last_job {
+    struct vs_job job;
+    struct vs_exec *e;
+    sem_t ran;
+};
+
+static void last_job_runs(struct vs_job *job)
+{
+    sem_post(&vs_container_of(job, struct last_job, job)->ran);
+}
+
+static void *submit_last_job(void *arg)
+{
+    struct last_job *l = arg;
+
+    vs_exec_submit(l->e, &l->job);
+    return NULL;
+}
+
+/* The job may be over before the submit that brought it has returned in its thread. */
+static void a_stop_right_behind_the_last_job_waits_for_its_submit(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 300; i++) {
+        struct last_job l = { .job.fn = last_job_runs };
+        pthread_t submitter;
+
+        sem_init(&l.ran, 0, 0);
+        assert_int_equal(vs_exec_start(&l.e, "last", 1 + i % 3), 0);
+        assert_int_equal(pthread_create(&submitter, NULL, submit_last_job, &l), 0);
+        while (sem_wait(&l.ran) < 0)
+            ;
+        vs_exec_stop(l.e);
+        pthread_join(submitter, NULL);
+        sem_destroy(&l.ran);
+    }
+}
+
 static void a_job_cannot_stop_its_own_executor(void **state)
 {
     (void)state;
@@ -364,6 +403,7 @@ int main(void)
         cmocka_unit_test(waiting_for_a_deadline_costs_no_cpu),
         cmocka_unit_test(a_busy_timekeeper_is_replaced),
         cmocka_unit_test(a_timer_that_races_its_cancel_runs_or_is_taken_back),
+        cmocka_unit_test(a_stop_right_behind_the_last_job_waits_for_its_submit),
         cmocka_unit_test(the_number_of_threads_has_limits),
     };
 
