@@ -46,6 +46,7 @@ meta_SRCS += meta/place_value.c
 meta_SRCS += meta/placement.c
 meta_SRCS += meta/px.c
 meta_SRCS += meta/px_acceptor.c
+meta_SRCS += meta/px_coord.c
 meta_SRCS += meta/px_fence.c
 meta_SRCS += meta/px_frame.c
 meta_SRCS += meta/px_msg.c

@@ -1,8 +1,7 @@
-/* sim_coordinator: the coordinator of a replica: requests of clients as operations, their asks in
- * frames, their answers back.
+/* sim_coordinator: the coordinator of a replica carried out: requests of clients as operations,
+ * their asks in frames, their answers back.
  *
- * At most one operation per register is in flight here; a client that comes meanwhile is not
- * answered and asks the next replica. */
+ * A client whose register is busy here is not answered and asks the next replica. */
 #include "common/assert.h"
 #include "common/err.h"
 #include "tests/sim/sim_reg.h"
@@ -12,17 +11,16 @@
 void reg_coordinator_setup(struct reg_sim *s, unsigned r)
 {
     struct reg_replica *rep = &s->replica[r];
+    struct px_proposer who = { .pid = rep->disk.pid,
+                               .inc = rep->disk.inc,
+                               .epoch = rep->disk.config.epoch,
+                               .acceptors = rep->disk.config.n };
 
-    rep->proposer = (struct px_proposer){ .pid = rep->disk.pid,
-                                          .inc = rep->disk.inc,
-                                          .epoch = rep->disk.config.epoch,
-                                          .acceptors = rep->disk.config.n };
+    px_coord_init(&rep->coord, &who, rep->coord_memory, REG_OPS_MAX);
     for (unsigned i = 0; i < rep->ops; i++)
         rep->op[i].used = false;
     rep->ops = 0;
-    rep->flushing = rep->behind = false;
-    for (unsigned i = 0; i < PX_ACCEPTORS_MAX; i++)
-        rep->out[i].n = 0;
+    rep->wake_at = PX_COORD_NEVER_US;
 }
 
 /* ---- ids ---- */
@@ -63,60 +61,6 @@ int reg_issue(struct reg_sim *s, unsigned r)
     return (int)s->keys++;
 }
 
-/* ---- frames ---- */
-
-static void out_send(struct reg_sim *s, unsigned r, unsigned i)
-{
-    struct reg_replica *rep = &s->replica[r];
-    struct reg_frame *f = &rep->out[i];
-
-    if (f->n == 0)
-        return;
-    f->kind = MSG_ASK;
-    f->head = (struct px_head){ .epoch = rep->proposer.epoch,
-                                .pid = rep->proposer.pid,
-                                .inc = rep->proposer.inc };
-    if (s->wire)
-        reg_wire(s, f, NULL);
-    world_send(s->w, r, rep->disk.config.member[i], f,
-               offsetof(struct reg_frame, ask) + f->n * sizeof(f->ask[0]), rep->sync_at);
-    f->n = 0;
-}
-
-static void out_add(struct reg_sim *s, unsigned r, unsigned i, const struct px_ask *ask)
-{
-    struct reg_frame *f = &s->replica[r].out[i];
-    struct reg_ask *to = &f->ask[f->n++];
-
-    to->ask = *ask;
-    if (ask->value.value != NULL)
-        memcpy(&to->value, ask->value.value, sizeof(to->value));
-    if (f->n == REG_BATCH_MAX)
-        out_send(s, r, i);
-}
-
-/* At the end of a handler. */
-static void out_flush(struct reg_sim *s, unsigned r, bool now)
-{
-    struct reg_replica *rep = &s->replica[r];
-    unsigned waiting = 0;
-
-    if (rep->behind) {
-        rep->behind = false;
-        reg_member_learn(s, r);
-    }
-
-    for (unsigned i = 0; i < rep->proposer.acceptors; i++) {
-        if (now || s->batch_us == 0)
-            out_send(s, r, i);
-        waiting += rep->out[i].n;
-    }
-    if (waiting > 0 && !rep->flushing) {
-        rep->flushing = true;
-        world_timer(s->w, r, s->batch_us, TIMER_FLUSH, 0);
-    }
-}
-
 /* ---- operations ---- */
 
 static int op_change(void *arg, const uint8_t *cur, size_t cur_len, const uint8_t **ret_new,
@@ -154,9 +98,10 @@ static int op_change(void *arg, const uint8_t *cur, size_t cur_len, const uint8_
     return 0;
 }
 
-static void op_end(struct reg_sim *s, unsigned r, struct reg_op *op, int status)
+static void op_end(struct reg_sim *s, unsigned r, struct reg_op *op)
 {
-    const struct px_propose *p = &op->propose;
+    const struct px_propose *p = &op->coord.propose;
+    int status = op->coord.status;
     struct reg_reply reply = { .kind = MSG_REPLY,
                                .key = op->key,
                                .i = op->i,
@@ -183,62 +128,32 @@ static void op_end(struct reg_sim *s, unsigned r, struct reg_op *op, int status)
     world_send(s->w, r, op->reply_to, &reply, sizeof(reply), 0);
 }
 
-static void op_act(struct reg_sim *s, unsigned r, struct reg_op *op, const struct px_actions *a)
-{
-    if (a->done) {
-        op_end(s, r, op, a->status);
-        return;
-    }
-    if (a->config)
-        s->replica[r].behind = true; /* acted on at the end of the handler */
-    if (a->send_to != 0 && a->ask.value.value != NULL) {
-        struct px_ballot parent = { 0 };
-
-        if (a->ask.phase == PX_ACCEPT)
-            parent = op->propose.at;
-        history_proposed(&s->history, op->key, &a->ask.ballot, &parent, &a->ask.value);
-    }
-    for (unsigned i = 0; i < PX_ACCEPTORS_MAX; i++)
-        if ((a->send_to & 1u << i) != 0)
-            out_add(s, r, i, &a->ask);
-    if (a->timer_us > 0)
-        world_timer(s->w, r, a->timer_us, TIMER_OP, op->propose.seq << 24 | a->timer);
-}
-
-static struct reg_op *op_new(struct reg_replica *rep, unsigned key)
-{
-    struct reg_op *free = NULL;
-
-    for (unsigned i = 0; i < rep->ops; i++) {
-        if (!rep->op[i].used)
-            free = &rep->op[i];
-        else if (rep->op[i].key == key)
-            return NULL;
-    }
-    if (free == NULL && rep->ops < REG_OPS_MAX)
-        free = &rep->op[rep->ops++];
-    return free;
-}
-
-static struct reg_op *op_find(struct reg_replica *rep, uint64_t seq)
+static struct reg_op *op_free(struct reg_replica *rep)
 {
     for (unsigned i = 0; i < rep->ops; i++)
-        if (rep->op[i].used && rep->op[i].propose.seq == seq)
+        if (!rep->op[i].used)
             return &rep->op[i];
-    return NULL;
+    return rep->ops < REG_OPS_MAX ? &rep->op[rep->ops++] : NULL;
 }
 
 static void op_start(struct reg_sim *s, unsigned r, unsigned from, uint32_t client_op, unsigned i,
                      const struct reg_item *item)
 {
     struct reg_replica *rep = &s->replica[r];
-    struct reg_op *op = op_new(rep, item->key);
-    struct px_actions actions;
-    struct px_wish wish;
+    struct reg_op *op = op_free(rep);
+    struct px_wish wish = {
+        .goal = item->what == WHAT_CREATE ? PX_CREATE
+                : item->what == WHAT_LOOK ? PX_LOOK
+                                          : PX_CHANGE,
+        .id = s->id[item->key],
+        .fresh = item->fresh,
+        .value_len = sizeof(op->value),
+        .fn = op_change,
+        .space_len = sizeof(op->space),
+    };
 
     if (op == NULL)
         return;
-    op->used = true;
     op->key = item->key;
     op->what = item->what;
     op->reply_to = (uint8_t)from;
@@ -247,25 +162,71 @@ static void op_start(struct reg_sim *s, unsigned r, unsigned from, uint32_t clie
     op->value = item->value;
     op->expect = item->expect;
     op->floor = s->history.key[item->key].frontier;
-    wish = (struct px_wish){
-        .goal = item->what == WHAT_CREATE ? PX_CREATE
-                : item->what == WHAT_LOOK ? PX_LOOK
-                                          : PX_CHANGE,
-        .id = s->id[item->key],
-        .fresh = item->fresh,
-        .value = (const uint8_t *)&op->value,
-        .value_len = sizeof(op->value),
-        .fn = op_change,
-        .arg = op,
-        .space = (uint8_t *)&op->space,
-        .space_len = sizeof(op->space),
-    };
+    wish.value = (const uint8_t *)&op->value;
+    wish.arg = op;
+    wish.space = (uint8_t *)&op->space;
     if (item->what != WHAT_LOOK)
         wish.op = (struct px_op){ .pid = REG_CLIENT_PID + from,
                                   .inc = 1,
                                   .seq = (uint64_t)client_op * REG_BATCH_MAX + i };
-    px_propose_start(&op->propose, &rep->proposer, &wish, &actions);
-    op_act(s, r, op, &actions);
+    op->used = px_coord_start(&rep->coord, &op->coord, &wish, world_now(s->w)) == 0;
+}
+
+/* ---- frames ---- */
+
+static void frame_send(struct reg_sim *s, unsigned r, unsigned to, const struct px_ask *asks,
+                       unsigned n)
+{
+    static struct reg_frame f; /* one world runs at a time */
+    struct reg_replica *rep = &s->replica[r];
+
+    f.kind = MSG_ASK;
+    f.n = (uint16_t)n;
+    f.head = (struct px_head){ .epoch = rep->coord.proposer.epoch,
+                               .pid = rep->coord.proposer.pid,
+                               .inc = rep->coord.proposer.inc };
+    for (unsigned i = 0; i < n; i++) {
+        struct px_coord_op *op = px_coord_find(&rep->coord, asks[i].seq);
+        int key = reg_key_of(s, &asks[i].id);
+
+        VS_ASSERT(op != NULL && key >= 0);
+        f.ask[i].ask = asks[i];
+        if (asks[i].value.value == NULL)
+            continue;
+        history_proposed(&s->history, (unsigned)key, &asks[i].ballot,
+                         asks[i].phase == PX_ACCEPT ? &op->propose.at : &(struct px_ballot){ 0 },
+                         &asks[i].value);
+        memcpy(&f.ask[i].value, asks[i].value.value, sizeof(f.ask[i].value));
+    }
+    if (s->wire)
+        reg_wire(s, &f, NULL);
+    world_send(s->w, r, rep->disk.config.member[to], &f,
+               offsetof(struct reg_frame, ask) + n * sizeof(f.ask[0]), rep->sync_at);
+}
+
+/* At the end of each handler: what is to be sent, what is done, when to wake up. */
+static void coordinator_act(struct reg_sim *s, unsigned r)
+{
+    struct reg_replica *rep = &s->replica[r];
+    struct px_ask asks[REG_BATCH_MAX];
+    struct px_coord_op *done;
+    uint64_t wake;
+    unsigned n;
+
+    for (unsigned to = 0; to < rep->coord.proposer.acceptors; to++)
+        while ((n = px_coord_take(&rep->coord, to, world_now(s->w), asks, REG_BATCH_MAX)) > 0) {
+            frame_send(s, r, to, asks, n);
+            if (!s->batching)
+                px_coord_returned(&rep->coord, to);
+        }
+    while ((done = px_coord_done(&rep->coord)) != NULL)
+        op_end(s, r, vs_container_of(done, struct reg_op, coord));
+    wake = px_coord_wake_us(&rep->coord);
+    if (wake < rep->wake_at) {
+        rep->wake_at = wake;
+        world_timer(s->w, r, wake > world_now(s->w) ? wake - world_now(s->w) : 0, TIMER_COORDINATOR,
+                    ++rep->wake_timer);
+    }
 }
 
 void reg_coordinator_request(struct reg_sim *s, unsigned r, unsigned from,
@@ -275,26 +236,15 @@ void reg_coordinator_request(struct reg_sim *s, unsigned r, unsigned from,
         return;
     for (unsigned i = 0; i < q->n; i++)
         op_start(s, r, from, q->op, i, &q->item[i]);
-    out_flush(s, r, false);
+    coordinator_act(s, r);
 }
 
 void reg_coordinator_epoch(struct reg_sim *s, unsigned r)
 {
     struct reg_replica *rep = &s->replica[r];
 
-    for (unsigned i = 0; i < PX_ACCEPTORS_MAX; i++)
-        rep->out[i].n = 0;
-    rep->proposer.epoch = rep->disk.config.epoch;
-    rep->proposer.acceptors = rep->disk.config.n;
-    for (unsigned i = 0; i < rep->ops; i++) {
-        struct px_actions actions;
-
-        if (!rep->op[i].used)
-            continue;
-        px_propose_epoch(&rep->op[i].propose, &actions);
-        op_act(s, r, &rep->op[i], &actions);
-    }
-    out_flush(s, r, false);
+    px_coord_epoch(&rep->coord, rep->disk.config.epoch, rep->disk.config.n, world_now(s->w));
+    coordinator_act(s, r);
 }
 
 static unsigned acceptor_of(const struct reg_config *c, unsigned replica)
@@ -314,33 +264,29 @@ void reg_coordinator_answer(struct reg_sim *s, unsigned r, unsigned from, const 
         return;
     for (unsigned i = 0; i < f->n; i++) {
         struct px_answer answer = f->answer[i].answer;
-        struct reg_op *op = op_find(rep, answer.seq);
         int key = reg_key_of(s, &answer.id);
-        struct px_actions actions;
 
         VS_ASSERT(key >= 0);
         if (f->head.epoch == s->replica[from].disk.config.epoch)
             history_acknowledged(&s->history, (unsigned)key, from, &answer);
-        if (op == NULL)
-            continue;
         answer.accepted.value = (const uint8_t *)&f->answer[i].value;
-        px_propose_answer(&op->propose, acceptor, &f->head, &answer, world_rand(s->w), &actions);
-        op_act(s, r, op, &actions);
+        px_coord_answer(&rep->coord, acceptor, &f->head, &answer, world_now(s->w),
+                        world_rand(s->w));
     }
-    out_flush(s, r, false);
+    px_coord_returned(&rep->coord, acceptor);
+    coordinator_act(s, r);
+    if (rep->coord.config)
+        reg_member_learn(s, r);
+    rep->coord.config = false;
 }
 
-void reg_coordinator_timer(struct reg_sim *s, unsigned r, uint32_t kind, uint64_t data)
+void reg_coordinator_timer(struct reg_sim *s, unsigned r, uint64_t data)
 {
     struct reg_replica *rep = &s->replica[r];
-    struct reg_op *op = kind == TIMER_OP ? op_find(rep, data >> 24) : NULL;
-    struct px_actions actions;
 
-    if (op != NULL) {
-        px_propose_timer(&op->propose, data & 0xffffff, world_rand(s->w), &actions);
-        op_act(s, r, op, &actions);
-    }
-    if (kind == TIMER_FLUSH)
-        rep->flushing = false;
-    out_flush(s, r, kind == TIMER_FLUSH);
+    if (data != rep->wake_timer)
+        return;
+    rep->wake_at = PX_COORD_NEVER_US;
+    px_coord_tick(&rep->coord, world_now(s->w), world_rand(s->w));
+    coordinator_act(s, r);
 }

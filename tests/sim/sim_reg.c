@@ -53,7 +53,7 @@ static void setup_shape(struct reg_sim *s)
     s->keys_wanted = world_chance(w, 80) ? 1 + (unsigned)world_below(w, 4) : REG_KEYS_MAX;
     if (s->replicas > s->voters && world_chance(w, 50))
         s->keys_wanted = 1;
-    s->batch_us = world_chance(w, 30) ? WORLD_MS : 0;
+    s->batching = world_chance(w, 40);
     s->uploads = world_chance(w, 40);
     s->config = (struct reg_config){ .epoch = 1, .n = (uint8_t)s->voters };
     for (unsigned r = 0; r < s->voters; r++)
@@ -136,8 +136,8 @@ static void reg_timer(void *sys, unsigned proc, uint32_t kind, uint64_t data)
 {
     struct reg_sim *s = sys;
 
-    if (kind == TIMER_OP || kind == TIMER_FLUSH)
-        reg_coordinator_timer(s, proc, kind, data);
+    if (kind == TIMER_COORDINATOR)
+        reg_coordinator_timer(s, proc, data);
     else if (kind == TIMER_JOIN)
         reg_member_timer(s, proc);
     else if (kind == TIMER_OPERATOR)

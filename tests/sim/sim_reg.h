@@ -19,8 +19,7 @@
 #define REG_CLIENT_PID     100 /* + process: in operation ids */
 
 enum reg_timer {
-    TIMER_OP = 1,
-    TIMER_FLUSH,
+    TIMER_COORDINATOR = 1,
     TIMER_CLIENT,
     TIMER_RETRY,
     TIMER_JOIN,
@@ -82,7 +81,7 @@ struct reg_sim {
     struct reg_node node[REG_NODES];
     struct reg_session session[REG_SESSIONS_MAX];
     uint8_t session_of[REG_KEYS_MAX];
-    uint64_t batch_us; /* asks wait so long for others; 0: until the end of the handler */
+    bool batching; /* asks wait for company while a frame is on its way */
     unsigned keys, keys_wanted;
     struct vs_id id[REG_KEYS_MAX];
     unsigned clients;
@@ -119,7 +118,7 @@ void reg_coordinator_request(struct reg_sim *s, unsigned r, unsigned from,
                              const struct reg_request *q);
 void reg_coordinator_answer(struct reg_sim *s, unsigned r, unsigned from,
                             const struct reg_frame *f);
-void reg_coordinator_timer(struct reg_sim *s, unsigned r, uint32_t kind, uint64_t data);
+void reg_coordinator_timer(struct reg_sim *s, unsigned r, uint64_t data);
 /* A replica gives out ids once its incarnation is durable. */
 bool reg_may_issue(const struct reg_sim *s, unsigned r);
 /* Give out a fresh id; its key, or -1: there are REG_KEYS_MAX. */

@@ -2,8 +2,8 @@
 #ifndef VS_TESTS_SIM_SIM_REPLICA_H
 #define VS_TESTS_SIM_SIM_REPLICA_H
 
+#include "meta/px_coord.h"
 #include "meta/px_fence.h"
-#include "meta/px_propose.h"
 #include "tests/sim/sim_reg_msg.h"
 
 #define REG_OPS_MAX 96 /* in flight at one coordinator */
@@ -45,10 +45,10 @@ struct reg_join {
 };
 
 struct reg_op {
+    struct px_coord_op coord;
     bool used;
     uint8_t key, what, reply_to, i;
     uint32_t client_op;
-    struct px_propose propose;
     struct px_ballot floor; /* no result may lie below */
     struct reg_value value, expect, space, made;
 };
@@ -56,16 +56,16 @@ struct reg_op {
 struct reg_replica {
     struct reg_disk disk;
     struct px_acceptor acceptor;
-    struct px_proposer proposer;
+    struct px_coord coord;
+    struct px_coord_op *coord_memory[PX_COORD_MEMORY(REG_OPS_MAX)];
     uint64_t id_seq;   /* ids given out in this life */
     uint64_t awake_at; /* its incarnation is durable then */
     uint64_t sync_at;  /* all that is in memory is durable then */
-    unsigned ops;      /* op[0 .. ops) may be used */
-    bool flushing;
-    bool asking; /* what its epoch began with */
-    bool behind; /* has heard of a newer epoch */
+    uint64_t wake_at;  /* the coordinator's timer */
+    uint32_t wake_timer;
+    bool asking;  /* what its epoch began with */
+    unsigned ops; /* op[0 .. ops) may be used */
     struct reg_op op[REG_OPS_MAX];
-    struct reg_frame out[PX_ACCEPTORS_MAX];
 };
 
 #endif
