@@ -47,6 +47,11 @@ void chunk_store_hold(struct chunk_store *s, struct store_hold *h)
     s->ops->hold(s, h);
 }
 
+int chunk_store_hold_now(struct chunk_store *s, struct store_hold *h)
+{
+    return s->ops->hold_now != NULL ? s->ops->hold_now(s, h) : -EAGAIN;
+}
+
 void chunk_store_unhold(struct chunk_store *s, struct store_hold *h)
 {
     s->ops->unhold(s, h);

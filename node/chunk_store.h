@@ -134,6 +134,7 @@ struct chunk_store_ops {
     void (*list)(struct chunk_store *s, struct store_list *l);
     /* May be NULL: store_hold.h. */
     void (*hold)(struct chunk_store *s, struct store_hold *h);
+    int (*hold_now)(struct chunk_store *s, struct store_hold *h);
     void (*unhold)(struct chunk_store *s, struct store_hold *h);
     /* What is known now; does not block on a disk or a network. */
     void (*health)(struct chunk_store *s, struct store_health *ret);

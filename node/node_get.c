@@ -212,6 +212,7 @@ static void hold_first(struct get_req *r)
     const char *text = http_req_header(r->req.q, "Range");
     uint64_t first = 0, bytes = FRAG_BYTES_MAX;
     struct get_hold *gh;
+    int now;
 
     if (text != NULL && http_range_parse(text, FRAG_BYTES_MAX, &first, &bytes) < 0)
         bytes = 0;
@@ -227,7 +228,13 @@ static void hold_first(struct get_req *r)
     gh->store = r->req.node->store;
     gh->r = r;
     r->hold = gh;
-    chunk_store_hold(gh->store, &gh->hold);
+    now = chunk_store_hold_now(gh->store, &gh->hold);
+    if (now != -EAGAIN) {
+        gh->hold.status = now;
+        hold_done(&gh->hold);
+        return;
+    }
+    chunk_store_hold(gh->store, &gh->hold); /* a thread of the store waits for the disk */
 }
 
 void node_get_run(struct http_req *q)

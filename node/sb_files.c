@@ -147,7 +147,7 @@ uint64_t sb_files_bytes(struct sb_files *t, uint64_t low, uint64_t high)
     return bytes;
 }
 
-int sb_files_pin(struct sb_files *t, uint64_t id, struct sb_file **ret)
+static int pin(struct sb_files *t, uint64_t id, bool may_open, struct sb_file **ret)
 {
     struct sb_file *f;
     uint32_t at;
@@ -161,6 +161,8 @@ int sb_files_pin(struct sb_files *t, uint64_t id, struct sb_file **ret)
         char name[SB_NAME_BYTES];
         int r;
 
+        if (!may_open)
+            return -EAGAIN;
         sb_name(id, name);
         r = vs_io_open(t->io, name, VS_IO_WRITE, &f->fd);
         if (r < 0)
@@ -170,6 +172,16 @@ int sb_files_pin(struct sb_files *t, uint64_t id, struct sb_file **ret)
     f->pins++;
     *ret = f;
     return 0;
+}
+
+int sb_files_pin(struct sb_files *t, uint64_t id, struct sb_file **ret)
+{
+    return pin(t, id, true, ret);
+}
+
+int sb_files_pin_open(struct sb_files *t, uint64_t id, struct sb_file **ret)
+{
+    return pin(t, id, false, ret);
 }
 
 void sb_files_pin_again(struct sb_files *t, struct sb_file *f)

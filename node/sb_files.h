@@ -43,6 +43,8 @@ uint64_t sb_files_bytes(struct sb_files *t, uint64_t low, uint64_t high);
 /* Find and pin: open (f->fd) until sb_files_unpin(). -ENOENT not in the table, or its file is gone;
  * I/O errors. */
 int sb_files_pin(struct sb_files *t, uint64_t id, struct sb_file **ret);
+/* The same if it is open now; -EAGAIN when it is not. Does not block on a disk. */
+int sb_files_pin_open(struct sb_files *t, uint64_t id, struct sb_file **ret);
 /* Pin once more what is pinned. */
 void sb_files_pin_again(struct sb_files *t, struct sb_file *f);
 /* Pin a file of the table with a descriptor that the caller has; ownership of `fd` moves. */

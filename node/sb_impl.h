@@ -171,6 +171,7 @@ void sb_get_job(struct vs_job *job);
 void sb_stat_job(struct vs_job *job);
 void sb_list_job(struct vs_job *job);
 void sb_hold_job(struct vs_job *job);
+int sb_hold_now(struct sb_store *s, struct store_hold *h);
 void sb_hold_end(struct sb_store *s, struct store_hold *h);
 /* Under lock: this place turned out to be damaged; false when the entry is not there any more. */
 bool sb_mark_bad(struct sb_store *s, const struct frag_key *key, uint64_t birth);

@@ -65,6 +65,13 @@ static int settle(struct sb_store *s, const struct frag_key *key, const struct s
     return -VS_ECORRUPT;
 }
 
+static bool header_is(const struct sb_record *rec, const struct frag_key *key,
+                      const struct sb_entry *e)
+{
+    return rec->type == SB_DATA && frag_key_cmp(&rec->key, key) == 0 &&
+           rec->birth == sb_entry_birth(e) && rec->payload_bytes == e->payload_bytes;
+}
+
 /* Read and check the record's header. */
 static int read_header(struct sb_file *f, const struct frag_key *key, const struct sb_entry *e,
                        struct sb_record *rec)
@@ -74,10 +81,7 @@ static int read_header(struct sb_file *f, const struct frag_key *key, const stru
     r = sb_file_read_record(f->fd, f->id, f->salt, (uint64_t)e->offset_block * SB_BLOCK_BYTES, rec);
     if (r < 0)
         return r;
-    return rec->type == SB_DATA && frag_key_cmp(&rec->key, key) == 0 &&
-                   rec->birth == sb_entry_birth(e) && rec->payload_bytes == e->payload_bytes
-               ? 0
-               : -VS_ECORRUPT;
+    return header_is(rec, key, e) ? 0 : -VS_ECORRUPT;
 }
 
 /* ---- get --------------------------------------------------------------------------------------
@@ -196,7 +200,7 @@ static int hold_begin(struct sb_store *s, struct store_hold *h, struct sb_entry 
 
 /* Have the range in the page cache, on this thread: a sendfile that waits for a disk would keep a
  * thread from its other connections. What is there already costs one look per block. */
-static int hold_warm(int fd, uint64_t offset, uint64_t bytes)
+static int hold_warm(int fd, uint64_t offset, uint64_t bytes, bool wait)
 {
     char block[FRAG_BLOCK_BYTES];
 
@@ -206,6 +210,8 @@ static int hold_warm(int fd, uint64_t offset, uint64_t bytes)
 
         if (n == 1)
             continue;
+        if (!wait)
+            return -EAGAIN;
         if (n < 0 && errno != EAGAIN)
             return 0; /* this file system cannot say; sending works all the same */
         if (pread(fd, block, sizeof(block), (off_t)(offset + at)) < 0)
@@ -214,13 +220,29 @@ static int hold_warm(int fd, uint64_t offset, uint64_t bytes)
     return 0;
 }
 
-static int hold_read(struct sb_file *f, struct store_hold *h, const struct sb_entry *e)
+/* The record's header, if it is in memory. */
+static int hold_header_now(struct sb_file *f, const struct sb_entry *e, struct sb_record *rec)
+{
+    uint64_t offset = (uint64_t)e->offset_block * SB_BLOCK_BYTES;
+    uint8_t block[SB_BLOCK_BYTES];
+    struct iovec one = { block, sizeof(block) };
+    int fd = vs_file_fd(f->fd);
+
+    if (fd < 0 || preadv2(fd, &one, 1, (off_t)offset, RWF_NOWAIT) != sizeof(block))
+        return -EAGAIN;
+    /* What does not check is judged where there is time to read it again. */
+    return sb_record_check_at(block, f->id, f->salt, offset, rec) < 0 ? -EAGAIN : 0;
+}
+
+static int hold_read(struct sb_file *f, struct store_hold *h, const struct sb_entry *e, bool wait)
 {
     struct sb_record rec;
     uint32_t left;
     int r;
 
-    r = read_header(f, &h->key, e, &rec);
+    r = wait ? read_header(f, &h->key, e, &rec) : hold_header_now(f, e, &rec);
+    if (r == 0 && !header_is(&rec, &h->key, e))
+        r = wait ? -VS_ECORRUPT : -EAGAIN;
     if (r < 0)
         return r;
     h->fd = vs_file_fd(f->fd);
@@ -233,10 +255,10 @@ static int hold_read(struct sb_file *f, struct store_hold *h, const struct sb_en
     memcpy(h->crc, rec.crc, sizeof(h->crc));
     h->note = rec.note;
     left = h->first < rec.payload_bytes ? rec.payload_bytes - h->first : 0;
-    return hold_warm(h->fd, h->offset + h->first, h->bytes < left ? h->bytes : left);
+    return hold_warm(h->fd, h->offset + h->first, h->bytes < left ? h->bytes : left, wait);
 }
 
-static int hold_run(struct sb_store *s, struct store_hold *h)
+static int hold_run(struct sb_store *s, struct store_hold *h, bool wait)
 {
     struct sb_entry e;
     struct sb_file *f;
@@ -246,12 +268,12 @@ static int hold_run(struct sb_store *s, struct store_hold *h)
     r = hold_begin(s, h, &e);
     if (r < 0)
         return r;
-    r = sb_files_pin(&s->files, e.sb, &f);
+    r = wait ? sb_files_pin(&s->files, e.sb, &f) : sb_files_pin_open(&s->files, e.sb, &f);
     if (r == 0) {
         h->priv = f;
-        r = hold_read(f, h, &e);
+        r = hold_read(f, h, &e, wait);
     }
-    if (r != -EOPNOTSUPP)
+    if (r != -EOPNOTSUPP && (wait || r != -EAGAIN))
         r = settle(s, &h->key, &e, r);
     if (r < 0)
         sb_hold_end(s, h);
@@ -272,9 +294,14 @@ void sb_hold_job(struct vs_job *job)
     struct sb_store *s = h->store;
 
     if (h->status == 0)
-        h->status = hold_run(s, h);
+        h->status = hold_run(s, h, true);
     h->done(h);
     sb_store_leave(s, 1);
+}
+
+int sb_hold_now(struct sb_store *s, struct store_hold *h)
+{
+    return hold_run(s, h, false);
 }
 
 /* ---- list -------------------------------------------------------------------------------------

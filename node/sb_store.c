@@ -212,6 +212,18 @@ static void sb_store_hold(struct chunk_store *base, struct store_hold *h)
     vs_exec_submit(s->exec, &h->job);
 }
 
+static int sb_store_hold_now(struct chunk_store *base, struct store_hold *h)
+{
+    struct sb_store *s = sb_store_of(base);
+
+    h->store = s;
+    h->status = store_enter(s, false);
+    if (h->status == 0)
+        h->status = sb_hold_now(s, h);
+    sb_store_leave(s, 1);
+    return h->status;
+}
+
 static void sb_store_unhold(struct chunk_store *base, struct store_hold *h)
 {
     sb_hold_end(sb_store_of(base), h);
@@ -469,6 +481,7 @@ static const struct chunk_store_ops sb_store_ops = {
     .stat = sb_store_stat,
     .list = sb_store_list,
     .hold = sb_store_hold,
+    .hold_now = sb_store_hold_now,
     .unhold = sb_store_unhold,
     .health = sb_store_health,
     .stop = sb_store_stop,

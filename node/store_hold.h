@@ -43,6 +43,9 @@ static inline bool chunk_store_can_hold(const struct chunk_store *s)
 
 /* -EOPNOTSUPP in status: this store's files cannot be sent; get it instead. */
 void chunk_store_hold(struct chunk_store *s, struct store_hold *h);
+/* The same at once, as long as no disk and no queue has to be waited for: 0 it is held, and `done`
+ * does not run; -EAGAIN not now, use chunk_store_hold(); else as its status. Does not block. */
+int chunk_store_hold_now(struct chunk_store *s, struct store_hold *h);
 /* End a hold. From any thread; does not block. */
 void chunk_store_unhold(struct chunk_store *s, struct store_hold *h);
 

@@ -3,6 +3,7 @@
 #include "node/sb_hold.h"
 #include "tests/support/sb_rig.h"
 
+#include <fcntl.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,6 +91,32 @@ static void what_is_not_there_cannot_be_held(void **state)
     sb_rig_close(rig); /* asserts that nothing is held */
 }
 
+/* What is in memory is held without a thread of the store; what is not is left to one. */
+static void a_hold_at_once_is_given_for_what_is_in_memory(void **state)
+{
+    struct sb_rig *rig = *state;
+    struct held x = { .h.key = sync_key(1), .h.bytes = UINT32_MAX };
+
+    assert_int_equal(sb_rig_open(rig), 0);
+    assert_int_equal(chunk_store_hold_now(rig->ss.s, &x.h), -ENOENT);
+    assert_int_equal(sb_rig_put(rig, 1, BYTES), 0);
+    assert_int_equal(chunk_store_hold_now(rig->ss.s, &x.h), 0);
+    assert_int_equal(x.h.payload_bytes, BYTES);
+    assert_true(bytes_are(&x, 1));
+    assert_int_equal(posix_fadvise(x.h.fd, (off_t)x.h.offset, BYTES, POSIX_FADV_DONTNEED), 0);
+    chunk_store_unhold(rig->ss.s, &x.h);
+    if (chunk_store_hold_now(rig->ss.s, &x.h) == 0) { /* a file system that lives in memory */
+        chunk_store_unhold(rig->ss.s, &x.h);
+    } else {
+        assert_int_equal(hold(rig, &x, 1), 0); /* reads it */
+        chunk_store_unhold(rig->ss.s, &x.h);
+        x.h = (struct store_hold){ .key = sync_key(1), .bytes = UINT32_MAX };
+        assert_int_equal(chunk_store_hold_now(rig->ss.s, &x.h), 0);
+        chunk_store_unhold(rig->ss.s, &x.h);
+    }
+    sb_rig_close(rig);
+}
+
 /* Two readers: the space comes back after the last of them. */
 static void a_deleted_fragment_keeps_its_bytes_until_the_last_hold_ends(void **state)
 {
@@ -145,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_hold_says_where_the_bytes_are_and_what_they_are),
         T(what_is_not_there_cannot_be_held),
+        T(a_hold_at_once_is_given_for_what_is_in_memory),
         T(a_deleted_fragment_keeps_its_bytes_until_the_last_hold_ends),
         cmocka_unit_test(places_are_told_apart),
     };
