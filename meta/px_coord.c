@@ -192,11 +192,17 @@ void px_coord_returned(struct px_coord *c, unsigned to)
 
 /* ---- operations ---- */
 
+/* What a majority has accepted, the others shall have too. */
+static bool is_worth_sending(const struct px_coord_op *op, int status)
+{
+    return status != -ETIMEDOUT && (op->ask.phase == PX_ACCEPT0 || op->ask.phase == PX_ACCEPT);
+}
+
 static void act(struct px_coord *c, struct px_coord_op *op, const struct px_actions *a,
                 uint64_t now_us)
 {
     c->config |= a->config;
-    if (a->send_to != 0 || a->done)
+    if (a->send_to != 0 || (a->done && !is_worth_sending(op, a->status)))
         out_remove(c, op); /* what it asked before does not matter any more */
     if (a->send_to != 0) {
         op->ask = a->ask;
@@ -283,8 +289,11 @@ void px_coord_epoch(struct px_coord *c, uint64_t epoch, unsigned acceptors, uint
         return;
     c->proposer.epoch = epoch;
     c->proposer.acceptors = acceptors;
-    for (unsigned i = 0; i < PX_ACCEPTORS_MAX; i++)
-        c->out[i].frames = 0;
+    for (unsigned i = 0; i < PX_ACCEPTORS_MAX; i++) {
+        while (!vs_list_empty(&c->out[i].ops))
+            vs_list_del(c->out[i].ops.next);
+        c->out[i].waiting = c->out[i].frames = 0;
+    }
     for (unsigned i = 0; i < c->buckets; i++) {
         struct px_coord_op *op = c->seqs[i], *next;
 
@@ -292,7 +301,6 @@ void px_coord_epoch(struct px_coord *c, uint64_t epoch, unsigned acceptors, uint
             struct px_actions actions;
 
             next = op->next_seq;
-            out_remove(c, op);
             px_propose_epoch(&op->propose, &actions);
             act(c, op, &actions, now_us);
         }
@@ -303,6 +311,9 @@ struct px_coord_op *px_coord_done(struct px_coord *c)
 {
     struct px_coord_op *op = vs_list_first(&c->done, struct px_coord_op, done);
 
+    for (unsigned i = 0; op != NULL && i < PX_ACCEPTORS_MAX; i++)
+        if (!vs_list_empty(&op->out[i]))
+            return NULL; /* at most PX_COORD_GATHER_US */
     if (op != NULL)
         vs_list_del(&op->done);
     return op;

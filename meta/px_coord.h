@@ -76,7 +76,8 @@ void px_coord_epoch(struct px_coord *c, uint64_t epoch, unsigned acceptors, uint
 unsigned px_coord_take(struct px_coord *c, unsigned to, uint64_t now_us, struct px_ask *asks,
                        unsigned max);
 
-/* The next operation that is done, which the caller has again; NULL. */
+/* The next operation that is done and has nothing to send, which the caller has again; NULL. Take
+ * what may leave first, also for acceptors that cannot be reached. */
 struct px_coord_op *px_coord_done(struct px_coord *c);
 /* In flight under this number; NULL. */
 struct px_coord_op *px_coord_find(const struct px_coord *c, uint64_t seq);

@@ -189,13 +189,15 @@ static void frame_send(struct reg_sim *s, unsigned r, unsigned to, const struct 
         struct px_coord_op *op = px_coord_find(&rep->coord, asks[i].seq);
         int key = reg_key_of(s, &asks[i].id);
 
-        VS_ASSERT(op != NULL && key >= 0);
+        VS_ASSERT(key >= 0);
         f.ask[i].ask = asks[i];
         if (asks[i].value.value == NULL)
             continue;
-        history_proposed(&s->history, (unsigned)key, &asks[i].ballot,
-                         asks[i].phase == PX_ACCEPT ? &op->propose.at : &(struct px_ballot){ 0 },
-                         &asks[i].value);
+        if (op != NULL) /* NULL: decided, and recorded when the first of its asks left */
+            history_proposed(&s->history, (unsigned)key, &asks[i].ballot,
+                             asks[i].phase == PX_ACCEPT ? &op->propose.at
+                                                        : &(struct px_ballot){ 0 },
+                             &asks[i].value);
         memcpy(&f.ask[i].value, asks[i].value.value, sizeof(f.ask[i].value));
     }
     if (s->wire)

@@ -166,12 +166,31 @@ static void asks_wait_for_company_while_a_frame_is_on_its_way_but_not_long(void 
     assert_int_equal(px_coord_take(&f->c, 0, 40, asks, OPS), 1); /* nothing on its way */
 }
 
-static void what_is_decided_asks_nobody_any_more(void **state)
+static void what_a_majority_has_decided_is_sent_to_the_rest(void **state)
 {
     struct fixture *f = *state;
     struct px_ask asks[OPS];
 
     assert_int_equal(create(f, 0, 0, 0), 0);
+    for (unsigned to = 0; to < 2; to++) {
+        assert_int_equal(px_coord_take(&f->c, to, 0, asks, OPS), 1);
+        answer(f, to, asks, 1, 0);
+    }
+    assert_int_equal(done(f, 0), 0);
+    assert_int_equal(px_coord_take(&f->c, 2, 0, asks, OPS), 1);
+    assert_int_equal(asks[0].phase, PX_ACCEPT0);
+    assert_int_equal(done(f, 0), 1);
+}
+
+static void what_has_been_read_asks_nobody_any_more(void **state)
+{
+    struct fixture *f = *state;
+    struct px_wish wish = {
+        .goal = PX_LOOK, .id = id_of(0), .space = f->space[0], .space_len = 16
+    };
+    struct px_ask asks[OPS];
+
+    assert_int_equal(px_coord_start(&f->c, &f->op[0], &wish, 0), 0);
     for (unsigned to = 0; to < 2; to++) {
         assert_int_equal(px_coord_take(&f->c, to, 0, asks, OPS), 1);
         answer(f, to, asks, 1, 0);
@@ -275,7 +294,8 @@ int main(void)
         TEST(a_register_has_one_operation_at_a_time),
         TEST(there_is_room_for_so_many_and_it_comes_back),
         TEST(asks_wait_for_company_while_a_frame_is_on_its_way_but_not_long),
-        TEST(what_is_decided_asks_nobody_any_more),
+        TEST(what_a_majority_has_decided_is_sent_to_the_rest),
+        TEST(what_has_been_read_asks_nobody_any_more),
         TEST(silence_is_followed_by_another_try_at_its_time),
         TEST(without_acceptors_everything_ends_as_unknown),
         TEST(a_new_epoch_begins_everything_again),
