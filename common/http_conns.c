@@ -209,7 +209,7 @@ void http_conns_cut(struct http_conns *t, bool hard, http_close_fn *close_peek, 
     struct vs_list *pos, *tmp;
     struct http_conn *c;
 
-    while ((c = next_peek(t, INT64_MAX)) != NULL)
+    while (close_peek != NULL && (c = next_peek(t, INT64_MAX)) != NULL)
         close_peek(arg, c);
     VS_LOCK_SCOPE(&t->lock);
     vs_list_for_each (pos, tmp, &t->all) {

@@ -75,7 +75,8 @@ void http_conn_extend(struct http_conn *c, int64_t deadline_ns);
  * and closes them. */
 typedef void http_close_fn(void *arg, struct http_conn *c);
 void http_conns_sweep(struct http_conns *t, int64_t now_ns, http_close_fn *close_peek, void *arg);
-/* Cut off all in PEEK, HEAD, IDLE, and with `hard` also BODY and SEND. */
+/* Cut off all in HEAD and IDLE, with `hard` also BODY and SEND; and in PEEK, unless `close_peek` is
+ * NULL: those are the accept thread's. */
 void http_conns_cut(struct http_conns *t, bool hard, http_close_fn *close_peek, void *arg);
 
 /* A whole answer straight to a socket, as far as it takes it at once. For connections that no pool

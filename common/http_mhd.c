@@ -395,12 +395,6 @@ static void wait_idle(struct http_server *s)
         (void)pthread_cond_timedwait(&s->idle, &s->lock, &until);
 }
 
-static void leave_peek(void *arg, struct http_conn *c)
-{
-    (void)arg; /* the accept thread has closed those, and takes no more */
-    (void)c;
-}
-
 void http_server_stop(struct http_server *s, unsigned drain_ms)
 {
     int64_t until_ns;
@@ -414,7 +408,7 @@ void http_server_stop(struct http_server *s, unsigned drain_ms)
     until_ns = vs_now_ns(&vs_clock_system) + drain_ms * VS_NS_PER_MS;
     while (in_flight(s) > 0) { /* those that wait for their answer get it: no limit for them */
         wait_idle(s);
-        http_conns_cut(&s->conns, vs_now_ns(&vs_clock_system) >= until_ns, leave_peek, s);
+        http_conns_cut(&s->conns, vs_now_ns(&vs_clock_system) >= until_ns, NULL, NULL);
     }
     server_free(s);
 }

@@ -3,6 +3,7 @@
 #include "tests/support/raw_http.h"
 #include "tests/support/server_rig.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -165,6 +166,38 @@ static void stop_answers_what_is_being_worked_on(void **state)
     close(idle);
 }
 
+static unsigned open_descriptors(void)
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < 1024; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+static void stop_leaves_no_descriptor_behind(void **state)
+{
+    struct server_rig *x = *state;
+    unsigned before = open_descriptors();
+    int fds[20];
+
+    for (unsigned round = 0; round < 5; round++) {
+        server_rig_start(x);
+        for (unsigned i = 0; i < 20; i++) {
+            fds[i] = raw_connect(x->port, 0);
+            if (i % 3 == 0)
+                raw_say(fds[i], "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
+            if (i % 3 == 1)
+                raw_say(fds[i], "PUT /echo/ HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n");
+        }
+        http_server_stop(x->s, 10);
+        x->s = NULL;
+        for (unsigned i = 0; i < 20; i++)
+            close(fds[i]);
+        assert_int_equal(open_descriptors(), before);
+    }
+}
+
 static void stop_does_not_wait_for_a_client_that_has_stalled(void **state)
 {
     struct server_rig *x = *state;
@@ -230,6 +263,7 @@ int main(void)
         RUNNING(quick_routes_have_threads_of_their_own),
         RUNNING(stop_answers_what_is_being_worked_on),
         RUNNING(stop_does_not_wait_for_a_client_that_has_stalled),
+        STOPPED(stop_leaves_no_descriptor_behind),
         STOPPED(a_start_that_fails_says_why),
         STOPPED(an_address_beyond_loopback_can_be_asked_for),
     };
