@@ -4,32 +4,17 @@
  * only to rebuild others are extras. When no answer is outstanding, chunk_fetch_advance() looks at
  * the first wanted part that failed: enough good parts cover its range -> rebuild it; else ask for
  * more; none left -> lost. A rebuilt part then serves to rebuild the next. */
-#include "fs/chunk_fetch.h"
 #include "common/assert.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "fs/chunk_fetch_impl.h"
 #include <stdio.h>
 #include <string.h>
 
 #define FETCH_LOG_EVERY_NS VS_NS_PER_S /* one line per store and second */
 
-enum fetch_part_state { PART_WAITING, PART_GOOD, PART_BAD };
-
-struct fetch_part {
-    struct chunk_fetch *fetch;
-    struct store_get get;
-    enum fetch_part_state state;
-    bool wanted;
-    uint8_t fragment;
-    uint32_t a, b;           /* byte range in the fragment: whole blocks, or up to its end */
-    uint8_t *dst;            /* b - a bytes */
-    struct chunk_bytes *mem; /* what holds dst, when it is not the fetch's own */
-    struct vs_list link;
-};
-
-static void chunk_fetch_advance(struct chunk_fetch *f);
 static void chunk_fetch_read_place(struct chunk_fetch *f);
 
 static void fetch_parts_free(struct chunk_fetch *f)
@@ -57,7 +42,7 @@ static bool fetch_may_log(_Atomic int64_t *last_ns)
            atomic_compare_exchange_strong(last_ns, &last, now);
 }
 
-static void fetch_part_log(const struct fetch_part *p, int status)
+void fetch_part_log(const struct fetch_part *p, int status)
 {
     const struct chunk_fetch *f = p->fetch;
     const struct store_set *set = f->env->stores;
@@ -115,129 +100,22 @@ static void chunk_fetch_finish(struct chunk_fetch *f, int status)
     f->done(f); /* f may be gone */
 }
 
-/* Judge an answer; true when it was the last one outstanding. */
-static bool fetch_part_judge(struct fetch_part *p, int status)
-{
-    struct chunk_fetch *f = p->fetch;
-
-    if (status == 0)
-        status = frag_verify(&p->get, fetch_place(p)->table_crc, f->frag_bytes);
-    if (status == 0 && p->get.got_bytes != p->b - p->a)
-        status = -VS_ECORRUPT;
-    if (status == -VS_ECORRUPT)
-        atomic_fetch_add(&f->env->stats.corrupt, 1);
-    if (status < 0 && status != -VS_EDOWN)
-        fetch_part_log(p, status);
-
-    VS_LOCK_SCOPE(&f->lock);
-    p->state = status == 0 ? PART_GOOD : PART_BAD;
-    VS_ASSERT(f->waiting > 0);
-    return --f->waiting == 0;
-}
-
-static void fetch_part_done(struct store_get *g)
-{
-    struct fetch_part *p = vs_container_of(g, struct fetch_part, get);
-    struct chunk_fetch *f = p->fetch;
-
-    if (fetch_part_judge(p, g->status))
-        chunk_fetch_advance(f);
-}
-
-/* Ask for a part. Its answer counts in f->waiting; the caller holds one count of its own. */
-static int fetch_part_start(struct chunk_fetch *f, unsigned fragment, uint32_t a, uint32_t b,
-                            uint8_t *dst, bool wanted)
-{
-    struct fetch_part *p = calloc(1, sizeof(*p));
-    struct chunk_store *store;
-
-    if (p == NULL)
-        return -ENOMEM;
-    p->fetch = f;
-    p->fragment = (uint8_t)fragment;
-    p->wanted = wanted;
-    p->a = a;
-    p->b = b;
-    vs_list_init(&p->link);
-    if (dst == NULL) {
-        p->mem = chunk_bytes_new(f->env->mem, b - a);
-        if (p->mem == NULL) {
-            free(p);
-            return -ENOMEM;
-        }
-        dst = p->mem->data;
-    }
-    p->dst = dst;
-    p->get = (struct store_get){
-        .key = { .chunk = f->chunk.id,
-                 .fragment = (uint8_t)fragment,
-                 .generation = f->place.generation },
-        .offset = a,
-        .bytes = b - a,
-        .dst = dst,
-        .done = fetch_part_done,
-    };
-    store = store_set_get(f->env->stores, f->place.frag[fragment].node);
-    {
-        VS_LOCK_SCOPE(&f->lock);
-        vs_list_add_tail(&f->parts, &p->link);
-        if (store == NULL)
-            p->state = PART_BAD;
-        else
-            f->waiting++;
-    }
-    if (store != NULL)
-        chunk_store_get(store, &p->get);
-    return 0;
-}
-
-/* Good parts that cover the range of `p`, one per fragment; how many. */
-static unsigned fetch_sources(struct chunk_fetch *f, const struct fetch_part *p, uint8_t have[],
-                              const uint8_t *src[])
-{
-    unsigned count = 0, k = f->place.red.k;
-    uint32_t seen = 0;
-    struct vs_list *pos, *tmp;
-
-    vs_list_for_each (pos, tmp, &f->parts) {
-        const struct fetch_part *q = vs_container_of(pos, struct fetch_part, link);
-
-        if (count == k || q == p || q->state != PART_GOOD || q->a > p->a || q->b < p->b ||
-            q->fragment == p->fragment || (seen & (1u << q->fragment)) != 0)
-            continue;
-        seen |= 1u << q->fragment;
-        have[count] = q->fragment;
-        src[count++] = q->dst + (p->a - q->a);
-    }
-    return count;
-}
-
-/* Whether fragment `n` was already asked for the range of `p`, with whatever result. */
-static bool fetch_was_asked(struct chunk_fetch *f, const struct fetch_part *p, unsigned n)
-{
-    struct vs_list *pos, *tmp;
-
-    vs_list_for_each (pos, tmp, &f->parts) {
-        const struct fetch_part *q = vs_container_of(pos, struct fetch_part, link);
-
-        if (q->fragment == n && q->a <= p->a && q->b >= p->b)
-            return true;
-    }
-    return false;
-}
-
 /* Make a failed wanted part good: 1 done, 0 more parts were asked for, -VS_ELOST. */
 static int fetch_part_rebuild(struct chunk_fetch *f, struct fetch_part *p)
 {
     const struct vs_redundancy *red = &f->place.red;
     uint8_t have[VS_EC_N_MAX];
     const uint8_t *src[VS_EC_N_MAX];
-    unsigned count = fetch_sources(f, p, have, src), asked = 0;
+    const uint8_t *same = fetch_same(f, p);
+    unsigned count = fetch_sources(f, p, have, src);
+    int asked;
 
-    if (count == red->k) {
+    if (same != NULL || count == red->k) {
         int r = 0;
 
-        if (red->kind == VS_RED_REPLICATE)
+        if (same != NULL)
+            memcpy(p->dst, same, p->b - p->a);
+        else if (red->kind == VS_RED_REPLICATE)
             memcpy(p->dst, src[0], p->b - p->a);
         else
             r = vs_ec_rebuild(red->k, red->m, have, src, p->fragment, p->dst, p->b - p->a);
@@ -247,16 +125,11 @@ static int fetch_part_rebuild(struct chunk_fetch *f, struct fetch_part *p)
         atomic_fetch_add(&f->env->stats.rebuilt, 1);
         return 1;
     }
-    for (unsigned n = 0; n < (unsigned)red->k + red->m && count + asked < red->k; n++) {
-        int r;
-
-        if (n == p->fragment || fetch_was_asked(f, p, n))
-            continue;
-        r = fetch_part_start(f, n, p->a, p->b, NULL, false);
-        if (r < 0)
-            return r;
-        asked++;
-    }
+    asked = fetch_more(f, p, red->k - count);
+    if (asked < 0)
+        return asked;
+    if (asked > 0)
+        fetch_hedge_arm(f);
     return asked > 0 ? 0 : -VS_ELOST;
 }
 
@@ -273,22 +146,8 @@ static struct fetch_part *fetch_first_bad(struct chunk_fetch *f)
     return NULL;
 }
 
-/* The caller's own count in f->waiting is given back; true: nothing else is outstanding. */
-static bool fetch_settled(struct chunk_fetch *f)
-{
-    VS_LOCK_SCOPE(&f->lock);
-    VS_ASSERT(f->waiting > 0);
-    return --f->waiting == 0;
-}
-
-static void fetch_hold(struct chunk_fetch *f)
-{
-    VS_LOCK_SCOPE(&f->lock);
-    f->waiting++;
-}
-
 /* Nothing is outstanding: this thread alone has the fetch. */
-static void chunk_fetch_advance(struct chunk_fetch *f)
+void chunk_fetch_advance(struct chunk_fetch *f)
 {
     for (;;) {
         struct fetch_part *p = fetch_first_bad(f);
@@ -395,6 +254,7 @@ static void chunk_fetch_ask(struct chunk_fetch *f, bool inside)
         r = fetch_part_start(f, n, a, b, dst, true);
     }
     f->short_of = r; /* before the last answer can see it */
+    fetch_hedge_arm(f);
     if (!fetch_settled(f))
         return;                    /* the last answer goes on */
     f->job.fn = fetch_advance_job; /* all answers were there before we had asked for the last */

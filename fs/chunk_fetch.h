@@ -3,7 +3,8 @@
  * Happy path: the register says where the fragments are; each data fragment that the range touches
  * is asked for its blocks; the verified bytes are put together. Failure: a fragment that cannot be
  * had is rebuilt from the same range of any k others, asked for only then; with fewer than k left
- * the fetch ends with -VS_ELOST. A placement from the cache that leads nowhere is read anew, once.
+ * the fetch ends with -VS_ELOST. A store that is late is not waited for where others can do. A
+ * placement from the cache that leads nowhere is read anew, once.
  *
  * Threads: start from any; `done` runs exactly once, on a store's or the metadata's thread, or on
  * fetch->exec. */
@@ -12,12 +13,13 @@
 
 #include "fs/chunk_mem.h"
 #include "fs/chunk_reader.h"
+#include "fs/fetch_doubt.h"
 #include "fs/place_cache.h"
 #include "meta/place_value.h"
 #include <pthread.h>
 
 struct chunk_fetch_stats {
-    _Atomic uint64_t rebuilt, corrupt, lost;
+    _Atomic uint64_t rebuilt, corrupt, lost, hedged;
 };
 
 /* What all fetches of a reader share; lent. */
@@ -28,9 +30,13 @@ struct chunk_fetch_env {
     struct place_cache *places;
     struct chunk_mem_pool *mem;
     struct chunk_fetch_stats stats;
+    struct fetch_doubt doubt;
+    int64_t hedge_ns;                      /* a store is late after so long; 0: 500 ms */
     _Atomic int64_t log_ns[STORE_SET_MAX]; /* when each store was last complained about */
     _Atomic int64_t lost_log_ns;
 };
+
+_Static_assert(FETCH_DOUBT_STORES_MAX >= STORE_SET_MAX, "a doubt for each store");
 
 struct chunk_fetch;
 typedef void chunk_fetch_fn(struct chunk_fetch *f);
@@ -55,6 +61,8 @@ struct chunk_fetch {
     struct meta_req req;
     struct meta_reg reg;
     struct vs_job job;
+    struct vs_job hedge;  /* the timer; only when `hedging` */
+    bool hedging, hedged; /* under lock; hedged: others were asked in the place of late ones */
 };
 
 /* `f` is the caller's, zeroed, with the input fields set. */

@@ -1,6 +1,8 @@
 # Sources of fs/, sorted. Programs: PROGRAMS += name, name_SRCS = main file (not in fs_SRCS).
 fs_SRCS += fs/census.c
 fs_SRCS += fs/chunk_fetch.c
+fs_SRCS += fs/chunk_fetch_hedge.c
+fs_SRCS += fs/chunk_fetch_part.c
 fs_SRCS += fs/chunk_mem.c
 fs_SRCS += fs/chunk_reader.c
 fs_SRCS += fs/clean_mark.c
@@ -22,6 +24,7 @@ fs_SRCS += fs/data_path.c
 fs_SRCS += fs/data_setup.c
 fs_SRCS += fs/data_store.c
 fs_SRCS += fs/extent_set.c
+fs_SRCS += fs/fetch_doubt.c
 fs_SRCS += fs/file_attrs.c
 fs_SRCS += fs/file_info.c
 fs_SRCS += fs/file_xattrs.c
