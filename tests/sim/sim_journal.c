@@ -22,7 +22,7 @@ static void sj_setup_ops(struct sim_journal *s)
 {
     for (unsigned c = 0; c < s->clients; c++)
         for (unsigned n = 0; n < SJ_OPS; n++)
-            s->op[c][n] = (struct sj_op){ .entry = { .refs = 1u << 30, .len = SJ_ENTRY_BYTES },
+            s->op[c][n] = (struct sj_op){ .entry = { .refs = 1u << 30, .len = s->entry_bytes },
                                           .client = (uint8_t)c,
                                           .seq = (uint16_t)n };
 }
@@ -72,8 +72,10 @@ static void sj_setup(void *sys, struct sim_world *w)
     s->ring = 8 + 4 * (unsigned)world_below(w, (SJ_RING - 8) / 4 + 1);
     s->window = 1 + (unsigned)world_below(w, s->ring / 2);
     s->kept = world_chance(w, 50) ? 0 : (unsigned)world_below(w, s->ring / 4);
+    /* Long entries (their bytes are only counted here) make messages of one or two slots. */
+    s->entry_bytes = world_chance(w, 70) ? 32 : JOURNAL_ITEM_BYTES_MAX / 4 * 3;
     s->ring_bytes =
-        SJ_ENTRY_BYTES * (world_chance(w, 70) ? s->ring : 2 + (unsigned)world_below(w, 8));
+        s->entry_bytes * (world_chance(w, 70) ? s->ring : 2 + (unsigned)world_below(w, 8));
     s->gather_us = world_chance(w, 50) ? 0 : 1 + world_below(w, 3 * WORLD_MS);
     s->think_us = WORLD_MS << world_below(w, 8);
     s->floor = s->installs = 0;

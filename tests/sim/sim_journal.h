@@ -13,16 +13,15 @@
 #include "meta/journal_state.h"
 #include "tests/sim/sim_world.h"
 
-#define SJ_REPLICAS    7 /* spares included */
-#define SJ_CLIENTS     5
-#define SJ_OPS         48 /* of one client */
-#define SJ_RING        24
-#define SJ_SLOTS       1024
-#define SJ_KEYS        3
-#define SJ_BALLOTS     12 /* kept track of per slot */
-#define SJ_QUEUE       16 /* proposals that wait to go together */
-#define SJ_STORED      128
-#define SJ_ENTRY_BYTES 32
+#define SJ_REPLICAS 7 /* spares included */
+#define SJ_CLIENTS  5
+#define SJ_OPS      48 /* of one client */
+#define SJ_RING     24
+#define SJ_SLOTS    1024
+#define SJ_KEYS     3
+#define SJ_BALLOTS  12 /* kept track of per slot */
+#define SJ_QUEUE    16 /* proposals that wait to go together */
+#define SJ_STORED   128
 
 struct sj_op {
     struct journal_entry entry; /* first: the address of the entry is the operation */
@@ -127,7 +126,7 @@ struct sim_journal {
     struct sim_world *w;
     unsigned replicas, clients; /* spares included */
     unsigned members;           /* bits: of the newest configuration */
-    unsigned window, kept, ring, ring_bytes;
+    unsigned window, kept, ring, ring_bytes, entry_bytes;
     uint64_t gather_us, think_us; /* proposals are gathered so long; clients rest so long */
     bool has_foe;
     uint64_t no_nack_us[SJ_REPLICAS];          /* refusals to it are lost until then */
