@@ -9,10 +9,13 @@
 
 #include "fs/vsfs.h"
 
-#define ORPHAN_FORGETS_MAX 1024 /* on their way; the next one waits */
+#define ORPHAN_FORGETS_MAX 1024                /* not answered yet; the next one waits */
+#define ORPHAN_GATHER_MAX  64                  /* go together ... */
+#define ORPHAN_GATHER_NS   (10 * VS_NS_PER_MS) /* ... or what has come in so long */
 
 void orphan_forget(struct vsfs *fs, uint64_t ino);
-/* Until all that were told are answered: before the collector stops. */
+/* Until all that were told are answered, and nothing runs: before the collector and fs->ops stop.
+ * No orphan_forget() meanwhile. */
 void orphan_wait(void);
 
 #endif
