@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -121,9 +122,102 @@ static void every_request_is_counted_once(void **state)
     assert_int_equal(vs_counter_get(&m->get_bytes), 1010);
 }
 
+/* ---- without memory ---------------------------------------------------------------------------
+ */
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+/* The allocator of this program, failing the nth call once it is armed, on every thread but the
+ * test's own. */
+static _Atomic long fail_in = -1;
+static _Atomic bool failed;
+static __thread bool spared;
+
+static bool fails(void)
+{
+    if (spared || atomic_load(&fail_in) < 0 || atomic_fetch_sub(&fail_in, 1) != 0)
+        return false;
+    atomic_store(&failed, true);
+    return true;
+}
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *p, size_t size);
+
+void *malloc(size_t size)
+{
+    return fails() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *p, size_t size)
+{
+    return fails() ? NULL : __libc_realloc(p, size);
+}
+
+static bool is_answer(int status)
+{
+    return status == 0 || (status >= 200 && status < 300) || status == 404 || status == 500 ||
+           status == 503 || status == 416;
+}
+
+/* One of everything; every answer is one, or the connection ends. */
+static void one_of_everything(struct node_rig *rig, uint64_t n)
+{
+    char key[FRAG_KEY_TEXT_BYTES];
+
+    node_rig_key(n, key);
+    assert_true(is_answer(node_rig_put(rig, n, 100000)));
+    assert_true(is_answer(node_rig_get(rig, n, "", NULL)));
+    assert_true(is_answer(node_rig_get(rig, n, "Range: bytes=70000-70009\r\n", NULL)));
+    assert_true(
+        is_answer(raw_ask(rig->port, NULL, "HEAD /chunk/%s HTTP/1.1\r\nHost: h\r\n\r\n", key)));
+    assert_true(is_answer(raw_ask(rig->port, NULL, "GET /list HTTP/1.1\r\nHost: h\r\n\r\n")));
+    assert_true(is_answer(raw_ask(rig->port, NULL, "GET /health HTTP/1.1\r\nHost: h\r\n\r\n")));
+    assert_true(is_answer(raw_ask(rig->port, NULL, "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n")));
+    assert_true(
+        is_answer(raw_ask(rig->port, NULL, "DELETE /chunk/%s HTTP/1.1\r\nHost: h\r\n\r\n", key)));
+}
+
+static void an_allocation_that_fails_is_an_answer_and_harms_nothing(void **state)
+{
+    struct node_rig *rig = *state;
+    struct http_server_stats st;
+    uint64_t n = 1;
+    long nth = -1;
+
+    spared = true;
+    do {
+        assert_true(++nth < 5000); /* the sweep itself is bounded */
+        atomic_store(&failed, false);
+        atomic_store(&fail_in, nth);
+        one_of_everything(rig, ++n);
+        atomic_store(&fail_in, -1);
+        if (nth % 20 != 0)
+            continue;
+        assert_int_equal(node_rig_put(rig, ++n, 100000), 201);
+        assert_int_equal(node_rig_get(rig, n, "", NULL), 200);
+    } while (atomic_load(&failed));
+    assert_true(nth > 50); /* it has failed that often */
+    http_server_stats(rig->node.http, &st);
+    assert_int_equal(st.body_memory_bytes, 0);
+    print_message("%ld allocations\n", nth);
+}
+
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+        cmocka_unit_test_setup_teardown(an_allocation_that_fails_is_an_answer_and_harms_nothing,
+                                        node_rig_setup_disk, node_rig_teardown),
+#endif
         cmocka_unit_test_setup_teardown(a_path_that_names_no_fragment_is_400_for_every_method,
                                         node_rig_setup_mem, node_rig_teardown),
         cmocka_unit_test_setup_teardown(a_request_for_another_node_is_not_answered,
