@@ -1,10 +1,9 @@
-/* px: the acceptor rules of docs/CHUNKPAXOS.md section 3, and the proposer for one acceptor.
+/* px: the acceptor rules of docs/CHUNKPAXOS.md section 3.
  *
  * Happy path: a fresh id takes round 0 at once; everything later is phase 1 and phase 2 of a higher
  * round. Failure: a refusal changes nothing, and the register says what was in the way. */
 #include "meta/px.h"
 #include "common/assert.h"
-#include "common/err.h"
 #include "meta/px_mutant.h"
 #include <string.h>
 
@@ -110,73 +109,5 @@ uint64_t px_op_version(const struct px_accepted *a, const struct px_op *op)
         if (o->pid == op->pid && o->inc == op->inc && o->seq == op->seq)
             return a->last_op[i].version;
     }
-    return 0;
-}
-
-static struct px_op px_solo_op(struct px_solo *p)
-{
-    return (struct px_op){ .pid = p->pid, .inc = p->inc, .seq = ++p->op_seq };
-}
-
-/* Both phases at once: with one acceptor nothing can come between them. */
-static void px_solo_write(struct px_solo *p, struct px_reg *reg, const void *value,
-                          size_t value_len)
-{
-    struct px_ballot b = { .round = reg->promised.round + 1, .pid = p->pid, .inc = p->inc };
-    struct px_op op = px_solo_op(p);
-    struct px_accepted next = px_follow(&reg->accepted, &op, value, value_len);
-    bool absent = px_ballot_is_none(&reg->ballot);
-    enum px_verdict promise = px_prepare(reg, &b);
-    enum px_verdict accept = px_accept(reg, &b, absent, &next);
-
-    VS_ASSERT(promise == PX_STORE && accept == PX_STORE);
-}
-
-int px_solo_create(struct px_solo *p, const struct vs_id *id, struct px_reg *reg, const void *value,
-                   size_t value_len, bool *ret_store)
-{
-    struct px_ballot b = { .round = 0, .pid = p->pid, .inc = p->inc };
-    struct px_accepted a;
-    struct px_op op;
-
-    *ret_store = false;
-    if (vs_id_pid(id) != p->pid || vs_id_inc(id) != p->inc)
-        return -ESTALE;
-    op = px_solo_op(p);
-    a = px_follow(&(struct px_accepted){ 0 }, &op, value, value_len);
-    switch (px_accept0(reg, id, &b, &a)) {
-    case PX_STORE:
-        *ret_store = true;
-        return 0;
-    case PX_OK:
-        return 0;
-    case PX_NACK:
-        break;
-    }
-    /* f(x) = x if present, else v. What the one acceptor has accepted is decided. */
-    if (!px_ballot_is_none(&reg->ballot))
-        return px_same_value(&reg->accepted, &a) ? 0 : -VS_EEXISTS_OTHER;
-    px_solo_write(p, reg, value, value_len);
-    *ret_store = true;
-    return 0;
-}
-
-int px_solo_change(struct px_solo *p, struct px_reg *reg, px_change_fn *fn, void *arg,
-                   bool *ret_store)
-{
-    bool absent = px_ballot_is_none(&reg->ballot);
-    const uint8_t *value = NULL;
-    size_t value_len = 0;
-    int r;
-
-    *ret_store = false;
-    r = fn(arg, absent ? NULL : reg->accepted.value, absent ? 0 : reg->accepted.value_len, &value,
-           &value_len);
-    if (r < 0)
-        return r; /* not written back: all promises of the quorum, one, carry the same ballot */
-    if (r > 0)
-        return 0;
-    px_solo_write(p, reg, value, value_len);
-    *ret_store = true;
     return 0;
 }

@@ -1,5 +1,4 @@
-/* px: ChunkPaxos registers: what an acceptor may answer, and what a proposer with one acceptor
- * does.
+/* px: ChunkPaxos registers: how one may change at one acceptor.
  *
  * A register holds one value, agreed on by ballots (docs/CHUNKPAXOS.md; Lamport, "Paxos Made
  * Simple", 2001; Rystsov, "CASPaxos", 2018). Steps change a struct px_reg in memory; PX_STORE means
@@ -84,22 +83,5 @@ enum px_verdict px_accept(struct px_reg *reg, const struct px_ballot *b, bool cr
  * refuses. */
 typedef int px_change_fn(void *arg, const uint8_t *cur, size_t cur_len, const uint8_t **ret_new,
                          size_t *ret_new_len);
-
-/* Proposer with a single acceptor: both phases are steps on `reg`, made durable together. */
-struct px_solo {
-    uint32_t pid, inc;
-    uint64_t op_seq; /* last op id used */
-};
-
-/* Fix the value of a fresh id (round 0). The id must be of this (pid, inc).
- * 0 decided with this value; -VS_EEXISTS_OTHER another value is there, and stays; -ESTALE the id is
- * of another owner. *ret_store: the register changed and must be made durable before the answer. */
-int px_solo_create(struct px_solo *p, const struct vs_id *id, struct px_reg *reg, const void *value,
-                   size_t value_len, bool *ret_store);
-
-/* Classic path. 0 decided; a negative code is the change's own refusal: then reg->accepted is the
- * decided current value. */
-int px_solo_change(struct px_solo *p, struct px_reg *reg, px_change_fn *fn, void *arg,
-                   bool *ret_store);
 
 #endif

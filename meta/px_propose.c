@@ -140,6 +140,8 @@ static bool keep(struct px_propose *p, const struct px_answer *a)
     p->at = a->accepted_at;
     p->cur = a->accepted;
     p->version = a->accepted.version;
+    if (p->wish.space == NULL)
+        return true;
     if (a->accepted.value_len > p->wish.space_len)
         return false;
     if (a->accepted.value_len > 0)
@@ -266,7 +268,7 @@ static void on_refusal(struct px_propose *p, unsigned from, const struct px_answ
 {
     uint32_t bit = 1u << from;
 
-    if (a->phase == PX_PREPARE && px_ballot_cmp(&a->promised, &p->ballot) == 0)
+    if (a->phase == PX_PREPARE && (p->said_yes & bit) != 0)
         return; /* the network delivered it twice; the first answer counts */
     if (a->promised.round > p->round_seen)
         p->round_seen = a->promised.round;
@@ -358,6 +360,8 @@ void px_propose_start(struct px_propose *p, struct px_proposer *proposer,
     *ret = (struct px_actions){ 0 };
     VS_ASSERT(proposer->acceptors >= 1 && proposer->acceptors <= PX_ACCEPTORS_MAX);
     VS_ASSERT(wish->goal != PX_CHANGE || wish->fn != NULL);
-    *p = (struct px_propose){ .proposer = proposer, .wish = *wish, .seq = ++proposer->seq };
+    *p = (struct px_propose){
+        .proposer = proposer, .wish = *wish, .seq = ++proposer->seq, .round_seen = wish->round
+    };
     begin(p, ret);
 }

@@ -40,6 +40,7 @@ struct px_wish {
     enum px_goal goal;
     struct vs_id id;
     struct px_op op; /* of the client; all zero in PX_LOOK, PX_HINT */
+    uint64_t round;  /* highest round the caller has seen there, to save a refusal; or 0 */
     /* PX_CREATE: this value is the one and only that was ever meant for the id when it was fresh. A
      * caller that changed its mind about the value since clears it, and never sets it again. */
     bool fresh;
@@ -47,7 +48,7 @@ struct px_wish {
     size_t value_len;
     px_change_fn *fn; /* PX_CHANGE; called again after every restart */
     void *arg;
-    uint8_t *space; /* lent until the operation is done */
+    uint8_t *space; /* lent until the operation is done; NULL: what answers lend is lent as long */
     size_t space_len;
 };
 

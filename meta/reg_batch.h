@@ -8,7 +8,7 @@
 
 #include "meta/acceptor_store.h"
 #include "meta/meta_client.h"
-#include "meta/px.h"
+#include "meta/px_solo.h"
 
 struct reg_batch {
     struct acceptor_store *store; /* lent */

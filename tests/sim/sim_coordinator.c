@@ -154,6 +154,8 @@ static void op_start(struct reg_sim *s, unsigned r, unsigned from, uint32_t clie
 
     if (op == NULL)
         return;
+    if (world_chance(s->w, 30)) /* some callers have read before */
+        wish.round = s->history.key[item->key].frontier.round;
     op->key = item->key;
     op->what = item->what;
     op->reply_to = (uint8_t)from;

@@ -422,6 +422,33 @@ static void answers_to_something_else_do_not_count(void **state)
     assert_true(actions.done);
 }
 
+/* Its own earlier ballot is in the way: that is a refusal, and no answer that came twice. */
+static void a_second_change_of_the_same_proposer_does_not_wait_for_its_timer(void **state)
+{
+    struct fixture *f = *state;
+    struct px_wish wish = create(f, "a");
+    struct run r = start(f, 0, &wish);
+    struct cas ab = { "a", "b" }, bc = { "b", "c" };
+
+    finish(&r);
+    wish = change(f, &ab, 2);
+    r = start(f, 0, &wish);
+    finish(&r);
+    wish = change(f, &bc, 3);
+    r = start(f, 0, &wish);
+    round_trip(&r, 7);
+    assert_true(r.todo.timer_us <= PX_BACKOFF_MIN_US);
+    finish(&r);
+    has(&r, "c");
+
+    wish = change(f, &ab, 4);
+    wish.round = r.p.at.round; /* the caller knows: no refusal at all */
+    r = start(f, 0, &wish);
+    round_trip(&r, 7);
+    assert_int_equal(r.status, -ESTALE);
+    assert_true(r.done);
+}
+
 static void a_refusal_waits_longer_each_time_and_aims_higher(void **state)
 {
     struct fixture *f = *state;
@@ -524,6 +551,7 @@ int main(void)
         TEST(an_absent_register_reads_as_absent),
         TEST(a_retry_finds_its_own_success),
         TEST(answers_to_something_else_do_not_count),
+        TEST(a_second_change_of_the_same_proposer_does_not_wait_for_its_timer),
         TEST(a_refusal_waits_longer_each_time_and_aims_higher),
         TEST(the_outcome_is_unknown_after_so_many_attempts),
         TEST(a_new_epoch_begins_again_with_all_its_phases),
