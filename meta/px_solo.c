@@ -42,9 +42,12 @@ static struct px_op solo_op(struct px_solo *p)
 int px_solo_create(struct px_solo *p, const struct vs_id *id, struct px_reg *reg, const void *value,
                    size_t value_len, bool *ret_store)
 {
-    struct px_wish wish = {
-        .goal = PX_CREATE, .id = *id, .fresh = true, .value = value, .value_len = value_len
-    };
+    struct px_wish wish = { .goal = PX_CREATE,
+                            .id = *id,
+                            .round = reg->promised.round,
+                            .fresh = true,
+                            .value = value,
+                            .value_len = value_len };
 
     *ret_store = false;
     if (vs_id_pid(id) != p->pid || vs_id_inc(id) > p->inc)
