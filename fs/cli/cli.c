@@ -9,6 +9,7 @@
 #include <string.h>
 
 const struct cli_command cli_commands[] = {
+    { "down", cli_down, "down --dir DIR [--force]" },
     { "help", cli_help, "help" },
     { "inbox", cli_inbox, "inbox ls [--json] | publish NAME | cancel NAME  [--mount MNT]" },
     { "info", cli_info, "info FILE [--json]" },
@@ -16,6 +17,7 @@ const struct cli_command cli_commands[] = {
     { "safe", cli_safe, "safe FILE [--json]" },
     { "status", cli_status, "status [--json] [--mount MNT]" },
     { "umount", cli_umount, "umount [--force] MNT" },
+    { "up", cli_up, "up --dir DIR [--nodes N] [--degraded] [MOUNTPOINT]" },
     { "wait", cli_wait, "wait FILE" },
     { NULL, NULL, NULL },
 };
