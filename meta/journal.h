@@ -18,10 +18,11 @@
 #include "meta/journal_msg.h"
 
 #define JOURNAL_REPLICAS_MAX 7
-#define JOURNAL_RING_MAX     4096 /* slots a replica keeps */
-#define JOURNAL_WINDOW_MAX   256  /* slots proposed and not chosen */
-#define JOURNAL_READS_MAX    256  /* strict reads waiting */
-#define JOURNAL_APPLIES_MAX  64   /* entries being applied */
+#define JOURNAL_RING_MAX     65536 /* slots a replica keeps */
+#define JOURNAL_FLUSH_MAX    4096  /* slots applied and not flushed: what phase 1 asks for */
+#define JOURNAL_WINDOW_MAX   256   /* slots proposed and not chosen */
+#define JOURNAL_READS_MAX    256   /* strict reads waiting */
+#define JOURNAL_APPLIES_MAX  64    /* entries being applied */
 
 #define JOURNAL_MS              INT64_C(1000000)
 #define JOURNAL_ELECTION_MIN_NS (300 * JOURNAL_MS)

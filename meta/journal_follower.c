@@ -104,8 +104,9 @@ static void follower_apply(struct journal *j)
 
 static void follower_flush(struct journal *j)
 {
-    bool is_many = j->applied - j->flushed >= j->config.ring / 4 ||
-                   (j->bytes > j->config.ring_bytes / 2 && j->applied > j->flushed);
+    uint64_t unflushed = j->applied - j->flushed;
+    bool is_many = unflushed >= j->config.ring / 4 || unflushed >= JOURNAL_FLUSH_MAX ||
+                   (j->bytes > j->config.ring_bytes / 2 && unflushed > 0);
 
     if (is_many && !j->is_flushing && j->installing == 0) {
         j->is_flushing = true;

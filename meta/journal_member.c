@@ -238,7 +238,7 @@ static int member_encode(struct journal_member *m, struct meta_req *r, struct jo
     struct ns_entry owned;
     int err;
 
-    if (entry->kind == NS_E_SESSION_OPEN) {
+    if (entry->kind == NS_E_SESSION_OPEN && entry->pid == 0) {
         owned = *entry;
         owned.pid = (uint16_t)m->head.pid;
         owned.inc = m->head.inc;

@@ -18,11 +18,11 @@
 #include "meta/journal.h"
 #include "meta/meta_client.h"
 
-#define JOURNAL_MEMBER_MESSAGES_MAX 1024 /* waiting; more are lost */
-#define JOURNAL_MEMBER_CHANGES_MAX  4096 /* waiting; more get -EAGAIN */
-#define JOURNAL_MEMBER_RING         4096 /* slots kept */
+#define JOURNAL_MEMBER_MESSAGES_MAX 1024  /* waiting; more are lost */
+#define JOURNAL_MEMBER_CHANGES_MAX  4096  /* waiting; more get -EAGAIN */
+#define JOURNAL_MEMBER_RING         65536 /* slots kept */
 #define JOURNAL_MEMBER_RING_BYTES   (32u << 20)
-#define JOURNAL_MEMBER_KEPT         1024 /* below the flushed slot, for members that come back */
+#define JOURNAL_MEMBER_KEPT         32768 /* below the flushed slot, for members that come back */
 
 struct journal_member;
 
