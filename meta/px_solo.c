@@ -4,7 +4,6 @@
  * none of its own. An operation that leaves the register's value as it was leaves the register as
  * it was: its promise was made to nobody but itself. */
 #include "meta/px_solo.h"
-#include "common/assert.h"
 #include "common/err.h"
 #include "meta/px_propose.h"
 
@@ -24,7 +23,11 @@ static int solo_run(struct px_solo *p, const struct px_wish *wish, struct px_reg
     for (unsigned n = 0; !todo.done; n++) {
         struct px_answer answer;
 
-        VS_ASSERT(n < SOLO_STEPS_MAX && todo.send_to != 0); /* its round is never too low */
+        if (n == SOLO_STEPS_MAX || todo.send_to == 0) { /* no round is above the promised one */
+            *reg = before;
+            *ret_store = false;
+            return -VS_ECORRUPT;
+        }
         px_answer(&acceptor, &head, reg, &todo.ask, &answer);
         px_propose_answer(&op, 0, &head, &answer, 0, &todo);
     }

@@ -168,6 +168,18 @@ static void a_change_can_fill_an_absent_register(void **state)
     value_is(&reg, "t");
 }
 
+static void a_register_that_nothing_can_follow_is_told_and_left(void **state)
+{
+    struct px_solo p = { .pid = 1, .inc = 7 };
+    struct px_reg reg = { .promised = ballot(UINT64_MAX, 2, 2) };
+    bool store = true;
+
+    (void)state;
+    assert_int_equal(px_solo_create(&p, fresh_id(), &reg, "a", 1, &store), -VS_ECORRUPT);
+    assert_false(store);
+    assert_true(px_ballot_is_none(&reg.ballot));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +190,7 @@ int main(void)
         cmocka_unit_test(a_change_follows_the_current_value_with_a_higher_ballot),
         cmocka_unit_test(a_refused_change_leaves_and_shows_the_current_value),
         cmocka_unit_test(a_change_can_fill_an_absent_register),
+        cmocka_unit_test(a_register_that_nothing_can_follow_is_told_and_left),
     };
 
     return cmocka_run_group_tests_name("px_solo", tests, NULL, NULL);
