@@ -97,7 +97,10 @@ static void ask_start(struct node_ask *a, const struct cluster_member *m)
     int r = m->url[0] != '\0' ? http_host_open(&a->host, a->dc->client, &host) : -ENOENT;
 
     if (r < 0) {
-        snprintf(a->why, sizeof(a->why), "%.60s: %s", m->id,
+        char id[sizeof(m->id)]; /* gcc takes it for a part of `a` else, under the sanitizers */
+
+        memcpy(id, m->id, sizeof(id));
+        snprintf(a->why, sizeof(a->why), "%.60s: %s", id,
                  r == -ENOENT ? "it was never started" : vs_err_text(r));
         return;
     }
