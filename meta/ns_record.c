@@ -128,7 +128,7 @@ int ns_state_decode(const void *bytes, size_t len, struct ns_state *ret)
 /* ---- inode -------------------------------------------------------------------------------------
  */
 
-static void wr_attr(struct vs_wr *w, const struct ns_attr *a)
+void ns_attr_wr(struct vs_wr *w, const struct ns_attr *a)
 {
     vs_wr_u64(w, a->ino);
     vs_wr_u32(w, a->generation);
@@ -151,7 +151,7 @@ static void wr_attr(struct vs_wr *w, const struct ns_attr *a)
     vs_wr_u8(w, a->content);
 }
 
-static void rd_attr(struct vs_rd *r, struct ns_attr *a)
+void ns_attr_rd(struct vs_rd *r, struct ns_attr *a)
 {
     memset(a, 0, sizeof(*a)); /* padding too: answers are compared as bytes */
     a->ino = vs_rd_u64(r);
@@ -181,7 +181,7 @@ int ns_inode_encode(const struct ns_inode *i, struct vs_buf *ret)
 {
     struct vs_wr w = record_wr(ret);
 
-    wr_attr(&w, &i->attr);
+    ns_attr_wr(&w, &i->attr);
     vs_wr_u64(&w, i->cookie);
     vs_wr_u64(&w, i->chunks);
     vs_wr_u32(&w, i->xattr_list_bytes);
@@ -197,7 +197,7 @@ int ns_inode_decode(const void *bytes, size_t len, struct ns_inode *ret)
 
     if (err < 0)
         return err;
-    rd_attr(&r, &i.attr);
+    ns_attr_rd(&r, &i.attr);
     i.cookie = vs_rd_u64(&r);
     i.chunks = vs_rd_u64(&r);
     i.xattr_list_bytes = vs_rd_u32(&r);
@@ -358,8 +358,8 @@ int ns_retry_encode(const struct ns_retry *retry, struct vs_buf *ret)
 
     vs_wr_u64(&w, retry->request);
     vs_wr_u32(&w, (uint32_t)-a->status);
-    wr_attr(&w, &a->attr);
-    wr_attr(&w, &a->replaced);
+    ns_attr_wr(&w, &a->attr);
+    ns_attr_wr(&w, &a->replaced);
     vs_wr_u64(&w, a->first);
     vs_wr_u64(&w, a->session);
     vs_wr_u8(&w, a->published);
@@ -380,8 +380,8 @@ int ns_retry_decode(const void *bytes, size_t len, struct ns_retry *ret)
         return err;
     retry.request = vs_rd_u64(&r);
     status = vs_rd_u32(&r);
-    rd_attr(&r, &a->attr);
-    rd_attr(&r, &a->replaced);
+    ns_attr_rd(&r, &a->attr);
+    ns_attr_rd(&r, &a->replaced);
     a->first = vs_rd_u64(&r);
     a->session = vs_rd_u64(&r);
     a->published = vs_rd_u8(&r);

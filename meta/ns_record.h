@@ -4,7 +4,7 @@
 #ifndef VS_META_NS_RECORD_H
 #define VS_META_NS_RECORD_H
 
-#include "common/buf.h"
+#include "common/codec.h"
 #include "meta/ns_types.h"
 
 /* STATE: one record, written with every entry. */
@@ -70,6 +70,11 @@ int ns_node_encode(const struct ns_node *n, struct vs_buf *ret);
 int ns_node_decode(const void *bytes, size_t len, struct ns_node *ret);
 int ns_retry_encode(const struct ns_retry *r, struct vs_buf *ret);
 int ns_retry_decode(const void *bytes, size_t len, struct ns_retry *ret);
+
+/* Attributes alone, as records and answers hold them: no format byte. A time or a kind of content
+ * that cannot be makes the reader fail. */
+void ns_attr_wr(struct vs_wr *w, const struct ns_attr *a);
+void ns_attr_rd(struct vs_rd *r, struct ns_attr *a);
 
 /* SESSION_IDS, NUMBERS, ABORTED_IDS: one number. */
 int ns_u64_encode(uint64_t n, struct vs_buf *ret);
