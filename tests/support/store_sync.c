@@ -6,6 +6,7 @@
 #include "common/rand.h"
 
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +124,34 @@ int sync_get(const struct sync_store *ss, struct store_get *g)
     return status;
 }
 
+/* Room for the largest fragment, kept from one call to the next: fresh memory of that size costs
+ * more than the calls themselves. Never holds bytes of an earlier answer. */
+static _Atomic(uint8_t *) spare_room;
+#define ROOM_GONE_BYTES                                                                            \
+    (256u << 10) /* what a read beside a delete has written, at most, in tests */
+
+static uint8_t *room_take(void)
+{
+    uint8_t *room = atomic_exchange(&spare_room, NULL);
+
+    if (room == NULL)
+        room = malloc(FRAG_BYTES_MAX);
+    VS_ASSERT(room != NULL);
+    return room;
+}
+
+static void room_give(uint8_t *room, const struct store_get *g)
+{
+    size_t used = g->status == 0 ? g->got_bytes : ROOM_GONE_BYTES;
+
+    if (g->status != 0 && g->status != -ENOENT) { /* who knows what was written to it */
+        free(room);
+        return;
+    }
+    memset(room, 0xdd, used);
+    free(atomic_exchange(&spare_room, room));
+}
+
 int sync_get_all(const struct sync_store *ss, const struct frag_key *key, const uint32_t *table_crc,
                  uint8_t **ret, size_t *ret_bytes)
 {
@@ -132,8 +161,7 @@ int sync_get_all(const struct sync_store *ss, const struct frag_key *key, const 
     VS_ASSERT(g != NULL);
     g->key = *key;
     g->bytes = FRAG_BYTES_MAX;
-    g->dst = malloc(FRAG_BYTES_MAX);
-    VS_ASSERT(g->dst != NULL);
+    g->dst = room_take();
     r = sync_get(ss, g);
     if (r == 0)
         r = frag_verify(g,
@@ -141,11 +169,12 @@ int sync_get_all(const struct sync_store *ss, const struct frag_key *key, const 
                                           : frag_table_crc(g->crc, frag_blocks(g->payload_bytes)),
                         g->payload_bytes);
     if (r == 0) {
-        *ret = g->dst;
+        *ret = malloc(g->got_bytes > 0 ? g->got_bytes : 1);
+        VS_ASSERT(*ret != NULL);
+        memcpy(*ret, g->dst, g->got_bytes);
         *ret_bytes = g->got_bytes;
-    } else {
-        free(g->dst);
     }
+    room_give(g->dst, g);
     free(g);
     return r;
 }
