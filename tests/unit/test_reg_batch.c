@@ -3,6 +3,7 @@
 #include "meta/meta_local.h"
 #include "meta/place_value.h"
 #include "meta/reg_batch.h"
+#include "tests/support/temp_dir.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -97,20 +98,46 @@ static void a_register_is_created_once_and_read_back(void **state)
     assert_int_equal(generation_of(f, &id, &st), 1);
 }
 
+/* An upload may outlive the process that is the owner of its ids. */
+static void an_id_of_an_earlier_life_is_created_once_by_its_owner(void **state)
+{
+    char dir[TEMP_DIR_BYTES];
+    struct meta_local_config config = { .dir = dir, .create = true, .clock = &vs_clock_system };
+    struct vs_id id = vs_id_make(1, 1, 5, VS_ID_CHUNK);
+    struct meta_client *f;
+    uint8_t st;
+
+    (void)state;
+    temp_dir_make(dir);
+    config.cluster.b[0] = 1;
+    assert_int_equal(meta_local_open(&f, &config), 0);
+    assert_int_equal(f->inc, 1);
+    meta_client_stop(f);
+    config.create = false;
+    assert_int_equal(meta_local_open(&f, &config), 0);
+    assert_int_equal(f->inc, 2);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &id, live(1), 0, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &id, live(1), 0, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &id, live(2), 0, NULL), -VS_EEXISTS_OTHER);
+    assert_int_equal(generation_of(f, &id, &st), 1);
+    meta_client_stop(f);
+    temp_dir_remove(dir);
+}
+
 static void ids_of_others_and_values_that_do_not_fit_are_refused(void **state)
 {
     struct meta_client *f = *state;
-    struct vs_id old = vs_id_make(1, f->inc - 1, 5, VS_ID_CHUNK);
+    struct vs_id later = vs_id_make(1, f->inc + 1, 5, VS_ID_CHUNK);
     struct vs_id other = vs_id_make(2, f->inc, 5, VS_ID_CHUNK);
     struct vs_id segment = vs_id_make(1, f->inc, 5, VS_ID_SEGMENT);
     struct vs_id chunk = vs_id_make(1, f->inc, 5, VS_ID_CHUNK);
 
-    assert_int_equal(reg_call(f, META_REG_CREATE, &old, live(1), 0, NULL), -ESTALE);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &later, live(1), 0, NULL), -ESTALE);
     assert_int_equal(reg_call(f, META_REG_CREATE, &other, live(1), 0, NULL), -ESTALE);
     assert_int_equal(reg_call(f, META_REG_CREATE, &segment, live(1), 0, NULL), -EINVAL);
     assert_int_equal(reg_call(f, META_REG_CREATE, &chunk, tomb(1), 0, NULL), -EINVAL);
     assert_int_equal(reg_call(f, META_REG_CREATE, &chunk, (struct vs_buf){ 0 }, 0, NULL), -EINVAL);
-    assert_int_equal(reg_call(f, META_REG_READ, &old, (struct vs_buf){ 0 }, 0, NULL), -ENOENT);
+    assert_int_equal(reg_call(f, META_REG_READ, &later, (struct vs_buf){ 0 }, 0, NULL), -ENOENT);
 }
 
 static void a_change_needs_the_current_generation(void **state)
@@ -228,6 +255,7 @@ static void a_value_has_a_generation_or_is_corrupt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_id_of_an_earlier_life_is_created_once_by_its_owner),
         TEST(a_register_is_created_once_and_read_back),
         TEST(ids_of_others_and_values_that_do_not_fit_are_refused),
         TEST(a_change_needs_the_current_generation),
