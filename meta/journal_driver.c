@@ -117,7 +117,7 @@ static int journal_prepare_change(struct journal_driver *d, struct meta_req *r)
 
     if (d->is_broken)
         return -EIO;
-    if (entry->kind == NS_E_SESSION_OPEN) { /* the session's ids are this incarnation's */
+    if (entry->kind == NS_E_SESSION_OPEN && entry->pid == 0) { /* the ids are this incarnation's */
         owned = *entry;
         owned.pid = (uint16_t)id->pid;
         owned.inc = id->inc;

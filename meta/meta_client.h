@@ -32,7 +32,8 @@ enum meta_op {
                    */
     META_GETXATTR,   /* ino, name -> bytes; -ENODATA */
     META_LISTXATTR,  /* ino -> bytes: names, each followed by NUL */
-    META_REG_CREATE, /* regs[]: fresh ids of this incarnation, ACCEPT0; each value decided or error:
+    META_REG_CREATE, /* regs[]: fresh ids of this incarnation, ACCEPT0, or of an earlier one of the
+                        same owner, both phases; each value decided or error:
                         -ESTALE the id is of another owner; -VS_EEXISTS_OTHER another value (a TOMB)
                         is there and stays. status: the first register's that failed */
     META_REG_READ,   /* regs[] -> each value; -ENOENT absent. status is not about them */

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCAL_PID          1 /* the only replica */
+#define LOCAL_PID          1 /* when nothing was said */
 #define LOCAL_PATH_MAX     4096
 #define LOCAL_READ_THREADS 2
 
@@ -169,11 +169,12 @@ static int local_create(struct meta_local *m, const struct meta_local_config *co
         .attr = { .mode = S_IFDIR | 0755, .uid = config->root_uid, .gid = config->root_gid },
         .cluster = config->cluster,
     };
+    uint16_t pid = config->pid > 0 ? config->pid : LOCAL_PID;
     struct vs_buf bytes = { 0 };
     int r = ns_entry_encode(&entry, &bytes);
 
     if (r == 0)
-        r = acceptor_store_create(m->acceptor, &config->cluster, LOCAL_PID, bytes.data, bytes.len);
+        r = acceptor_store_create(m->acceptor, &config->cluster, pid, bytes.data, bytes.len);
     vs_buf_close(&bytes);
     if (r == 0 && m->io != NULL)
         r = vs_io_sync_dir(m->io);

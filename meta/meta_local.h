@@ -21,6 +21,7 @@ struct meta_local_config {
     bool create;                 /* make a new cluster: dir must hold neither */
     struct vs_id cluster;        /* create: its uuid */
     uint32_t root_uid, root_gid; /* create: owner of root and inbox */
+    uint16_t pid;                /* create: number of the replica; 0: 1 */
     unsigned read_threads;       /* 0: 2 */
     bool in_memory;              /* tests: kv_mem instead of RocksDB, dir unused */
     const struct vs_clock *clock;

@@ -164,7 +164,7 @@ struct ns_entry {
     uint8_t taken;                 /* PUBLISH: enum ns_taken, and NS_TAKEN_LOST */
     uint64_t session;              /* SESSION_EXTEND, SESSION_ABORT */
     uint64_t count;                /* RESERVE: inode numbers; SESSION_OPEN/EXTEND: ids */
-    uint16_t pid;                  /* SESSION_OPEN: owner of the ids; set by the meta client */
+    uint16_t pid;                  /* SESSION_OPEN: owner of the ids; 0: set by the meta client */
     uint32_t inc;                  /* same */
     struct ns_node node;           /* NODE_PUT */
     struct vs_id cluster;          /* CLUSTER */

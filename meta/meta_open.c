@@ -1,0 +1,159 @@
+/* The directory of a metadata replica.
+ *
+ * Happy path: there is metadata of this replica and this cluster: open it; or the directory is
+ * empty: make new metadata. Failure modes: each has a sentence that says what is wrong with the
+ * directory and what to do; nothing is written to one that is not ours. */
+#include "meta/meta_open.h"
+
+#include "common/err.h"
+#include "common/rand.h"
+#include "meta/meta_local.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOCK_WAIT_MS 10000
+#define LOCK_STEP_MS 50
+#define READ_THREADS 4
+
+enum dir_state {
+    DIR_OTHERS, /* there is more in it */
+    DIR_EMPTY,  /* nothing but what a file system brings along; or it is not there yet */
+    DIR_BEGUN,  /* acceptor/ alone: a first start may have been ended half-way */
+};
+
+/* Negative: it cannot be read. */
+static int dir_state(const char *path)
+{
+    DIR *dir = opendir(path);
+    enum dir_state state = DIR_EMPTY;
+    const struct dirent *e;
+
+    if (dir == NULL)
+        return errno == ENOENT ? DIR_EMPTY : -errno;
+    while (state != DIR_OTHERS && (e = readdir(dir)) != NULL) {
+        if (strcmp(e->d_name, "acceptor") == 0)
+            state = DIR_BEGUN;
+        else if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+                 strcmp(e->d_name, "lost+found") != 0)
+            state = DIR_OTHERS;
+    }
+    closedir(dir);
+    return state;
+}
+
+static void why_open(int err, const char *data, char *why)
+{
+    switch (err) {
+    case -EAGAIN:
+        snprintf(why, META_WHY_BYTES,
+                 "another process uses %.200s; stop it first, or give another --data", data);
+        break;
+    case -ENOENT:
+        snprintf(why, META_WHY_BYTES,
+                 "%.200s is not empty, and there is no metadata in it; give an empty directory, or "
+                 "mount the disk that belongs there",
+                 data);
+        break;
+    case -VS_ENEWER:
+        snprintf(why, META_WHY_BYTES,
+                 "%.200s was written by a newer version of V-Stack; use that version", data);
+        break;
+    case -VS_EFORGOT:
+        snprintf(why, META_WHY_BYTES,
+                 "%.200s is behind what it has acknowledged: an old copy, or a disk that lost "
+                 "writes. It must not vote any more; put the right directory back",
+                 data);
+        break;
+    default:
+        snprintf(why, META_WHY_BYTES, "cannot open the metadata in %.200s: %s", data,
+                 vs_err_text(err));
+    }
+}
+
+/* A former process may still be closing. */
+static int open_waiting(struct meta_client **ret, const struct meta_local_config *config)
+{
+    struct timespec step = { 0, LOCK_STEP_MS * VS_NS_PER_MS };
+    int r = meta_local_open(ret, config);
+
+    for (unsigned ms = 0; r == -EAGAIN && ms < LOCK_WAIT_MS; ms += LOCK_STEP_MS) {
+        nanosleep(&step, NULL);
+        r = meta_local_open(ret, config);
+    }
+    return r;
+}
+
+/* Is it the metadata of this replica, and of the cluster that was said? */
+static int whose(const struct meta_client *meta, const struct meta_options *o, char *why)
+{
+    char uuid[VS_ID_TEXT_BYTES];
+    struct vs_id said;
+
+    if (meta->pid != o->id) {
+        snprintf(why, META_WHY_BYTES,
+                 "%.200s is the directory of replica %u, not of %u; mount the right disk, or start "
+                 "it with --id %u",
+                 o->data, meta->pid, (unsigned)o->id, meta->pid);
+        return -ESTALE;
+    }
+    if (vs_id_from_text(o->cluster, &said) < 0 || vs_id_cmp(&said, &meta->cluster) == 0)
+        return 0;
+    vs_id_to_text(&meta->cluster, uuid);
+    snprintf(why, META_WHY_BYTES,
+             "the metadata in %.200s belongs to cluster %s, not to %.32s; mount the right disk",
+             o->data, uuid, o->cluster);
+    return -ESTALE;
+}
+
+/* What is there, or new metadata where there is none. */
+static int open_or_make(struct meta_client **ret, const struct meta_options *o, int state)
+{
+    struct meta_local_config config = {
+        .dir = o->data,
+        .pid = (uint16_t)o->id,
+        .root_uid = getuid(),
+        .root_gid = getgid(),
+        .read_threads = READ_THREADS,
+        .clock = &vs_clock_system,
+    };
+    int r = state == DIR_EMPTY ? -ENOENT : open_waiting(ret, &config);
+
+    if (r != -ENOENT || state == DIR_OTHERS || o->existing)
+        return r;
+    if (vs_id_from_text(o->cluster, &config.cluster) < 0)
+        vs_rand_system(&config.cluster, sizeof(config.cluster));
+    config.create = true;
+    return open_waiting(ret, &config);
+}
+
+int meta_open(struct meta_server *m, const struct meta_options *o, char why[META_WHY_BYTES])
+{
+    int state = dir_state(o->data), r = state;
+
+    *m = (struct meta_server){ .id = (unsigned)o->id };
+    snprintf(m->data, sizeof(m->data), "%s", o->data);
+    if (r >= 0)
+        r = open_or_make(&m->meta, o, state);
+    if (r == 0)
+        r = whose(m->meta, o, why);
+    else if (r == -ENOENT && o->existing)
+        snprintf(why, META_WHY_BYTES,
+                 "%.200s has no metadata in it, and should hold that of replica %u; is its disk "
+                 "mounted? Without --existing an empty directory becomes new, empty metadata",
+                 o->data, m->id);
+    else if (r == -ENOENT && state != DIR_OTHERS)
+        snprintf(why, META_WHY_BYTES,
+                 "cannot make the directory %.200s; make the one it is in, or give another --data",
+                 o->data);
+    else
+        why_open(r, o->data, why);
+    if (r < 0) {
+        meta_client_stop(m->meta);
+        m->meta = NULL;
+    }
+    return r;
+}

@@ -1,0 +1,14 @@
+/* meta_open: the directory of a metadata daemon: judged, made when it is empty, opened. */
+#ifndef VS_META_META_OPEN_H
+#define VS_META_META_OPEN_H
+
+#include "meta/meta_options.h"
+#include "meta/meta_server.h"
+
+#define META_WHY_BYTES 512
+
+/* Open: fills id, data and meta of `m`. Waits up to 10 s for a former process. Negative: `why` is a
+ * sentence, and nothing is open. */
+int meta_open(struct meta_server *m, const struct meta_options *o, char why[META_WHY_BYTES]);
+
+#endif
