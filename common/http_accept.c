@@ -11,12 +11,14 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/http_head.h"
 #include "common/http_linger.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -25,6 +27,7 @@
 #define EVENTS_MAX  256
 #define ACCEPT_MAX  256 /* in a row, before those that have spoken get their turn */
 #define SWEEP_MS    100
+#define ANSWERED_NS VS_NS_PER_S
 #define SHORT_OF_MS 50 /* pause when even the reserve descriptor does not help */
 
 struct http_accept {
@@ -118,17 +121,49 @@ static void accept_some(struct http_accept *a)
 /* ---- the first bytes --------------------------------------------------------------------------
  */
 
+/* Answer what is no request, and then wait a little for the client to hang up: a close with bytes
+ * unread would reset the connection, and the answer with it. */
+static void answer(struct http_conn *c, int status, const char *why)
+{
+    const char *line = status == 505   ? "505 HTTP Version Not Supported"
+                       : status == 413 ? "413 Content Too Large"
+                                       : "400 Bad Request";
+    char body[HTTP_SAY_BYTES_MAX / 2];
+
+    snprintf(body, sizeof(body), "{\"error\":\"%s\",\"code\":\"http\"}\n", why);
+    http_say(c->fd, line, "", body);
+    shutdown(c->fd, SHUT_WR);
+    c->answered = true;
+    http_conn_extend(c, vs_now_ns(&vs_clock_system) + ANSWERED_NS);
+}
+
+/* Throw away what comes behind the answer. */
+static void discard(struct http_accept *a, struct http_conn *c)
+{
+    char bytes[HTTP_PEEK_BYTES];
+    ssize_t n = recv(c->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        close_conn(a, c);
+}
+
 static void spoken(struct http_accept *a, struct http_conn *c)
 {
     char first[HTTP_PEEK_BYTES];
-    int fd = c->fd;
+    int fd = c->fd, status;
     ssize_t n = recv(fd, first, sizeof(first), MSG_PEEK | MSG_DONTWAIT);
     int64_t deadline_ns = vs_now_ns(&vs_clock_system) + a->config.head_ns;
+    const char *why;
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
         close_conn(a, c);
+        return;
+    }
+    status = http_head_check(first, (size_t)n, &why);
+    if (status != 0) {
+        answer(c, status, why);
         return;
     }
     (void)epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
@@ -162,10 +197,12 @@ static void *accept_main(void *arg)
         for (int i = 0; i < n; i++) {
             if (events[i].data.ptr == &a->wake_fd)
                 continue;
-            if (events[i].data.ptr != &a->config)
-                spoken(a, events[i].data.ptr);
-            else if (a->listening)
+            if (events[i].data.ptr == &a->config)
                 accept_some(a);
+            else if (((struct http_conn *)events[i].data.ptr)->answered)
+                discard(a, events[i].data.ptr);
+            else
+                spoken(a, events[i].data.ptr);
         }
         now_ns = vs_now_ns(&vs_clock_system);
         if (now_ns - sweep_ns >= SWEEP_MS * VS_NS_PER_MS) {

@@ -1,6 +1,8 @@
 /* http_accept: the thread that accepts connections, waits for their first bytes, and hands them to
  * one of two pools by what they begin with. For common/http_*.c only.
  *
+ * What cannot be the head of a request (http_head.h) is answered here.
+ *
  * A connection that says nothing costs a descriptor and forty bytes here, nothing in a pool.
  *
  * Threads: one of its own. `hand` and `is_quick` run on it. */
@@ -9,7 +11,7 @@
 
 #include "common/http_conns.h"
 
-#define HTTP_PEEK_BYTES 128 /* looked at; a longer request line is judged by these */
+#define HTTP_PEEK_BYTES 4096 /* looked at; what is longer is judged by these */
 
 struct http_accept;
 

@@ -89,6 +89,7 @@ int http_conns_add(struct http_conns *t, int fd, int64_t deadline_ns, struct htt
     if (c == NULL)
         return -ENOMEM;
     c->fd = fd;
+    c->answered = false;
     c->lingers = 0;
     atomic_init(&c->phase, HTTP_PEEK);
     atomic_init(&c->deadline_ns, deadline_ns);

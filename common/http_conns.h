@@ -37,6 +37,7 @@ enum http_phase {
 struct http_conn {
     struct vs_list link; /* under conns->lock */
     int fd;
+    bool answered;    /* in PEEK: only to be closed (http_accept.c) */
     unsigned lingers; /* files that it is sending; under conns->lock (http_linger.h) */
     _Atomic int phase;
     _Atomic int64_t deadline_ns; /* monotonic; INT64_MAX: none */

@@ -20,6 +20,7 @@ common_SRCS += common/http_answer.c
 common_SRCS += common/http_client.c
 common_SRCS += common/http_conns.c
 common_SRCS += common/http_curl.c
+common_SRCS += common/http_head.c
 common_SRCS += common/http_linger.c
 common_SRCS += common/http_listen.c
 common_SRCS += common/http_memory.c

@@ -1,9 +1,11 @@
 /* Fuzz target: what a node takes from paths and headers. The first byte chooses the parser; a text
  * is refused, or says the same when it is written and read again. */
 #include "common/assert.h"
+#include "common/http_head.h"
 #include "common/http_range.h"
 #include "node/frag_text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define FUZZ_TEXT_BYTES_MAX 4096
@@ -58,6 +60,21 @@ static void one_range(const char *text)
         VS_ASSERT(bytes > 0 && first < FUZZ_TOTAL && bytes <= FUZZ_TOTAL - first);
 }
 
+/* Bytes on the heap, as many as there are: nothing behind them may be read. */
+static void one_head(const uint8_t *bytes, size_t len)
+{
+    char *copy = malloc(len + 1);
+    const char *why = NULL;
+    int status;
+
+    VS_ASSERT(copy != NULL);
+    memcpy(copy + 1, bytes, len);
+    status = http_head_check(copy + 1, len, &why);
+    VS_ASSERT((status == 0) == (why == NULL));
+    VS_ASSERT(status == 0 || status == 400 || status == 413 || status == 505);
+    free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char text[FUZZ_TEXT_BYTES_MAX];
@@ -67,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(text, data + 1, size - 1);
     text[size - 1] = '\0';
-    switch ((uint8_t)(data[0] - '0') % 5) {
+    switch ((uint8_t)(data[0] - '0') % 6) {
     case 0:
         one_key(text);
         break;
@@ -79,6 +96,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 3:
         one_range(text);
+        break;
+    case 4:
+        one_head(data + 1, size - 1);
         break;
     default:
         (void)frag_sha_from_text(text, sha);

@@ -113,6 +113,30 @@ static void quick_requests_go_to_the_quick_threads(void **state)
     close(fd);
 }
 
+/* Also while more comes behind it than anybody reads. */
+static void what_is_no_request_is_answered_here(void **state)
+{
+    static const char garbage[200000] = "\x16\x03\x01";
+    struct fixture *x = *state;
+    struct raw_answer a;
+    int fd;
+
+    start(x, 10, 60 * VS_NS_PER_S);
+    fd = raw_connect(x->port, 0);
+    (void)raw_send(fd, garbage, sizeof(garbage));
+    raw_read(fd, false, &a);
+    assert_int_equal(a.status, 400);
+    assert_true(a.whole);
+    assert_string_equal(a.body, "{\"error\":\"This is no HTTP request; plain HTTP/1.1 is spoken "
+                                "here.\",\"code\":\"http\"}\n");
+    raw_answer_close(&a);
+    assert_true(raw_is_closed(fd));
+    assert_int_equal(sem_trywait(&x->handed), -1);
+    close(fd);
+    while (http_conns_count(&x->conns) > 0)
+        usleep(1000);
+}
+
 static void a_client_that_leaves_without_a_word_is_forgotten(void **state)
 {
     struct fixture *x = *state;
@@ -212,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(silence_is_not_handed_over),
         T(quick_requests_go_to_the_quick_threads),
+        T(what_is_no_request_is_answered_here),
         T(a_client_that_leaves_without_a_word_is_forgotten),
         T(silence_ends_in_time),
         T(above_the_limit_it_is_503),
