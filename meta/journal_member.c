@@ -369,7 +369,8 @@ static int member_load(struct journal_member *m)
         r = acceptor_records_scan(m->config.store, 1, member_load_slot, m);
     if (r == 0)
         r = journal_start(&m->journal, vs_now_ns(m->config.clock), flushed, m->config.installed);
-    m->put_to = m->applied = m->flushed = m->applied_seen = flushed;
+    m->put_to = m->applied = m->flushed = flushed;
+    m->applied_seen = flushed;
     return r;
 }
 
