@@ -259,11 +259,18 @@ static bool leader_is_lonely(const struct journal *j)
     return near <= j->members / 2;
 }
 
+/* Its disk hangs, and others have what it cannot apply. When all disks are slow, another leader
+ * would be no better. */
+static bool leader_is_slow(const struct journal *j)
+{
+    return journal_is_stalled(j) && j->commit > j->applying;
+}
+
 void journal_leader_pump(struct journal *j)
 {
     if (j->role != JOURNAL_LEADING || !j->is_open)
         return;
-    if (leader_is_lonely(j) || journal_is_stalled(j)) {
+    if (leader_is_lonely(j) || leader_is_slow(j)) {
         journal_step_down(j, JOURNAL_ELECTION_MIN_NS, JOURNAL_ELECTION_MAX_NS);
         return;
     }

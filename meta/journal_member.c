@@ -210,7 +210,9 @@ static void member_on_namespace(struct journal_member *m, const struct member_wo
     if (w->flushed > m->journal.flushed)
         member_step(m, &flushed);
     if (w->is_installed) {
-        m->put_to = w->installed > m->put_to ? w->installed : m->put_to;
+        if (installed.slot < m->journal.applied)
+            installed.slot = 0; /* older than what is here */
+        m->put_to = installed.slot > m->put_to ? installed.slot : m->put_to;
         member_step(m, &installed);
     }
 }
