@@ -307,7 +307,11 @@ static unsigned end_nodes(struct cluster_run *c, uint64_t mask)
     for (unsigned i = 0; i < c->file.nodes_count; i++) {
         struct cluster_member *m = &c->file.nodes[i];
 
-        fd[i] = (mask >> i & 1) != 0 ? daemon_open(m->pid, NODE_PROGRAM, m->data) : -ESRCH;
+        fd[i] = -ESRCH;
+        if ((mask >> i & 1) != 0 && c->started[i] > 0)
+            fd[i] = daemon_open_child(c->started[i]); /* it may not run its program yet */
+        else if ((mask >> i & 1) != 0)
+            fd[i] = daemon_open(m->pid, NODE_PROGRAM, m->data);
         if (fd[i] < 0)
             continue;
         daemon_signal(fd[i], SIGTERM);

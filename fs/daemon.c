@@ -114,6 +114,13 @@ int daemon_open(pid_t pid, const char *program, const char *arg)
     return -ESRCH;
 }
 
+int daemon_open_child(pid_t pid)
+{
+    int fd = pidfd_open(pid, 0);
+
+    return fd < 0 ? -errno : fd;
+}
+
 int daemon_signal(int pidfd, int sig)
 {
     return pidfd_send_signal(pidfd, sig, NULL, 0) < 0 ? -errno : 0;

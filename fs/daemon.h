@@ -20,6 +20,8 @@ bool daemon_is(pid_t pid, const char *program, const char *arg);
 
 /* A descriptor of this process, if it is ours in that sense: the caller closes it. -ESRCH. */
 int daemon_open(pid_t pid, const char *program, const char *arg);
+/* The same of a child of ours that was not waited for, whether it runs the program yet or not. */
+int daemon_open_child(pid_t pid);
 int daemon_signal(int pidfd, int sig);
 /* Wait until it has ended: 0, -ETIMEDOUT. */
 int daemon_wait(int pidfd, unsigned timeout_ms);

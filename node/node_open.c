@@ -30,12 +30,12 @@
 /* ---- the directory ----------------------------------------------------------------------------
  */
 
-/* Make it (its parent must be there) and open it. */
-static int dir_open(const char *path, char *why)
+/* Make it (its parent must be there), unless it must exist, and open it. */
+static int dir_open(const char *path, bool existing, char *why)
 {
     int fd, r;
 
-    if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+    if (!existing && mkdir(path, 0700) < 0 && errno != EEXIST) {
         r = -errno;
         snprintf(why, NODE_WHY_BYTES,
                  "cannot make the directory %.200s: %s; make it, or give another --data", path,
@@ -255,7 +255,7 @@ int node_open(struct node *node, const struct node_options *o, int *ret_lock_fd,
     snprintf(node->name, sizeof(node->name), "%s", o->id);
     snprintf(node->domain, sizeof(node->domain), "%s", o->domain);
     snprintf(node->data, sizeof(node->data), "%s", o->data);
-    fd = dir_open(o->data, why);
+    fd = dir_open(o->data, o->existing, why);
     if (fd < 0)
         return fd;
     r = dir_lock(fd, o->data, why);
