@@ -81,6 +81,8 @@ static void sj_setup(void *sys, struct sim_world *w)
     s->floor = s->installs = 0;
     s->members = (1u << members) - 1;
     world_rates(w)->events = 150 + (unsigned)world_below(w, 500);
+    if (world_chance(w, 5)) /* disks that hang */
+        world_rates(w)->sync_us = (100 + world_below(w, 2000)) * WORLD_MS;
     sj_setup_ops(s);
     frail = (unsigned)world_below(w, members);
     for (unsigned i = 0; i < s->replicas; i++) /* at most one disk is lost, of the first set */
@@ -97,6 +99,8 @@ static void sj_heal(void *sys)
 
     memset(s->cut_us, 0, sizeof(s->cut_us));
     memset(s->no_nack_us, 0, sizeof(s->no_nack_us));
+    if (world_rates(s->w)->sync_us > 50 * WORLD_MS)
+        world_rates(s->w)->sync_us = 50 * WORLD_MS;
 }
 
 static void sj_message(void *sys, unsigned to, unsigned from, const void *msg, size_t len)
