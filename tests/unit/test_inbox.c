@@ -248,14 +248,12 @@ static void looker_done(struct inbox_wait *w)
 
 static bool look(struct names_rig *r, struct looker *l, const char *name)
 {
-    *l = (struct looker){
-        .wait = { .dir = ROOT,
-                  .name = name,
-                  .name_len = strlen(name),
-                  .wait_ms = INBOX_EXPECT_WAIT_MS,
-                  .done = looker_done },
-        .waiter = WAITER_INIT
-    };
+    *l = (struct looker){ .wait = { .dir = ROOT,
+                                    .name = name,
+                                    .name_len = strlen(name),
+                                    .wait_ms = INBOX_EXPECT_WAIT_MS,
+                                    .done = looker_done },
+                          .waiter = WAITER_INIT };
     return inbox_wait(r->fs, &l->wait);
 }
 
