@@ -133,8 +133,8 @@ $(call test_program,$1): $(call objects,$1 $($(basename $(notdir $1))_EXTRA)) $(
 endef
 $(foreach t,$(UNIT_TESTS) $(CONTRACTS),$(eval $(call test_rule,$t)))
 
-# They start real nodes.
-$(call test_program,$(CONTRACTS)): | $(BUILD)/vstack-node
+# They start real daemons.
+$(call test_program,$(CONTRACTS)): | $(BUILD)/vstack-node $(BUILD)/vstack-meta
 
 define replay_rule
 $(call test_program,$1): $(call objects,$1 tests/fuzz/replay.c) $(if $(SUPPORT_SRCS),$(BUILD)/libsupport.a) $(call archives,$(firstword $(FOLDERS)))

@@ -1,9 +1,13 @@
 /* Contract of the metadata client: what it answered is durable, whenever the process dies; what it
- * answered is seen by every later read; answers come once and not inside the call. */
+ * answered is seen by every later read; answers come once and not inside the call; every operation
+ * gives what was put in. In this process, and over HTTP from a process of its own. */
+#include "common/assert.h"
 #include "common/err.h"
 #include "common/rand.h"
+#include "meta/meta_http.h"
 #include "meta/meta_local.h"
 #include "meta/place_value.h"
+#include "tests/support/node_proc.h"
 #include "tests/support/temp_dir.h"
 #include <pthread.h>
 #include <setjmp.h>
@@ -264,20 +268,57 @@ static void what_was_acknowledged_survives_a_kill_at_any_moment(void **state)
 
 /* ---- answers ---- */
 
-static int setup(void **state)
+struct fixture {
+    struct meta_client *meta;
+    struct vs_exec *exec; /* over HTTP, and all below */
+    struct http_client *client;
+    struct node_proc proc;
+    char dir[TEMP_DIR_BYTES];
+};
+
+static int setup_local(void **state)
 {
     struct meta_local_config config = { .create = true,
                                         .in_memory = true,
                                         .clock = &vs_clock_system };
+    struct fixture *f = calloc(1, sizeof(*f));
 
+    VS_ASSERT(f != NULL);
+    *state = f;
     config.cluster.b[0] = 1;
-    return meta_local_open((struct meta_client **)state, &config);
+    return meta_local_open(&f->meta, &config);
+}
+
+static int setup_http(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    const char *origin = f->proc.origin;
+    struct meta_http_config config = { .origins = &origin, .origin_count = 1, .open_ms = 60000 };
+
+    VS_ASSERT(f != NULL);
+    *state = f;
+    temp_dir_make(f->dir);
+    VS_ASSERT(node_proc_start_program(&f->proc, "vstack-meta", "1", f->dir, 0, NULL) == 0);
+    VS_ASSERT(vs_exec_start(&f->exec, "http", 2) == 0);
+    VS_ASSERT(http_client_start(&f->client, f->exec) == 0);
+    config.client = f->client;
+    config.exec = f->exec;
+    config.deadline_ms = 60000;
+    return meta_http_open(&f->meta, &config);
 }
 
 static int teardown(void **state)
 {
-    meta_client_stop(*state);
+    struct fixture *f = *state;
+
+    meta_client_stop(f->meta);
     meta_client_stop(NULL);
+    http_client_stop(f->client);
+    vs_exec_stop(f->exec);
+    VS_ASSERT(node_proc_stop(&f->proc) == 0); /* a leak in the daemon is an exit code */
+    if (f->dir[0] != '\0')
+        temp_dir_remove(f->dir);
+    free(f);
     return 0;
 }
 
@@ -304,18 +345,19 @@ static void burst_done(struct meta_req *r)
 
 static void every_request_is_answered_once_and_not_inside_the_call(void **state)
 {
-    struct meta_client *meta = *state;
+    struct fixture *f = *state;
     static struct burst b = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
     static const struct ns_entry nop = { .kind = NS_E_NOP };
     static const enum meta_op ops[] = { META_CHANGE, META_GETATTR, META_STATS, META_REG_READ };
 
     b.left = 64;
+    memset(b.answers, 0, sizeof(b.answers));
     pthread_mutex_lock(&b.lock);
     for (unsigned i = 0; i < 64; i++) {
         b.reqs[i] = (struct meta_req){
             .op = ops[i % 4], .entry = &nop, .ino = NS_INO_ROOT, .done = burst_done, .waiter = &b
         };
-        meta_submit(meta, &b.reqs[i]);
+        meta_submit(f->meta, &b.reqs[i]);
     }
     while (b.left > 0)
         pthread_cond_wait(&b.wake, &b.lock);
@@ -362,11 +404,12 @@ static void *change_then_read(void *arg)
 
 static void a_read_sees_every_change_that_was_answered_before(void **state)
 {
+    struct fixture *f = *state;
     struct reader readers[4];
     pthread_t threads[4];
 
     for (unsigned i = 0; i < 4; i++) {
-        readers[i] = (struct reader){ .meta = *state, .id = i };
+        readers[i] = (struct reader){ .meta = f->meta, .id = i };
         assert_int_equal(pthread_create(&threads[i], NULL, change_then_read, &readers[i]), 0);
     }
     for (unsigned i = 0; i < 4; i++) {
@@ -375,14 +418,224 @@ static void a_read_sees_every_change_that_was_answered_before(void **state)
     }
 }
 
+/* ---- every operation gives what was put in ---- */
+
+static struct ns_answer change(struct meta_client *meta, const struct ns_entry *e)
+{
+    struct meta_req r = { .op = META_CHANGE, .entry = e };
+
+    assert_int_equal(meta_call(meta, &r), 0);
+    assert_int_equal(r.answer.status, 0);
+    return r.answer;
+}
+
+static uint64_t make_file(struct meta_client *meta, const char *name, const char *content)
+{
+    struct ns_entry reserve = { .kind = NS_E_RESERVE, .count = 1 };
+    struct ns_entry e = { .kind = NS_E_CREATE,
+                          .now = { 1000, 5 },
+                          .parent = NS_INO_ROOT,
+                          .name = name,
+                          .name_len = strlen(name),
+                          .attr = { .mode = S_IFREG | 0640 } };
+
+    e.ino = change(meta, &reserve).first;
+    e.content = (struct ns_new_content){ .kind = NS_CONTENT_INLINE,
+                                         .bytes = content,
+                                         .bytes_len = strlen(content),
+                                         .size = strlen(content),
+                                         .data_bytes = strlen(content),
+                                         .stored_bytes = strlen(content) };
+    assert_int_equal(change(meta, &e).attr.ino, e.ino);
+    return e.ino;
+}
+
+static void a_file_is_read_back_as_it_was_made(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t ino = make_file(f->meta, "note.txt", "some words");
+    struct meta_req r = { .op = META_CONTENT, .ino = ino };
+    struct meta_req getattr = { .op = META_GETATTR, .ino = ino };
+    struct meta_req media = { .op = META_MEDIA, .ino = ino };
+    uint64_t found;
+
+    assert_int_equal(lookup(f->meta, "note.txt", 8, &found), 0);
+    assert_int_equal(found, ino);
+    assert_int_equal(meta_call(f->meta, &r), 0);
+    assert_int_equal(r.bytes.len, 10);
+    assert_memory_equal(r.bytes.data, "some words", 10);
+    assert_int_equal(meta_call(f->meta, &getattr), 0);
+    assert_memory_equal(&getattr.attr, &r.attr, sizeof(r.attr));
+    assert_int_equal(r.attr.mode, S_IFREG | 0640);
+    assert_int_equal(r.attr.mtime.s, 1000);
+    assert_int_equal(meta_call(f->meta, &media), -ENODATA);
+    assert_int_equal(media.attr.ino, ino);
+    vs_buf_close(&r.bytes);
+    vs_buf_close(&media.bytes);
+}
+
+static void an_error_is_that_of_the_system_call(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t ino = make_file(f->meta, "a", "a");
+    struct meta_req content = { .op = META_CONTENT, .ino = 999999 };
+    struct ns_entry rmdir = {
+        .kind = NS_E_RMDIR, .parent = NS_INO_ROOT, .name = "a", .name_len = 1
+    };
+    struct meta_req r = { .op = META_CHANGE, .entry = &rmdir };
+    char name[300];
+    uint64_t found;
+
+    memset(name, 'x', sizeof(name));
+    assert_int_equal(lookup(f->meta, "b", 1, &found), -ENOENT);
+    assert_int_equal(lookup(f->meta, name, sizeof(name), &found), -ENAMETOOLONG);
+    assert_int_equal(meta_call(f->meta, &content), -ENOENT);
+    assert_int_equal(meta_call(f->meta, &r), -ENOTDIR);
+    assert_int_equal(r.answer.status, -ENOTDIR);
+    assert_int_equal(lookup(f->meta, "a", 1, &found), 0);
+    assert_int_equal(found, ino);
+}
+
+static void a_directory_is_listed_in_pages_without_gaps(void **state)
+{
+    enum { COUNT = 25 };
+    struct fixture *f = *state;
+    struct ns_dirent page[10];
+    struct meta_req r = { .op = META_READDIR,
+                          .ino = NS_INO_ROOT,
+                          .with_attr = true,
+                          .dirents = page,
+                          .dirents_max = 10 };
+    unsigned seen = 0;
+    char name[16];
+
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(name, sizeof(name), "f%02u", i);
+        (void)make_file(f->meta, name, name);
+    }
+    do {
+        assert_int_equal(meta_call(f->meta, &r), 0);
+        for (uint32_t i = 0; i < r.dirents_count; i++) {
+            r.cookie = page[i].cookie;
+            if (page[i].name[0] != 'f')
+                continue; /* the inbox */
+            snprintf(name, sizeof(name), "f%02u", seen++);
+            assert_int_equal(page[i].name_len, 3);
+            assert_memory_equal(page[i].name, name, 3);
+            assert_int_equal(page[i].attr.size, 3);
+        }
+    } while (r.dirents_count == r.dirents_max);
+    assert_int_equal(seen, COUNT);
+}
+
+static void an_attribute_is_kept_listed_and_missed(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t ino = make_file(f->meta, "x", "x");
+    struct ns_entry set = { .kind = NS_E_SETXATTR,
+                            .ino = ino,
+                            .name = "user.note",
+                            .name_len = 9,
+                            .value = "good",
+                            .value_len = 4 };
+    struct meta_req get = { .op = META_GETXATTR, .ino = ino, .name = "user.note", .name_len = 9 };
+    struct meta_req list = { .op = META_LISTXATTR, .ino = ino };
+
+    assert_int_equal(meta_call(f->meta, &get), -ENODATA);
+    (void)change(f->meta, &set);
+    assert_int_equal(meta_call(f->meta, &get), 0);
+    assert_int_equal(get.bytes.len, 4);
+    assert_memory_equal(get.bytes.data, "good", 4);
+    assert_int_equal(meta_call(f->meta, &list), 0);
+    assert_int_equal(list.bytes.len, 10);
+    assert_memory_equal(list.bytes.data, "user.note", 10);
+    vs_buf_close(&get.bytes);
+    vs_buf_close(&list.bytes);
+}
+
+/* Created, read, changed by generation, made a TOMB; each register with its own status. */
+static void registers_are_created_once_and_changed_by_generation(void **state)
+{
+    struct fixture *f = *state;
+    struct ns_entry open = { .kind = NS_E_SESSION_OPEN, .count = 4 };
+    struct ns_answer session = change(f->meta, &open);
+    struct vs_buf value = { 0 }, tomb = { 0 };
+    struct place_value gone = { .state = PLACE_TOMB, .session = 1, .generation = 1 };
+    struct meta_reg regs[2], change_regs[2];
+    struct meta_req r = { .op = META_REG_CREATE, .regs = regs, .reg_count = 2 };
+
+    placement(&value, 0, 0);
+    assert_int_equal(place_value_encode(&gone, &tomb), 0);
+    for (unsigned i = 0; i < 2; i++)
+        regs[i] = (struct meta_reg){ .id = vs_id_make(f->meta->pid, f->meta->inc, session.first + i,
+                                                      VS_ID_CHUNK),
+                                     .value = value.data,
+                                     .value_len = value.len };
+    assert_int_equal(meta_call(f->meta, &r), 0);
+    r.op = META_REG_READ;
+    assert_int_equal(meta_call(f->meta, &r), 0);
+    assert_int_equal(regs[1].current.len, value.len);
+    assert_memory_equal(regs[1].current.data, value.data, value.len);
+    for (unsigned i = 0; i < 2; i++)
+        change_regs[i] = (struct meta_reg){
+            .id = regs[i].id, .value = tomb.data, .value_len = tomb.len, .expect_generation = 1 + i
+        };
+    r = (struct meta_req){ .op = META_REG_CHANGE, .regs = change_regs, .reg_count = 2 };
+    assert_int_equal(meta_call(f->meta, &r), 0);
+    assert_int_equal(change_regs[0].status, 0);
+    assert_int_equal(change_regs[1].status, -ESTALE);
+    assert_memory_equal(change_regs[1].current.data, value.data, value.len);
+    for (unsigned i = 0; i < 2; i++) {
+        vs_buf_close(&regs[i].current);
+        vs_buf_close(&change_regs[i].current);
+    }
+    vs_buf_close(&value);
+    vs_buf_close(&tomb);
+}
+
+static void nodes_sessions_and_figures_are_told(void **state)
+{
+    struct fixture *f = *state;
+    struct ns_entry open = { .kind = NS_E_SESSION_OPEN, .count = 1 };
+    struct ns_entry put = { .kind = NS_E_NODE_PUT,
+                            .node = { .node = 3, .uuid = { { 9 } }, .name = "n3", .domain = "d" } };
+    uint64_t session = change(f->meta, &open).session, found[4];
+    struct ns_node nodes[4];
+    struct meta_req r = { .op = META_NODES, .nodes = nodes, .nodes_max = 4 };
+    struct meta_req scan = {
+        .op = META_SCAN, .scan = META_SCAN_SESSIONS, .scan_u64 = found, .scan_max = 4
+    };
+    struct meta_req stats = { .op = META_STATS };
+
+    (void)change(f->meta, &put);
+    assert_int_equal(meta_call(f->meta, &r), 0);
+    assert_int_equal(r.nodes_count, 1);
+    assert_int_equal(nodes[0].node, 3);
+    assert_string_equal(nodes[0].name, "n3");
+    assert_int_equal(meta_call(f->meta, &scan), 0);
+    assert_int_equal(scan.scan_count, 1);
+    assert_int_equal(found[0], session);
+    assert_int_equal(meta_call(f->meta, &stats), 0);
+    assert_int_equal(stats.stats.directories, 2);
+    assert_true(stats.stats.applied_slot >= 3);
+}
+
+#define BOTH(test)                                                                                 \
+    cmocka_unit_test_setup_teardown(test, setup_local, teardown),                                  \
+        cmocka_unit_test_setup_teardown(test, setup_http, teardown)
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_acknowledged_survives_a_kill_at_any_moment),
-        cmocka_unit_test_setup_teardown(every_request_is_answered_once_and_not_inside_the_call,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_read_sees_every_change_that_was_answered_before, setup,
-                                        teardown),
+        BOTH(every_request_is_answered_once_and_not_inside_the_call),
+        BOTH(a_read_sees_every_change_that_was_answered_before),
+        BOTH(a_file_is_read_back_as_it_was_made),
+        BOTH(an_error_is_that_of_the_system_call),
+        BOTH(a_directory_is_listed_in_pages_without_gaps),
+        BOTH(an_attribute_is_kept_listed_and_missed),
+        BOTH(registers_are_created_once_and_changed_by_generation),
+        BOTH(nodes_sessions_and_figures_are_told),
     };
 
     if (argc == 4)

@@ -16,9 +16,9 @@
 
 #define READY_TIMEOUT_MS 60000 /* a sanitizer on a busy machine */
 
-static void program_path(char path[4096])
+static void program_path(const char *program, char path[4096])
 {
-    const char *given = getenv("VSTACK_NODE");
+    const char *given = getenv(strcmp(program, "vstack-meta") == 0 ? "VSTACK_META" : "VSTACK_NODE");
     ssize_t n;
     char *slash;
 
@@ -32,12 +32,12 @@ static void program_path(char path[4096])
     do { /* BUILD/tests/kind/test_x, BUILD/bench/x_bench */
         slash = strrchr(path, '/');
         VS_ASSERT(slash != NULL);
-        memcpy(slash, "/vstack-node", sizeof("/vstack-node"));
+        snprintf(slash, (size_t)(path + 4096 - slash), "/%s", program);
         if (access(path, X_OK) == 0)
             return;
         *slash = '\0';
     } while (slash != path);
-    snprintf(path, 4096, "vstack-node"); /* as it will be missed */
+    snprintf(path, 4096, "%s", program); /* as it will be missed */
 }
 
 _Noreturn static void child(const char *path, char *const argv[], int out_fd)
@@ -53,7 +53,7 @@ _Noreturn static void child(const char *path, char *const argv[], int out_fd)
     _exit(127);
 }
 
-/* The port of "vstack-node ID ready on HOST:PORT", or 0. */
+/* The port of "PROGRAM ID ready on HOST:PORT", or 0. */
 static uint16_t read_ready(int fd)
 {
     char line[512];
@@ -79,14 +79,20 @@ static uint16_t read_ready(int fd)
 int node_proc_start(struct node_proc *p, const char *id, const char *data, uint16_t port,
                     const char *const args[])
 {
+    return node_proc_start_program(p, "vstack-node", id, data, port, args);
+}
+
+int node_proc_start_program(struct node_proc *p, const char *program, const char *id,
+                            const char *data, uint16_t port, const char *const args[])
+{
     char path[4096], listen_on[64];
-    const char *argv[8 + NODE_PROC_ARGS_MAX] = { "vstack-node", "--id",   id,  "--listen",
-                                                 listen_on,     "--data", data };
+    const char *argv[8 + NODE_PROC_ARGS_MAX] = { program,   "--id",   id,  "--listen",
+                                                 listen_on, "--data", data };
     unsigned argc = 7;
     int out[2];
 
     *p = (struct node_proc){ 0 };
-    program_path(path);
+    program_path(program, path);
     snprintf(listen_on, sizeof(listen_on), "127.0.0.1:%u", (unsigned)port);
     for (unsigned i = 0; args != NULL && args[i] != NULL; i++) {
         VS_ASSERT(i < NODE_PROC_ARGS_MAX);

@@ -21,6 +21,9 @@ struct node_proc {
  * stderr). */
 int node_proc_start(struct node_proc *p, const char *id, const char *data, uint16_t port,
                     const char *const args[]);
+/* The same for another daemon with these flags: `program` "vstack-meta" ($VSTACK_META). */
+int node_proc_start_program(struct node_proc *p, const char *program, const char *id,
+                            const char *data, uint16_t port, const char *const args[]);
 /* SIGTERM and wait: its exit code, or -1 when a signal ended it. Forgives a zeroed struct. */
 int node_proc_stop(struct node_proc *p);
 /* SIGKILL and wait. */

@@ -1,0 +1,395 @@
+/* meta_http: questions to the metadata over HTTP; see the header.
+ *
+ * A question goes: submitted, (a change: its lane), encoded once, sent to one replica after the
+ * other, answered. Its memory is on the heap from submit to answer.
+ * Failure modes: no memory, a field beyond its limit: answered by a job, not sent. No answer: the
+ * next replica; a pause when all have been tried; the deadline ends it. A replica that cannot read
+ * the question is of another version: -EOPNOTSUPP. */
+#include "meta/meta_http_impl.h"
+
+#include "common/cleanup.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/rand.h"
+
+#include <stdlib.h>
+
+#define CONNECTIONS_MAX     64
+#define CONNECT_TIMEOUT_MS  2000
+#define FIRST_MS_DEFAULT    300
+#define FIRST_MS_ONE        2000 /* with one replica there is nobody else to ask */
+#define DEADLINE_MS_DEFAULT 10000
+#define OPEN_MS_DEFAULT     10000
+#define PAUSE_NS_MIN        (10 * VS_NS_PER_MS)
+#define PAUSE_DOUBLINGS_MAX 5
+
+struct ask {
+    struct http_request req;
+    struct meta_http *m;
+    struct meta_req *r;
+    struct vs_buf frame;
+    void *answer;
+    size_t answer_cap;
+    int64_t deadline_ns;
+    unsigned tries;    /* so far */
+    int lane;          /* -1: none */
+    int status;        /* for the job that answers */
+    struct vs_job job; /* a pause; or the answer */
+    struct vs_list link;
+};
+
+static void ask_begin(struct ask *a);
+
+/* ---- the end of a question --------------------------------------------------------------------
+ */
+
+/* Nothing came: what the operation gives is empty, and each register's fate unknown. */
+static void set_failed(struct meta_req *r, int status)
+{
+    r->status = status;
+    r->answer = (struct ns_answer){ .status = status };
+    r->dirents_count = r->nodes_count = r->scan_count = 0;
+    r->bytes.len = 0;
+    if (!meta_wire_op_regs(r->op))
+        return;
+    for (uint32_t i = 0; i < r->reg_count; i++) {
+        r->regs[i].status = status;
+        r->regs[i].current.len = 0;
+    }
+}
+
+static struct ask *ask_of(struct vs_list *link)
+{
+    return vs_container_of(link, struct ask, link);
+}
+
+/* Give the lane back; the next change that waited for one, or NULL. */
+static struct ask *lane_leave(struct meta_http *m, int lane)
+{
+    VS_LOCK_SCOPE(&m->lock);
+    struct ask *next = NULL;
+
+    if (lane < 0)
+        return NULL;
+    m->lanes[lane].busy = false;
+    if (!vs_list_empty(&m->waiting)) {
+        next = ask_of(m->waiting.next);
+        vs_list_del(&next->link);
+        m->lanes[lane].busy = true;
+        next->lane = lane;
+    }
+    return next;
+}
+
+static void leave(struct meta_http *m)
+{
+    VS_LOCK_SCOPE(&m->lock);
+
+    if (--m->in_flight == 0)
+        pthread_cond_broadcast(&m->idle);
+}
+
+static void ask_finish(struct ask *a, int failed)
+{
+    struct meta_http *m = a->m;
+    struct meta_req *r = a->r;
+    struct ask *next = lane_leave(m, a->lane);
+
+    if (failed < 0)
+        set_failed(r, failed);
+    vs_buf_close(&a->frame);
+    free(a->answer);
+    free(a);
+    if (next != NULL)
+        ask_begin(next);
+    r->done(r); /* r may be gone now */
+    leave(m);
+}
+
+static void ask_finish_job(struct vs_job *job)
+{
+    struct ask *a = vs_container_of(job, struct ask, job);
+
+    ask_finish(a, a->status);
+}
+
+/* Answer it, but not inside the call that submits it. */
+static void ask_refuse(struct ask *a, int status)
+{
+    a->status = status;
+    a->job.fn = ask_finish_job;
+    vs_exec_submit(a->m->config.exec, &a->job);
+}
+
+/* ---- on its way -------------------------------------------------------------------------------
+ */
+
+static unsigned left_ms(const struct ask *a)
+{
+    int64_t left_ns = a->deadline_ns - vs_now_ns(&vs_clock_system);
+
+    return left_ns <= 0 ? 0 : (unsigned)(left_ns / VS_NS_PER_MS) + 1;
+}
+
+static void ask_send(struct ask *a)
+{
+    struct meta_http *m = a->m;
+    unsigned round = a->tries / m->host_count, left = left_ms(a);
+    unsigned patience = m->config.first_ms
+                        << (round < PAUSE_DOUBLINGS_MAX ? round : PAUSE_DOUBLINGS_MAX);
+    unsigned replica = (atomic_load(&m->preferred) + a->tries) % m->host_count;
+
+    if (left == 0) {
+        ask_refuse(a, -VS_EDOWN);
+        return;
+    }
+    a->tries++;
+    a->req.timeout_ms = left < patience ? left : patience;
+    http_client_submit(m->hosts[replica], &a->req);
+}
+
+static void ask_send_job(struct vs_job *job)
+{
+    ask_send(vs_container_of(job, struct ask, job));
+}
+
+static bool is_stopping(struct meta_http *m)
+{
+    VS_LOCK_SCOPE(&m->lock);
+
+    return m->stopping;
+}
+
+/* The next replica at once; when all were tried, after a pause. */
+static void ask_again(struct ask *a)
+{
+    unsigned round = a->tries / a->m->host_count;
+    int64_t pause_ns;
+
+    if (left_ms(a) == 0 || is_stopping(a->m)) {
+        ask_finish(a, -VS_EDOWN);
+        return;
+    }
+    if (a->tries % a->m->host_count != 0) {
+        ask_send(a);
+        return;
+    }
+    pause_ns = PAUSE_NS_MIN << (round < PAUSE_DOUBLINGS_MAX ? round : PAUSE_DOUBLINGS_MAX);
+    a->job.fn = ask_send_job;
+    vs_exec_after(a->m->config.exec, &a->job, pause_ns);
+}
+
+static void ask_done(struct http_request *req)
+{
+    struct ask *a = vs_container_of(req, struct ask, req);
+    struct meta_http *m = a->m;
+    int r = req->status;
+
+    if (r == 0 && req->http_status == 200)
+        r = meta_wire_answered(a->answer, req->body_bytes, a->r);
+    else if (r == 0)
+        r = req->http_status == 400 ? -EOPNOTSUPP : -VS_EDOWN;
+    switch (r) {
+    case 0:
+        if (a->tries > 1) /* whoever answers is asked first from now on */
+            atomic_store(&m->preferred,
+                         (atomic_load(&m->preferred) + a->tries - 1) % m->host_count);
+        ask_finish(a, 0);
+        return;
+    case -EOPNOTSUPP:
+    case -VS_ENEWER:
+    case -EMSGSIZE: /* longer than any answer to this is */
+        ask_finish(a, r);
+        return;
+    default:
+        ask_again(a);
+    }
+}
+
+/* ---- the beginning ----------------------------------------------------------------------------
+ */
+
+/* A change gets its number, and a session its owner: its ids are ours, whatever became of the
+ * replica since. */
+static int encode_change(struct ask *a)
+{
+    struct meta_http *m = a->m;
+    struct ns_entry entry = *a->r->entry;
+    struct meta_req r = { .op = META_CHANGE, .entry = &entry };
+
+    if (a->lane >= 0) { /* the lane is ours alone while it is busy */
+        entry.client = m->first_client + (unsigned)a->lane;
+        entry.request = ++m->lanes[a->lane].request;
+    }
+    if (entry.kind == NS_E_SESSION_OPEN) {
+        entry.pid = m->base.pid;
+        entry.inc = m->base.inc;
+    }
+    return meta_wire_ask(&r, &m->base.cluster, &a->frame);
+}
+
+static void ask_begin(struct ask *a)
+{
+    struct meta_http *m = a->m;
+    int r = a->r->op == META_CHANGE ? encode_change(a)
+                                    : meta_wire_ask(a->r, &m->base.cluster, &a->frame);
+
+    if (r == 0) {
+        a->answer_cap = meta_wire_answer_max(a->r);
+        a->answer = malloc(a->answer_cap);
+        r = a->answer == NULL ? -ENOMEM : 0;
+    }
+    if (r < 0) {
+        ask_refuse(a, r);
+        return;
+    }
+    a->req = (struct http_request){ .method = HTTP_POST,
+                                    .path = META_HTTP_PATH,
+                                    .send = a->frame.data,
+                                    .send_bytes = a->frame.len,
+                                    .body = a->answer,
+                                    .body_cap = a->answer_cap,
+                                    .done = ask_done };
+    ask_send(a);
+}
+
+/* A lane for the change, or a place among those that wait: false. */
+static bool lane_enter(struct meta_http *m, struct ask *a)
+{
+    VS_LOCK_SCOPE(&m->lock);
+
+    for (int i = 0; i < META_HTTP_LANES; i++) {
+        if (!m->lanes[i].busy) {
+            m->lanes[i].busy = true;
+            a->lane = i;
+            return true;
+        }
+    }
+    vs_list_add_tail(&m->waiting, &a->link);
+    return false;
+}
+
+static void no_memory(struct vs_job *job)
+{
+    struct meta_req *r = vs_container_of(job, struct meta_req, job);
+    struct meta_http *m = r->client;
+
+    set_failed(r, -ENOMEM);
+    r->done(r);
+    leave(m);
+}
+
+static void meta_http_submit(struct meta_client *c, struct meta_req *r)
+{
+    struct meta_http *m = vs_container_of(c, struct meta_http, base);
+    struct ask *a = malloc(sizeof(*a));
+
+    pthread_mutex_lock(&m->lock);
+    m->in_flight++;
+    pthread_mutex_unlock(&m->lock);
+    r->client = m;
+    if (a == NULL) {
+        r->job.fn = no_memory;
+        vs_exec_submit(m->config.exec, &r->job);
+        return;
+    }
+    *a = (struct ask){ .m = m, .r = r, .lane = -1 };
+    a->deadline_ns = vs_now_ns(&vs_clock_system) + (int64_t)m->config.deadline_ms * VS_NS_PER_MS;
+    if (r->op == META_CHANGE && r->entry->client == 0 && !lane_enter(m, a))
+        return;
+    ask_begin(a);
+}
+
+/* ---- open, stop -------------------------------------------------------------------------------
+ */
+
+static void meta_http_free(struct meta_http *m)
+{
+    for (unsigned i = 0; i < m->host_count; i++)
+        http_host_close(m->hosts[i]);
+    pthread_cond_destroy(&m->idle);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+}
+
+static void meta_http_stop(struct meta_client *c)
+{
+    struct meta_http *m = vs_container_of(c, struct meta_http, base);
+
+    pthread_mutex_lock(&m->lock);
+    m->stopping = true;
+    while (m->in_flight > 0)
+        pthread_cond_wait(&m->idle, &m->lock);
+    pthread_mutex_unlock(&m->lock);
+    meta_http_free(m);
+}
+
+static const struct meta_client_ops meta_http_ops = { .submit = meta_http_submit,
+                                                      .stop = meta_http_stop };
+
+static void config_fill(struct meta_http_config *c)
+{
+    if (c->first_ms == 0)
+        c->first_ms = c->origin_count > 1 ? FIRST_MS_DEFAULT : FIRST_MS_ONE;
+    if (c->deadline_ms == 0)
+        c->deadline_ms = DEADLINE_MS_DEFAULT;
+    if (c->open_ms == 0)
+        c->open_ms = OPEN_MS_DEFAULT;
+}
+
+static int open_hosts(struct meta_http *m, const struct meta_http_config *config)
+{
+    int r = 0;
+
+    for (unsigned i = 0; r == 0 && i < config->origin_count; i++) {
+        const struct http_host_config host = {
+            .origin = config->origins[i],
+            .connections_max = CONNECTIONS_MAX,
+            .queue_max = HTTP_CLIENT_QUEUE_MAX,
+            .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        };
+
+        r = http_host_open(&m->hosts[i], config->client, &host);
+        m->host_count += r == 0;
+    }
+    return r;
+}
+
+int meta_http_open(struct meta_client **ret, const struct meta_http_config *config)
+{
+    struct meta_wire_hello hello;
+    struct meta_http *m;
+    int r;
+
+    if (config->origin_count == 0 || config->origin_count > META_HTTP_REPLICAS_MAX ||
+        config->first_ms > DEADLINE_MS_DEFAULT || config->deadline_ms > HTTP_CLIENT_TIMEOUT_MS_MAX)
+        return -EINVAL;
+    m = calloc(1, sizeof(*m));
+    if (m == NULL)
+        return -ENOMEM;
+    m->base.ops = &meta_http_ops;
+    m->config = *config;
+    m->config.origins = NULL;
+    config_fill(&m->config);
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_cond_init(&m->idle, NULL);
+    vs_list_init(&m->waiting);
+    vs_rand_system(&m->first_client, sizeof(m->first_client));
+    m->first_client |= UINT64_C(1) << 32; /* never 0, and no lane's number wraps to it */
+    m->first_client &= ~(uint64_t)(META_HTTP_LANES - 1);
+    r = open_hosts(m, config);
+    if (r == 0)
+        r = meta_http_hello(m, &hello);
+    if (r == 0 && !vs_id_is_zero(&config->cluster) &&
+        vs_id_cmp(&config->cluster, &hello.cluster) != 0)
+        r = -ESTALE;
+    if (r < 0) {
+        meta_http_free(m);
+        return r;
+    }
+    m->base.pid = hello.pid;
+    m->base.inc = hello.inc;
+    m->base.cluster = hello.cluster;
+    *ret = &m->base;
+    return 0;
+}

@@ -1,0 +1,37 @@
+/* What the files of the metadata over HTTP share: the client, one question on its way. */
+#ifndef VS_META_META_HTTP_IMPL_H
+#define VS_META_META_HTTP_IMPL_H
+
+#include "meta/meta_http.h"
+#include "meta/meta_wire.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define META_HTTP_PATH "/meta"
+
+struct meta_http {
+    struct meta_client base;
+    struct meta_http_config config; /* defaults filled in; origins not kept */
+    struct http_host *hosts[META_HTTP_REPLICAS_MAX];
+    unsigned host_count;
+    atomic_uint preferred; /* the replica that answered last */
+    uint64_t first_client; /* of the lanes */
+
+    /* Lock order: this one, then the HTTP client's. */
+    pthread_mutex_t lock;
+    pthread_cond_t idle;
+    /* under lock */
+    struct meta_http_lane {
+        uint64_t request; /* number of its last change */
+        bool busy;
+    } lanes[META_HTTP_LANES];
+    struct vs_list waiting; /* changes without a lane */
+    unsigned in_flight;
+    bool stopping;
+};
+
+/* Ask who answers, at each replica in turn, until open_ms have passed. */
+int meta_http_hello(struct meta_http *m, struct meta_wire_hello *ret);
+
+#endif
