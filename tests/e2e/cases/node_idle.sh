@@ -8,7 +8,7 @@ make_bytes "$WORK/f" 1398101
 node_start
 equal "put" "$(node_put "$(node_key 1)" "$WORK/f")" 201
 python3 "$ROOT/tests/e2e/node_idle.py" "$NODE_PORT" "$NODE_PID" "${NODE_IDLE:-1000}" 8 3 \
-    "$(node_key 1)" $((100 * ${LIMIT_FACTOR:-1})) | tee "$WORK/idle"
+    "$(node_key 1)" $((250 * ${LIMIT_FACTOR:-1})) | tee "$WORK/idle"
 at_most "bytes per idle connection" "$(sed -n 's/.*, \([0-9]*\) bytes each.*/\1/p' "$WORK/idle")" \
     $((65536 * ${LIMIT_FACTOR:-1}))
 node_stop
