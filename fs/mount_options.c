@@ -1,6 +1,7 @@
 /* mount_options: see the header. */
 #include "fs/mount_options.h"
 #include "common/cleanup.h"
+#include "common/conf.h"
 #include "common/err.h"
 #include <limits.h>
 #include <stdio.h>
@@ -9,28 +10,7 @@
 
 int mount_parse_size(const char *text, uint64_t *ret)
 {
-    static const char units[] = "KMGT";
-    char *end;
-    uint64_t v;
-    unsigned shift = 0;
-
-    if (text[0] < '0' || text[0] > '9')
-        return -EINVAL;
-    errno = 0;
-    v = strtoull(text, &end, 10);
-    if (errno != 0)
-        return -EINVAL;
-    if (*end != '\0') {
-        const char *u = strchr(units, *end);
-
-        if (u == NULL || end[1] != '\0')
-            return -EINVAL;
-        shift = 10 * (unsigned)(u - units + 1);
-    }
-    if (shift > 0 && v > UINT64_MAX >> shift)
-        return -EINVAL;
-    *ret = v << shift;
-    return 0;
+    return vs_conf_size(text, ret) < 0 ? -EINVAL : 0;
 }
 
 static int mount_parse_number(const char *text, uint64_t max, uint64_t *ret)
