@@ -285,6 +285,7 @@ static void journal_on_config(struct journal *j, const struct journal_event *ev)
         j->leader_commit = 0;
     }
     j->promise.to = 0;
+    j->ack = (struct px_ballot){ 0 }; /* answers count within one epoch */
     j->epoch = ev->epoch;
     j->is_open = ev->open;
     j->members = ev->count;
