@@ -102,6 +102,30 @@ static void our_options_are_taken(void **state)
     mount_options_close(&o);
 }
 
+static void a_clusters_metadata_is_beside_its_file_unless_told(void **state)
+{
+    char why[MOUNT_WHY_BYTES];
+    struct mount_options o;
+
+    (void)state;
+    assert_int_equal(parse(&o, why, 3, "--cluster", "/srv/none/cluster.json", "/mnt/none"), 0);
+    assert_string_equal(o.fs.cluster_file, "/srv/none/cluster.json");
+    assert_string_equal(o.fs.data_dir, "/srv/none");
+    mount_options_close(&o);
+    assert_int_equal(parse(&o, why, 5, "-o", "cluster=/none.json", "--data", "/d", "/mnt/none"), 0);
+    assert_string_equal(o.fs.cluster_file, "/none.json");
+    assert_string_equal(o.fs.data_dir, "/d");
+    mount_options_close(&o);
+    assert_int_equal(parse(&o, why, 2, "/etc/passwd", "/mnt/none"),
+                     0); /* a file: as fstab has it */
+    assert_string_equal(o.fs.cluster_file, "/etc/passwd");
+    mount_options_close(&o);
+    assert_int_equal(parse(&o, why, 5, "--cluster", "/c.json", "--disk", "/d", "/mnt/none"),
+                     -EINVAL);
+    assert_non_null(strstr(why, "exclude one another"));
+    mount_options_close(&o);
+}
+
 static void what_is_not_understood_is_named(void **state)
 {
     char why[MOUNT_WHY_BYTES];
@@ -172,6 +196,7 @@ int main(void)
         cmocka_unit_test(a_mount_point_alone_is_enough),
         cmocka_unit_test(the_form_of_fstab_is_understood),
         cmocka_unit_test(our_options_are_taken),
+        cmocka_unit_test(a_clusters_metadata_is_beside_its_file_unless_told),
         cmocka_unit_test(what_is_not_understood_is_named),
         cmocka_unit_test(data_below_the_mount_point_is_refused),
         cmocka_unit_test(users_may_let_others_in_where_the_machine_allows_it),
