@@ -28,6 +28,15 @@ static void watch_say(const struct store_set_entry *e, const struct store_health
                  e->path, h->why);
 }
 
+/* It is back: what should have gone meanwhile goes now. */
+static void watch_catch_up(struct store_watch *w, unsigned i)
+{
+    struct collect *c = w->fs->collect;
+
+    if (c != NULL && (collect_unaudited(c) >> i & 1) != 0)
+        collect_audit(c, i);
+}
+
 static void watch_look(struct store_watch *w, bool say)
 {
     for (unsigned i = 0; i < w->fs->stores.count; i++) {
@@ -36,6 +45,8 @@ static void watch_look(struct store_watch *w, bool say)
         store_set_health(&w->fs->stores, i, &h);
         if (say && h.state != w->state[i])
             watch_say(&w->fs->stores.entries[i], &h);
+        if (say && h.state == STORE_UP && w->state[i] != STORE_UP)
+            watch_catch_up(w, i);
         w->state[i] = (uint8_t)h.state;
     }
 }

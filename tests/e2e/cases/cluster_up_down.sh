@@ -45,6 +45,21 @@ same "$film" "$MNT/$(basename "$film")"
 same "$WORK/noise.bin" "$MNT/noise.bin"
 cl_down
 
+# What is deleted while a node is down is deleted there when it is back.
+cl_up
+cl_kill9 n2
+await "$PATIENCE_S" cl_states_are "up down up up up"
+rm "$MNT/noise.bin"
+cp "$WORK/noise.bin" "$MNT/noise.bin"
+equal "stored_as without n2" "$(vattr "$MNT/noise.bin" stored_as)" rs:2+2
+fragments_are() {
+    [ "$(vs_status ".nodes[] | select(.id == \"$1\") | .fragments")" = "$2" ]
+}
+cl_up
+chunks=$(vs_info "$MNT/$(basename "$film")" .chunks) # the small film is all that n2 should hold
+await "$PATIENCE_S" fragments_are n2 "$chunks"
+cl_down
+
 # A start that fails ends what it had started.
 mv "$DATA/nodes/n3" "$CASE_DIR/n3"
 vs_refused 'node n3 did not start: .*No such file' up --dir "$DATA" "$MNT"
