@@ -4,6 +4,7 @@
 #include "common/rand.h"
 #include "fs/inode_table.h"
 #include "fs/waiter.h"
+#include "ingest/upload_chunk.h"
 #include "meta/meta_local.h"
 #include "meta/place_value.h"
 #include "node/store_mem.h"
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -410,6 +412,24 @@ static uint64_t rig_fragments(struct rig *r)
     return sum;
 }
 
+/* What was dropped is aborted when its last put has been answered: only then it is released. */
+static void rig_await_uploads(struct rig *r)
+{
+    int64_t deadline = vs_now_ns(&vs_clock_system) + 20 * VS_NS_PER_S;
+    struct upload_env *env = r->fs.uploads;
+    unsigned objects = 1;
+
+    while (objects > 0) {
+        assert_true(vs_now_ns(&vs_clock_system) < deadline);
+        {
+            VS_LOCK_SCOPE(&env->lock);
+            objects = env->objects - (env->watching ? 1 : 0);
+        }
+        if (objects > 0)
+            usleep(1000);
+    }
+}
+
 void rig_check_no_leak(struct rig *r)
 {
     static struct rig_ids used, all;
@@ -419,6 +439,7 @@ void rig_check_no_leak(struct rig *r)
     };
     uint64_t chunks = 0;
 
+    rig_await_uploads(r);
     assert_int_equal(collect_drain(r->fs.collect, 10 * VS_NS_PER_S), 0);
     used.count = all.count = 0;
     assert_int_equal(meta_call(r->fs.meta, &req), 0);
