@@ -103,7 +103,9 @@ static void fetch_part_ask(struct fetch_part *p)
     struct chunk_fetch *f = p->fetch;
 
     p->get = (struct store_get){
-        .key = { .chunk = f->chunk.id, .fragment = p->fragment, .generation = f->place.generation },
+        .key = { .chunk = f->chunk.id,
+                 .fragment = p->fragment,
+                 .generation = f->place.frag[p->fragment].generation },
         .offset = p->a,
         .bytes = p->b - p->a,
         .dst = p->dst,

@@ -100,7 +100,7 @@ enum chunk_left frag_lists_judge(struct frag_lists *l, const struct vs_id *chunk
     if (v->state != PLACE_LIVE)
         return CHUNK_LOST;
     for (unsigned f = 0; f < total; f++) {
-        struct frag_key key = { *chunk, (uint8_t)f, v->generation };
+        struct frag_key key = { *chunk, (uint8_t)f, v->frag[f].generation };
 
         for (unsigned i = 0; i < l->count; i++)
             if (l->list[i].node == v->frag[f].node && list_has(&l->list[i], l->page, &key))

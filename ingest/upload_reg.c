@@ -61,8 +61,10 @@ static int value_encode(const struct up_chunk *c, struct vs_buf *ret)
                              .chunk_bytes = c->bytes,
                              .red = a->place.red };
 
-    for (unsigned i = 0; i < a->place.count; i++)
+    for (unsigned i = 0; i < a->place.count; i++) {
         v.frag[i] = a->frag[i];
+        v.frag[i].generation = a->generation;
+    }
     return place_value_encode(&v, ret);
 }
 

@@ -87,6 +87,7 @@ static int audit_registers(struct audit_page *p, const struct collect_env *env)
 static enum audit_verdict audit_by_value(const struct frag_key *key, uint32_t node,
                                          const struct vs_buf *value)
 {
+    const struct place_frag *f;
     struct place_value v;
 
     if (place_value_decode(value->data, value->len, &v) < 0)
@@ -95,11 +96,10 @@ static enum audit_verdict audit_by_value(const struct frag_key *key, uint32_t no
         return AUDIT_REMOVE;
     if (v.generation < key->generation)
         return AUDIT_KEEP;
-    if (v.generation > key->generation)
-        return AUDIT_REMOVE;
     if (key->fragment >= (unsigned)v.red.k + v.red.m)
         return AUDIT_REMOVE;
-    return v.frag[key->fragment].node == node ? AUDIT_KEEP : AUDIT_REMOVE;
+    f = &v.frag[key->fragment];
+    return f->node == node && f->generation == key->generation ? AUDIT_KEEP : AUDIT_REMOVE;
 }
 
 /* (c) The register is absent: the fragment goes if its session is closed. An id that these metadata

@@ -23,7 +23,8 @@ static bool place_value_ok(const struct place_value *v)
     if (vs_redundancy_check(&v->red) < 0)
         return false;
     for (unsigned i = 0; i < (unsigned)v->red.k + v->red.m; i++)
-        if (v->frag[i].node == 0)
+        if (v->frag[i].node == 0 || v->frag[i].generation == 0 ||
+            v->frag[i].generation > v->generation)
             return false;
     return true;
 }
@@ -46,6 +47,7 @@ int place_value_encode(const struct place_value *v, struct vs_buf *ret)
     vs_wr_u8(&w, v->red.m);
     for (unsigned i = 0; i < (unsigned)v->red.k + v->red.m; i++) {
         vs_wr_u32(&w, v->frag[i].node);
+        vs_wr_u32(&w, v->frag[i].generation);
         vs_wr_u32(&w, v->frag[i].table_crc);
         vs_wr_bytes(&w, v->frag[i].sha256, VS_SHA256_BYTES);
     }
@@ -75,6 +77,7 @@ int place_value_decode(const void *bytes, size_t len, struct place_value *ret)
             return -VS_ECORRUPT;
         for (unsigned i = 0; i < (unsigned)v.red.k + v.red.m; i++) {
             v.frag[i].node = vs_rd_u32(&r);
+            v.frag[i].generation = vs_rd_u32(&r);
             v.frag[i].table_crc = vs_rd_u32(&r);
             vs_rd_bytes(&r, v.frag[i].sha256, VS_SHA256_BYTES);
         }

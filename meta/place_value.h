@@ -1,6 +1,6 @@
 /* place_value: the value of a chunk's register: where its fragments are. Its codec.
  *
- * LIVE names every fragment with its node, the SHA-256 of its payload and the CRC-32C of its CRC
+ * LIVE names every fragment with its node, its generation, the SHA-256 of its payload and the CRC-32C of its CRC
  * table. TOMB means the chunk is gone, for ever. A manifest segment's register holds the encoded
  * segment itself (meta/manifest.h) behind the same state byte.
  *
@@ -19,6 +19,7 @@ enum place_state { PLACE_LIVE = 1, PLACE_TOMB = 2, PLACE_SEGMENT = 3 };
 
 struct place_frag {
     uint32_t node;
+    uint32_t generation; /* of the placement it was written for: repair leaves the others alone */
     uint32_t table_crc; /* frag_table_crc() */
     uint8_t sha256[VS_SHA256_BYTES];
 };
@@ -26,7 +27,7 @@ struct place_frag {
 struct place_value {
     uint8_t state; /* PLACE_LIVE or PLACE_TOMB */
     uint64_t session;
-    uint32_t generation; /* of the placement, from 1 */
+    uint32_t generation; /* of the placement, from 1; not below that of a fragment */
     uint32_t chunk_bytes;
     struct vs_redundancy red;
     struct place_frag frag[VS_EC_N_MAX]; /* k+m of them */

@@ -57,7 +57,7 @@ static void placement(struct vs_buf *ret, uint32_t writer, uint32_t round)
         .generation = 1,
         .chunk_bytes = 1 + round,
         .red = { VS_RED_REPLICATE, 1, 1 },
-        .frag = { { .node = 1 + writer }, { .node = 9 } },
+        .frag = { { .node = 1 + writer, .generation = 1 }, { .node = 9, .generation = 1 } },
     };
 
     ret->len = 0;

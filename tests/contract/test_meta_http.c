@@ -207,7 +207,8 @@ static void a_session_outlives_the_replica_that_opened_it(void **state)
                              .generation = 1,
                              .chunk_bytes = 10,
                              .red = { VS_RED_REPLICATE, 1, 1 },
-                             .frag = { { .node = 1 }, { .node = 2 } } };
+                             .frag = { { .node = 1, .generation = 1 },
+                                       { .node = 2, .generation = 1 } } };
     struct vs_buf value = { 0 };
     struct ns_answer a;
 

@@ -133,6 +133,7 @@ static void put_fragment(struct chunk_rig *f, unsigned c, const struct place_val
     vs_sha256(data, len, w.put.sha256);
     memcpy(ret->sha256, w.put.sha256, sizeof(ret->sha256));
     ret->table_crc = frag_table_crc(crc, frag_crc_table(data, len, crc));
+    ret->generation = v->generation;
     ret->node = (c + n) % CHUNK_RIG_STORES + 1;
     chunk_store_put(store_set_get(&f->stores, ret->node), &w.put);
     waiter_wait(&w.waiter);

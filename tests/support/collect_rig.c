@@ -126,7 +126,8 @@ struct vs_id crig_put_chunk(struct collect_rig *f, uint32_t generation)
         .generation = generation,
         .chunk_bytes = CRIG_CHUNK_BYTES,
         .red = { VS_RED_REPLICATE, 1, 1 },
-        .frag = { { .node = 1 }, { .node = 2 } },
+        .frag = { { .node = 1, .generation = generation },
+                  { .node = 2, .generation = generation } },
     };
     struct vs_buf value = { 0 };
 

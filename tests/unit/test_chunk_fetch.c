@@ -115,8 +115,8 @@ static void a_remembered_placement_that_leads_nowhere_is_read_anew(void **state)
             else if (wrong == 2)
                 v.frag[i].table_crc ^= 1;
         }
-        if (wrong == 3)
-            v.generation = 9;
+        for (unsigned i = 0; wrong == 3 && i < 5; i++)
+            v.frag[i].generation = 9;
         if (wrong == 4)
             v.red = rs22;
         env_open(&e, f);
@@ -128,6 +128,23 @@ static void a_remembered_placement_that_leads_nowhere_is_read_anew(void **state)
         assert_int_equal(f->register_reads, 1);
         env_close(&e);
     }
+}
+
+/* A repair writes one fragment anew; the others keep the generation they were written for. */
+static void fragments_that_a_repair_left_alone_are_read(void **state)
+{
+    struct chunk_rig *f = *state;
+    unsigned c = chunk_rig_write(f, 300000, rs32);
+    struct place_value v = chunk_rig_place(f, c);
+    struct env e;
+
+    env_open(&e, f);
+    v.generation = 5;
+    place_cache_put(&e.places, &f->at[c].chunk.id, &v);
+    f->register_reads = 0;
+    assert_int_equal(fetch_whole(f, &e, c), 0);
+    assert_int_equal(f->register_reads, 0); /* found where the placement said */
+    env_close(&e);
 }
 
 static void a_chunk_that_was_moved_is_found_at_its_new_place(void **state)
@@ -506,6 +523,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CHUNK_TEST(a_placement_is_read_once_and_remembered),
         CHUNK_TEST(a_remembered_placement_that_leads_nowhere_is_read_anew),
+        CHUNK_TEST(fragments_that_a_repair_left_alone_are_read),
         CHUNK_TEST(a_chunk_that_was_moved_is_found_at_its_new_place),
         CHUNK_TEST(a_chunk_placed_anew_in_another_form_has_room),
         CHUNK_TEST(what_the_register_cannot_mean_is_an_error),

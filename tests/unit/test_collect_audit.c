@@ -55,6 +55,37 @@ static void an_audit_removes_what_a_register_does_not_name(void **state)
     assert_false(crig_has_frag(f, 1, &id, 2, 2));
 }
 
+/* A repair moved fragment 1 from node 2 to node 3; fragment 0 is of the first placement still. */
+static void an_audit_keeps_what_a_repair_left_alone(void **state)
+{
+    struct collect_rig *f = *state;
+    struct meta_reg reg = { .expect_generation = 1 };
+    struct meta_req req = { .op = META_REG_CHANGE, .regs = &reg, .reg_count = 1 };
+    struct place_value v = { .state = PLACE_LIVE,
+                             .generation = 2,
+                             .chunk_bytes = CRIG_CHUNK_BYTES,
+                             .red = { VS_RED_REPLICATE, 1, 1 },
+                             .frag = { { .node = 1, .generation = 1 },
+                                       { .node = 3, .generation = 2 } } };
+    struct vs_buf value = { 0 };
+
+    crig_open_session(f, 8);
+    v.session = f->session;
+    reg.id = crig_put_chunk(f, 1);
+    crig_put_frag(f, 3, &reg.id, 1, 2);
+    assert_int_equal(place_value_encode(&v, &value), 0);
+    reg.value = value.data;
+    reg.value_len = value.len;
+    assert_int_equal(meta_call(f->meta, &req), 0);
+    assert_int_equal(reg.status, 0);
+    for (unsigned node = 1; node <= 3; node++)
+        assert_int_equal(crig_audit(f, node), node == 2 ? 1 : 0);
+    assert_true(crig_has_frag(f, 1, &reg.id, 0, 1));
+    assert_true(crig_has_frag(f, 3, &reg.id, 1, 2));
+    vs_buf_close(&reg.current);
+    vs_buf_close(&value);
+}
+
 static void an_audit_leaves_uploads_in_progress_alone(void **state)
 {
     struct collect_rig *f = *state;
@@ -127,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_audit_keeps_what_a_register_names),
         TEST(an_audit_removes_what_a_register_does_not_name),
+        TEST(an_audit_keeps_what_a_repair_left_alone),
         TEST(an_audit_leaves_uploads_in_progress_alone),
         TEST(a_fragment_of_a_closed_session_goes_behind_a_tomb),
         TEST(fragments_from_the_future_of_old_metadata_stay),

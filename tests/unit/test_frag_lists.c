@@ -117,12 +117,15 @@ static void fragments_of_another_generation_do_not_count(void **state)
 
     v.generation = 2;
     chunk_rig_set_place(f, c, &v);
+    assert_int_equal(judge_fresh(f, c), CHUNK_WHOLE); /* the fragments are of the first */
+    v.frag[4].generation = 2;
+    chunk_rig_set_place(f, c, &v);
+    assert_int_equal(judge_fresh(f, c), CHUNK_DEGRADED);
+    for (unsigned i = 0; i < 5; i++)
+        v.frag[i].generation = 2;
+    chunk_rig_set_place(f, c, &v);
     assert_int_equal(judge_fresh(f, c), CHUNK_LOST);
     chunk_rig_rewrite(f, c, rs32, 2); /* both are there now */
-    assert_int_equal(judge_fresh(f, c), CHUNK_WHOLE);
-    v = chunk_rig_place(f, c);
-    v.generation = 1;
-    chunk_rig_set_place(f, c, &v);
     assert_int_equal(judge_fresh(f, c), CHUNK_WHOLE);
 }
 

@@ -306,7 +306,7 @@ static struct vs_buf live(uint32_t generation)
         .generation = generation,
         .chunk_bytes = 1000,
         .red = { VS_RED_REPLICATE, 1, 1 },
-        .frag = { { .node = 1 }, { .node = 2 } },
+        .frag = { { .node = 1, .generation = 1 }, { .node = 2, .generation = 1 } },
     };
     struct vs_buf b = { 0 };
 

@@ -23,6 +23,7 @@ static struct place_value make_value(uint8_t kind, uint8_t k, uint8_t m)
 
     for (unsigned i = 0; i < (unsigned)k + m; i++) {
         v.frag[i].node = i + 1;
+        v.frag[i].generation = i % 3 + 1;
         v.frag[i].table_crc = 0xc0ffee00 + i;
         memset(v.frag[i].sha256, (int)i + 1, sizeof(v.frag[i].sha256));
     }
@@ -102,7 +103,7 @@ static void an_impossible_value_is_not_encoded(void **state)
     struct vs_buf buf = { 0 };
 
     (void)state;
-    for (int lie = 0; lie < 7; lie++) {
+    for (int lie = 0; lie < 9; lie++) {
         struct place_value v = make_value(VS_RED_RS, 3, 2);
 
         switch (lie) {
@@ -123,6 +124,12 @@ static void an_impossible_value_is_not_encoded(void **state)
             break;
         case 5:
             v.red.kind = VS_RED_NONE;
+            break;
+        case 6:
+            v.frag[2].generation = 0;
+            break;
+        case 7: /* written for a placement that is still to come */
+            v.frag[2].generation = v.generation + 1;
             break;
         default:
             v.frag[4].node = 0;
