@@ -121,6 +121,7 @@ static struct vs_json *fragments_json(const struct place_value *v, const struct 
         vs_json_set_u64(j, "fragment", i);
         vs_json_set_u64(j, "node", v->frag[i].node);
         vs_json_set_text(j, "name", node_name(nodes, v->frag[i].node));
+        vs_json_set_u64(j, "generation", v->frag[i].generation);
         vs_json_set_text(j, "sha256", sha);
         vs_json_set_u64(j, "table_crc32c", v->frag[i].table_crc);
         vs_json_add(list, j);
