@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Films of every container, and what lies beside them, copied in: byte-exact, also after a remount.
-# limit: 300
+# limit: 600
 . "$(dirname "$0")/../lib.sh"
 
 declare -A source
