@@ -147,6 +147,7 @@ static void hedge_job(struct vs_job *job)
     fetch_hedge_arm(f);
     {
         VS_LOCK_SCOPE(&f->lock);
+        fetch_hedge_answered_locked(f); /* all that is wanted may be there, and an extra is late */
         last = fetch_settled_locked(f);
     }
     if (last)

@@ -171,6 +171,23 @@ static void a_late_substitute_is_done_without(void **state)
     store_late_hold(holder(rig, c, 3), false);
 }
 
+/* Asked to rebuild a part that came after all: nobody needs it, and nobody waits for it. */
+static void a_late_extra_that_nobody_needs_is_cancelled(void **state)
+{
+    struct hedge_rig *rig = *state;
+    unsigned c = chunk_rig_write(rig->f, BYTES, rs32);
+
+    /* fragment 0 is doubted; 2, 3 and 4 are asked for to rebuild it, and too few of them answer */
+    store_late_state(holder(rig, c, 0), STORE_DOWN);
+    store_late_hold(holder(rig, c, 2), true);
+    store_late_hold(holder(rig, c, 3), true);
+    assert_int_equal(fetch(rig, c, 0, 1000), 0);
+    assert_int_equal(store_late_held(holder(rig, c, 2)), 0);
+    assert_int_equal(store_late_held(holder(rig, c, 3)), 0);
+    store_late_hold(holder(rig, c, 2), false);
+    store_late_hold(holder(rig, c, 3), false);
+}
+
 static void a_late_copy_is_done_without(void **state)
 {
     struct hedge_rig *rig = *state;
@@ -252,6 +269,7 @@ int main(void)
         RULE(reads_that_follow_do_not_ask_a_late_store),
         RULE(three_late_stores_are_waited_for),
         RULE(a_late_substitute_is_done_without),
+        RULE(a_late_extra_that_nobody_needs_is_cancelled),
         RULE(a_late_copy_is_done_without),
         RULE(stores_said_to_be_down_are_asked_when_nothing_else_helps),
         RULE(three_stores_down_for_good_are_lost),
