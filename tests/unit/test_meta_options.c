@@ -1,0 +1,112 @@
+/* The command line of a metadata replica: what is said is taken, what is wrong is said. */
+#include "meta/meta_options.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ARGS_MAX 16
+
+/* The three that must be there, then `more` (NULL-terminated). */
+static int parse(struct meta_options *o, const char *const more[], char why[CONF_WHY_BYTES])
+{
+    const char *argv[ARGS_MAX] = { "--id", "2", "--listen", "127.0.0.1:0", "--data", "/srv/meta" };
+    int argc = 6;
+
+    for (unsigned i = 0; more[i] != NULL; i++)
+        argv[argc++] = more[i];
+    why[0] = '\0';
+    return meta_options_parse(o, argc, (char **)argv, why);
+}
+
+static void what_is_said_is_taken_and_the_rest_has_its_default(void **state)
+{
+    const char *const more[] = { "--existing", "--drain=0", NULL };
+    struct meta_options o;
+    char why[CONF_WHY_BYTES];
+
+    (void)state;
+    assert_int_equal(parse(&o, more, why), 0);
+    assert_int_equal(o.id, 2);
+    assert_string_equal(o.data, "/srv/meta");
+    assert_true(o.existing);
+    assert_false(o.insecure_lan);
+    assert_int_equal(o.drain_s, 0);
+    assert_int_equal(o.timeout_s, 10);
+    assert_string_equal(o.cluster, "");
+}
+
+static void peers_may_name_this_replica_alone(void **state)
+{
+    static const struct {
+        const char *peers, *says;
+    } cases[] = {
+        { "2=http://127.0.0.1:7101", NULL },
+        { "1=http://127.0.0.1:7101", "does not name this replica, 2" },
+        { "1=http://127.0.0.1:7101,2=http://127.0.0.1:7102", "names 2 replicas" },
+        { "2=http://", "ID=URL" },
+        { "2", "ID=URL" },
+        { "=http://x", "ID=URL" },
+        { "0=http://127.0.0.1:7101", "ID=URL" },
+        { "99999999999=http://127.0.0.1:7101", "ID=URL" },
+        { "2=http://127.0.0.1:7101,,", "ID=URL" },
+        { "2=ftp://127.0.0.1:7101", "ID=URL" },
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *const more[] = { "--peers", cases[i].peers, NULL };
+        struct meta_options o;
+        char why[CONF_WHY_BYTES];
+
+        assert_int_equal(parse(&o, more, why), cases[i].says == NULL ? 0 : -EINVAL);
+        if (cases[i].says != NULL)
+            assert_non_null(strstr(why, cases[i].says));
+    }
+}
+
+static void a_cluster_is_a_uuid(void **state)
+{
+    static const char *const wrong[] = { "x", "00000000000000000000000000000000",
+                                         "0011223344556677889900112233445" };
+    const char *const right[] = { "--cluster", "00112233445566778899aabbccddeeff", NULL };
+    struct meta_options o;
+    char why[CONF_WHY_BYTES];
+
+    (void)state;
+    assert_int_equal(parse(&o, right, why), 0);
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        const char *const more[] = { "--cluster", wrong[i], NULL };
+
+        assert_int_equal(parse(&o, more, why), -EINVAL);
+        assert_non_null(strstr(why, "--cluster is a uuid"));
+    }
+}
+
+static void help_asks_for_nothing_else(void **state)
+{
+    char *argv[] = { "--help" };
+    struct meta_options o;
+    char why[CONF_WHY_BYTES];
+
+    (void)state;
+    assert_int_equal(meta_options_parse(&o, 1, argv, why), 0);
+    assert_true(o.help);
+    assert_int_equal(meta_options_parse(&o, 0, argv, why), -EINVAL);
+    assert_non_null(strstr(why, "--id is missing"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_said_is_taken_and_the_rest_has_its_default),
+        cmocka_unit_test(peers_may_name_this_replica_alone),
+        cmocka_unit_test(a_cluster_is_a_uuid),
+        cmocka_unit_test(help_asks_for_nothing_else),
+    };
+
+    return cmocka_run_group_tests_name("meta_options", tests, NULL, NULL);
+}
