@@ -1,8 +1,8 @@
 /* place_value: the value of a chunk's register: where its fragments are. Its codec.
  *
- * LIVE names every fragment with its node, its generation, the SHA-256 of its payload and the CRC-32C of its CRC
- * table. TOMB means the chunk is gone, for ever. A manifest segment's register holds the encoded
- * segment itself (meta/manifest.h) behind the same state byte.
+ * LIVE names every fragment with its node, its generation, the SHA-256 of its payload and the
+ * CRC-32C of its CRC table. TOMB means the chunk is gone, for ever. A manifest segment's register
+ * holds the encoded segment itself (meta/manifest.h) behind the same state byte.
  *
  * Pure. docs/FORMAT.md has every byte. */
 #ifndef VS_META_PLACE_VALUE_H
@@ -20,7 +20,7 @@ enum place_state { PLACE_LIVE = 1, PLACE_TOMB = 2, PLACE_SEGMENT = 3 };
 struct place_frag {
     uint32_t node;
     uint32_t generation; /* of the placement it was written for: repair leaves the others alone */
-    uint32_t table_crc; /* frag_table_crc() */
+    uint32_t table_crc;  /* frag_table_crc() */
     uint8_t sha256[VS_SHA256_BYTES];
 };
 
