@@ -187,7 +187,9 @@ size_t meta_wire_answer_max(const struct meta_req *r)
     case META_LISTXATTR:
         max += META_WIRE_BLOB_BYTES_MAX;
         break;
-    case META_REG_CREATE:
+    case META_REG_CREATE: /* a status each */
+        max += (size_t)r->reg_count * 8;
+        break;
     case META_REG_READ:
     case META_REG_CHANGE:
         max += (size_t)r->reg_count * (PX_VALUE_BYTES_MAX + 8);

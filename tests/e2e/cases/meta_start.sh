@@ -70,3 +70,10 @@ assert s.recv(4096) == b"STOPPING=1", "not stopping"
 assert meta.wait(60) == 0
 PY
 python3 "$WORK/notified.py" "$VSTACK_META" --id 1 --data "$CASE_DIR/m3" --listen 0.0.0.0:0 --insecure-lan
+
+unit=$ROOT/mount-examples/vstack-meta.service
+if command -v systemd-analyze >/dev/null; then
+    sed "s|/usr/local/bin/vstack-meta|$VSTACK_META|" "$unit" >"$WORK/vstack-meta.service"
+    systemd-analyze verify "$WORK/vstack-meta.service" >"$WORK/systemd.log" 2>&1 ||
+        fail "systemd-analyze: $(cat "$WORK/systemd.log")"
+fi
