@@ -14,6 +14,7 @@ struct store_watch {
     pthread_cond_t ended;
     bool stopping, waiting;       /* under lock; waiting: the job is with fs->ops, or runs */
     uint8_t state[STORE_SET_MAX]; /* enum store_state; the job's own */
+    uint64_t asked;               /* to be audited since it last ended well; the job's own */
 };
 
 static void watch_say(const struct store_set_entry *e, const struct store_health *h)
@@ -28,25 +29,31 @@ static void watch_say(const struct store_set_entry *e, const struct store_health
                  e->path, h->why);
 }
 
-/* It is back: what should have gone meanwhile goes now. */
-static void watch_catch_up(struct store_watch *w, unsigned i)
+/* It is up, and something should have gone while it was not, maybe too shortly for us to see: that
+ * goes now. Once; when that ends badly, again when it is back another time. */
+static void watch_catch_up(struct store_watch *w, unsigned i, bool is_back)
 {
-    struct collect *c = w->fs->collect;
+    uint64_t bit = UINT64_C(1) << i;
 
-    if (c != NULL && (collect_unaudited(c) >> i & 1) != 0)
-        collect_audit(c, i);
+    if ((collect_unaudited(w->fs->collect) & bit) == 0 || ((w->asked & bit) != 0 && !is_back))
+        return;
+    w->asked |= bit;
+    collect_audit(w->fs->collect, i);
 }
 
 static void watch_look(struct store_watch *w, bool say)
 {
+    uint64_t unaudited = w->fs->collect != NULL ? collect_unaudited(w->fs->collect) : 0;
+
+    w->asked = say ? w->asked & unaudited : unaudited; /* the start has asked for those of before */
     for (unsigned i = 0; i < w->fs->stores.count; i++) {
         struct store_health h;
 
         store_set_health(&w->fs->stores, i, &h);
         if (say && h.state != w->state[i])
             watch_say(&w->fs->stores.entries[i], &h);
-        if (say && h.state == STORE_UP && w->state[i] != STORE_UP)
-            watch_catch_up(w, i);
+        if (say && h.state == STORE_UP && w->fs->collect != NULL)
+            watch_catch_up(w, i, w->state[i] != STORE_UP);
         w->state[i] = (uint8_t)h.state;
     }
 }

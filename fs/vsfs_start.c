@@ -94,13 +94,14 @@ int vsfs_start(struct vsfs *fs, struct data_dir *d, char why[DATA_DIR_WHY_BYTES]
     if (r == 0)
         r = collect_at_start(fs->collect);
     if (r == 0)
+        vsfs_audit(fs, &mark);
+    if (r == 0)
         r = vsfs_start_names(fs);
     if (r < 0) {
         snprintf(why, DATA_DIR_WHY_BYTES, "cannot start: %s", vs_err_text(r));
         vsfs_stop(fs, d);
         return r;
     }
-    vsfs_audit(fs, &mark);
     return 0;
 }
 

@@ -275,6 +275,7 @@ void collect_audit(struct collect *c, unsigned i)
     VS_ASSERT(i < STORE_SET_MAX);
     c->audits |= UINT64_C(1) << i;
     c->unaudited |= UINT64_C(1) << i;
+    atomic_fetch_and(&c->missed, ~(UINT64_C(1) << i)); /* what is missed from now on is told anew */
     collect_kick(c);
 }
 
