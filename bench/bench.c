@@ -4,11 +4,13 @@
 
 #include "common/clock.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 void bench_line(const char *name, double value, const char *unit)
@@ -31,6 +33,14 @@ _Noreturn void bench_die(const char *fmt, ...)
 int64_t bench_now_ns(void)
 {
     return vs_now_ns(&vs_clock_system);
+}
+
+void bench_sleep_until(int64_t due_ns)
+{
+    struct timespec due = { due_ns / VS_NS_PER_S, due_ns % VS_NS_PER_S };
+
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) == EINTR) {
+    }
 }
 
 double bench_seconds_since(int64_t began_ns)

@@ -12,6 +12,7 @@ void bench_line(const char *name, double value, const char *unit);
 _Noreturn void bench_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 int64_t bench_now_ns(void);
+void bench_sleep_until(int64_t due_ns); /* at once when that is over */
 double bench_seconds_since(int64_t began_ns);
 
 /* CPU time of this process and of child `pid`, so far, in seconds. */

@@ -8,6 +8,7 @@
  *                             byte verified
  *   node_get_64k_N, _frag_N   N requests in flight all the time, of one block or of a whole
  *                             fragment: the latency is the queue
+ *   node_paced_64k_N, _frag_N N streams that together ask for half of that: what a player waits
  *   raw_write, node_put       sequential writes with one fdatasync per MiB; durable fragments over
  *                             HTTP, 32 at a time, in group commits
  *   node_idle_*, node_ping_*  many idle connections: memory of the node per connection, and how a
@@ -170,7 +171,31 @@ static void measure_get(struct bench *b)
     bench_line("node_get_of_bare", bench_median(ratio), "x");
 }
 
-/* `window` requests of `bytes` in flight: three lines. */
+/* `window` streams of requests of `bytes` that ask for half of `mb_s`. */
+static void measure_paced(struct bench *b, const char *what, uint32_t bytes, unsigned window,
+                          double mb_s)
+{
+    double p50[BENCH_ROUNDS], p99[BENCH_ROUNDS];
+    char name[64];
+
+    for (unsigned i = 0; i < BENCH_ROUNDS; i++) {
+        struct bench_times times;
+
+        bench_times_init(&times, TIMES_MAX);
+        node_load_get_paced(&b->load, 0, FRAGMENTS, bytes, window, mb_s / 2, LATENCY_S, &times);
+        p50[i] = bench_times_percentile(&times, 50);
+        p99[i] = bench_times_percentile(&times, 99);
+        bench_times_close(&times);
+    }
+    snprintf(name, sizeof(name), "node_paced_%s_%u", what, window);
+    bench_line(name, mb_s / 2, "MB/s");
+    snprintf(name, sizeof(name), "node_paced_%s_%u_p50", what, window);
+    bench_line(name, bench_median(p50), "ms");
+    snprintf(name, sizeof(name), "node_paced_%s_%u_p99", what, window);
+    bench_line(name, bench_median(p99), "ms");
+}
+
+/* `window` requests of `bytes` in flight: three lines; and the same streams paced. */
 static void measure_latency(struct bench *b, const char *what, uint32_t bytes, unsigned window)
 {
     double rate[BENCH_ROUNDS], p50[BENCH_ROUNDS], p99[BENCH_ROUNDS];
@@ -191,6 +216,7 @@ static void measure_latency(struct bench *b, const char *what, uint32_t bytes, u
     bench_line(name, bench_median(p50), "ms");
     snprintf(name, sizeof(name), "node_get_%s_%u_p99", what, window);
     bench_line(name, bench_median(p99), "ms");
+    measure_paced(b, what, bytes, window, bench_median(rate));
 }
 
 /* ---- puts -------------------------------------------------------------------------------------

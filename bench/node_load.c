@@ -1,6 +1,6 @@
-/* Closed loops on a chunk store. Happy path: callbacks keep the window full until the end of the
- * run; the caller sleeps until the last one is back. Failure modes: a request that fails, or bytes
- * that do not verify, end the benchmark. */
+/* Loops on a chunk store. Happy path: callbacks keep the window full until the end of the run, or
+ * the caller sends by the clock; then it sleeps until the last one is back. Failure modes: a
+ * request that fails, or bytes that do not verify, end the benchmark. */
 #include "bench/node_load.h"
 
 #include "common/cleanup.h"
@@ -149,49 +149,62 @@ struct get_slot {
     struct loop *loop;
     uint8_t *dst;
     int64_t began_ns;
+    bool busy; /* paced: in flight; under the loop's lock */
 };
 
 static void get_next(struct get_slot *s);
+
+static void get_check(struct get_slot *s)
+{
+    struct loop *lp = s->loop;
+
+    if (s->get.status < 0)
+        bench_die("a get failed: %s", vs_err_text(s->get.status));
+    if (frag_verify(&s->get, lp->load->table_crc, NODE_LOAD_FRAG_BYTES) < 0)
+        bench_die("a get brought wrong bytes");
+    if (lp->times != NULL)
+        bench_times_add(lp->times, s->began_ns);
+}
 
 static void get_done(struct store_get *g)
 {
     struct get_slot *s = vs_container_of(g, struct get_slot, get);
     struct loop *lp = s->loop;
 
-    if (g->status < 0)
-        bench_die("a get failed: %s", vs_err_text(g->status));
-    if (frag_verify(g, lp->load->table_crc, NODE_LOAD_FRAG_BYTES) < 0)
-        bench_die("a get brought wrong bytes");
-    if (lp->times != NULL)
-        bench_times_add(lp->times, s->began_ns);
+    get_check(s);
     pthread_mutex_lock(&lp->lock);
     lp->done++;
     pthread_mutex_unlock(&lp->lock);
     get_next(s);
 }
 
-static void get_next(struct get_slot *s)
+/* The next range, somewhere: whole blocks, or the whole fragment. */
+static void get_send(struct get_slot *s, store_get_fn *done)
 {
     struct loop *lp = s->loop;
     uint32_t blocks = frag_blocks(NODE_LOAD_FRAG_BYTES), offset = 0;
     unsigned n;
 
-    s->began_ns = bench_now_ns();
-    if (s->began_ns >= lp->end_ns) {
-        loop_leave(lp);
-        return;
-    }
     pthread_mutex_lock(&lp->lock);
     n = lp->next++;
     pthread_mutex_unlock(&lp->lock);
-    if (lp->bytes < NODE_LOAD_FRAG_BYTES) /* somewhere in it, whole blocks */
+    if (lp->bytes < NODE_LOAD_FRAG_BYTES)
         offset = n / lp->count % (blocks - lp->bytes / FRAG_BLOCK_BYTES) * FRAG_BLOCK_BYTES;
     s->get.key = load_key(lp->first + n % lp->count);
     s->get.offset = offset;
     s->get.bytes = lp->bytes;
     s->get.dst = s->dst;
-    s->get.done = get_done;
+    s->get.done = done;
     chunk_store_get(lp->load->store, &s->get);
+}
+
+static void get_next(struct get_slot *s)
+{
+    s->began_ns = bench_now_ns();
+    if (s->began_ns >= s->loop->end_ns)
+        loop_leave(s->loop);
+    else
+        get_send(s, get_done);
 }
 
 double node_load_get(const struct node_load *l, uint64_t first, unsigned count, uint32_t bytes,
@@ -221,4 +234,63 @@ double node_load_get(const struct node_load *l, uint64_t first, unsigned count, 
     free(memory);
     free(slots);
     return (double)lp.done * bytes / 1e6 / took;
+}
+
+/* ---- paced ------------------------------------------------------------------------------------
+ */
+
+static void paced_done(struct store_get *g)
+{
+    struct get_slot *s = vs_container_of(g, struct get_slot, get);
+    struct loop *lp = s->loop;
+
+    get_check(s);
+    VS_LOCK_SCOPE(&lp->lock);
+    lp->in_flight--;
+    s->busy = false;
+    pthread_cond_signal(&lp->idle);
+}
+
+static void paced_send(struct get_slot *s, int64_t due_ns)
+{
+    struct loop *lp = s->loop;
+
+    pthread_mutex_lock(&lp->lock);
+    while (s->busy) /* the stream is late: its next request is, too */
+        pthread_cond_wait(&lp->idle, &lp->lock);
+    s->busy = true;
+    lp->in_flight++;
+    pthread_mutex_unlock(&lp->lock);
+    s->began_ns = due_ns;
+    get_send(s, paced_done);
+}
+
+void node_load_get_paced(const struct node_load *l, uint64_t first, unsigned count, uint32_t bytes,
+                         unsigned streams, double mb_s, double seconds, struct bench_times *times)
+{
+    struct get_slot *slots = calloc(streams, sizeof(*slots));
+    uint8_t *memory = malloc((size_t)streams * bytes);
+    double every_ns = bytes / (mb_s * 1e6) * 1e9;
+    int64_t began_ns;
+    struct loop lp;
+
+    if (slots == NULL || memory == NULL)
+        bench_die("no memory");
+    memset(memory, 1, (size_t)streams * bytes); /* warm */
+    loop_init(&lp, l, first, count, 0);
+    lp.bytes = bytes;
+    lp.times = times;
+    began_ns = bench_now_ns();
+    for (uint64_t n = 0; (double)n * every_ns < seconds * 1e9; n++) {
+        struct get_slot *s = &slots[n % streams];
+        int64_t due_ns = began_ns + (int64_t)((double)n * every_ns);
+
+        s->loop = &lp;
+        s->dst = memory + (n % streams) * bytes;
+        bench_sleep_until(due_ns);
+        paced_send(s, due_ns);
+    }
+    loop_wait(&lp);
+    free(memory);
+    free(slots);
 }

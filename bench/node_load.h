@@ -1,5 +1,6 @@
-/* node_load: closed loops of puts and gets on a chunk store: so many requests in flight, each
- * callback sends the next. */
+/* node_load: puts and gets on a chunk store. Closed loops: so many requests in flight, each
+ * callback sends the next. Paced: so many streams that together ask for so many bytes per second.
+ */
 #ifndef VS_BENCH_NODE_LOAD_H
 #define VS_BENCH_NODE_LOAD_H
 
@@ -29,5 +30,10 @@ double node_load_put(const struct node_load *l, uint64_t first, unsigned count, 
  * be NULL. */
 double node_load_get(const struct node_load *l, uint64_t first, unsigned count, uint32_t bytes,
                      unsigned window, double seconds, struct bench_times *times);
+
+/* The same by `streams` streams, each with one request at a time, `mb_s` together, however long the
+ * answers take: a time counts from when the request was due. */
+void node_load_get_paced(const struct node_load *l, uint64_t first, unsigned count, uint32_t bytes,
+                         unsigned streams, double mb_s, double seconds, struct bench_times *times);
 
 #endif
