@@ -263,7 +263,8 @@ static void a_probe_describes_a_film(void **state)
 static void a_probe_of_text_says_no_film(void **state)
 {
     const struct fixture *f = *state;
-    struct film film = { (uint8_t *)"1\n00:00:01,000 --> 00:00:02,000\nHello\n", 40 };
+    static uint8_t text[] = "1\n00:00:01,000 --> 00:00:02,000\nHello\n";
+    struct film film = { text, sizeof(text) - 1 };
     struct cutter_probe_result r;
 
     assert_int_equal(cutter_probe(f->cutter, film.len, "a.srt", 5, film_read, &film, &r), 0);
