@@ -55,11 +55,13 @@ same "$film" "$MNT/film.mkv"
 awk -v m="$MNT" '$5 == m { print $6 }' /proc/self/mountinfo | grep -q nosuid || fail "nosuid of the fstab line is not in force"
 vs_umount
 
-# systemd: the unit is understood (the program it names is not installed here).
+# systemd: the units are understood (the programs they name are not installed here).
 if command -v systemd-analyze >/dev/null; then
-    sed -e "s|/usr/local/bin/vstackfs|$VSTACKFS|" "$examples/vstackfs.service" >"$WORK/vstackfs.service"
-    systemd-analyze verify "$WORK/vstackfs.service" >"$WORK/systemd.log" 2>&1 ||
-        fail "systemd-analyze verify: $(cat "$WORK/systemd.log")"
+    for unit in vstackfs vstack-node vstack-meta; do
+        sed -e "s|/usr/local/bin/|$BUILD/|" "$examples/$unit.service" >"$WORK/$unit.service"
+        systemd-analyze verify "$WORK/$unit.service" >"$WORK/systemd.log" 2>&1 ||
+            fail "systemd-analyze verify $unit.service: $(cat "$WORK/systemd.log")"
+    done
 else
-    echo "systemd-analyze is not installed: the unit is not checked"
+    echo "systemd-analyze is not installed: the units are not checked"
 fi
