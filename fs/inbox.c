@@ -182,19 +182,35 @@ void inbox_flushed(struct vsfs *fs, struct inode *i)
         inbox_expect(fs, i->ino, parent, name, len);
 }
 
-void inbox_unexpect(struct vsfs *fs, uint64_t ino)
+/* under b->lock; frees it */
+static void expected_drop(struct inbox *b, struct inbox_expected *x)
 {
-    struct inbox *b = fs->inbox;
-    struct inbox_expected *x;
-
-    VS_LOCK_SCOPE(&b->lock);
-    x = expected_find(b, ino);
-    if (x == NULL)
-        return;
     vs_list_del(&x->link);
     b->expected_count--;
     waits_wake(b, x, INT64_MIN);
     free(x);
+}
+
+void inbox_unexpect(struct vsfs *fs, uint64_t ino)
+{
+    struct inbox_expected *x;
+
+    VS_LOCK_SCOPE(&fs->inbox->lock);
+    x = expected_find(fs->inbox, ino);
+    if (x != NULL)
+        expected_drop(fs->inbox, x);
+}
+
+void inbox_unexpect_name(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name,
+                         size_t len)
+{
+    uint64_t dir = inbox_dir_mirror(fs->inbox, parent);
+    struct inbox_expected *x;
+
+    VS_LOCK_SCOPE(&fs->inbox->lock);
+    x = expected_find(fs->inbox, ino);
+    if (x != NULL && x->dir == dir && x->name_len == len && memcmp(x->name, name, len) == 0)
+        expected_drop(fs->inbox, x);
 }
 
 static void wait_job(struct vs_job *job)

@@ -62,6 +62,9 @@ uint64_t inbox_dir_mirror(struct inbox *b, uint64_t dir);
 void inbox_flushed(struct vsfs *fs, struct inode *i);
 /* It is being written again, or its flush failed: nobody should wait for it. */
 void inbox_unexpect(struct vsfs *fs, uint64_t ino);
+/* It lost this name: the same, unless it is expected under another one. */
+void inbox_unexpect_name(struct vsfs *fs, uint64_t ino, uint64_t parent, const char *name,
+                         size_t len);
 /* The last writer has closed it and it is committed: publish it, if it is settled. (waits) */
 void inbox_released(struct vsfs *fs, struct inode *i);
 /* A complete file got this name by rename, link, symlink or mknod: publish it soon, unless it is

@@ -344,7 +344,7 @@ int names_unlink_locked(struct vsfs *fs, uint64_t parent, const char *name, size
     if (r < 0)
         return r;
     names_lost(fs, &answer.replaced);
-    inbox_unexpect(fs, answer.replaced.ino);
+    inbox_unexpect_name(fs, answer.replaced.ino, parent, name, len);
     return 0;
 }
 

@@ -327,6 +327,24 @@ static void renamed_from_a_temporary_name_it_is_waited_for_under_the_new_one(voi
     names_rig_check(r, ROOT, "a", "bytes");
 }
 
+static void linked_from_a_temporary_name_it_is_waited_for_when_that_is_removed(void **state)
+{
+    struct names_rig *r = *state;
+    struct file *f = names_rig_create(r, INBOX, "a.part");
+    struct ns_attr attr;
+    struct looker l;
+
+    names_rig_write(r, f, 0, "bytes");
+    assert_int_equal(files_flush(r->fs, f), 0); /* its release is on the way */
+    assert_int_equal(names_link(r->fs, f->inode->ino, INBOX, "a", 1, &attr), 0);
+    names_rig_settle(r);
+    assert_int_equal(names_rig_unlink(r, INBOX, "a.part"), 0);
+    assert_true(look(r, &l, "a"));
+    files_release(r->fs, f);
+    waiter_wait(&l.waiter);
+    names_rig_check(r, ROOT, "a", "bytes");
+}
+
 /* ---- start ---- */
 
 /* Everything in memory is gone, as after a crash; what is stored is there. */
@@ -389,6 +407,7 @@ int main(void)
         NAMES_TEST(a_lookup_waits_no_longer_than_its_time),
         NAMES_TEST(nobody_waits_for_a_temporary_name_or_one_that_was_removed),
         NAMES_TEST(renamed_from_a_temporary_name_it_is_waited_for_under_the_new_one),
+        NAMES_TEST(linked_from_a_temporary_name_it_is_waited_for_when_that_is_removed),
         NAMES_TEST(a_start_publishes_what_was_flushed),
     };
 
