@@ -11,4 +11,7 @@ python3 "$ROOT/tests/e2e/node_idle.py" "$NODE_PORT" "$NODE_PID" "${NODE_IDLE:-10
     "$(node_key 1)" $((250 * ${LIMIT_FACTOR:-1})) | tee "$WORK/idle"
 at_most "bytes per idle connection" "$(sed -n 's/.*, \([0-9]*\) bytes each.*/\1/p' "$WORK/idle")" \
     $((65536 * ${LIMIT_FACTOR:-1}))
+# A thousand readers at once: each gets its bytes, and the node lives.
+python3 "$ROOT/tests/e2e/node_idle.py" "$NODE_PORT" "$NODE_PID" 10 1000 3 "$(node_key 1)" | tee "$WORK/active"
+at_least "fragments read by 1000 readers" "$(sed -n 's/.* \([0-9]*\) reads;.*/\1/p' "$WORK/active")" 1000
 node_stop
