@@ -89,6 +89,9 @@ struct http_server_stats {
     uint64_t body_memory_bytes_max;
 };
 void http_server_stats(struct http_server *s, struct http_server_stats *ret);
+/* The same as families of a Prometheus text. */
+struct vs_metrics_text;
+void http_server_metrics(struct http_server *s, struct vs_metrics_text *t);
 
 /* ---- a request --------------------------------------------------------------------------------
  */

@@ -81,6 +81,13 @@ void vs_metrics_u64(struct vs_metrics_text *t, const char *name, const char *lab
     line(t, "%s%s%s%s %" PRIu64 "\n", name, LABELS(labels), v);
 }
 
+void vs_metrics_one(struct vs_metrics_text *t, const char *name, const char *type, const char *help,
+                    uint64_t v)
+{
+    vs_metrics_family(t, name, type, help);
+    vs_metrics_u64(t, name, "", v);
+}
+
 void vs_metrics_seconds(struct vs_metrics_text *t, const char *name, const char *labels,
                         uint64_t ns)
 {

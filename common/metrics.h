@@ -49,6 +49,9 @@ void vs_metrics_family(struct vs_metrics_text *t, const char *name, const char *
                        const char *help);
 /* One line of the family. labels: "" or "a=\"b\",c=\"d\"". */
 void vs_metrics_u64(struct vs_metrics_text *t, const char *name, const char *labels, uint64_t v);
+/* A family of one line without labels. */
+void vs_metrics_one(struct vs_metrics_text *t, const char *name, const char *type, const char *help,
+                    uint64_t v);
 /* Nanoseconds as seconds. */
 void vs_metrics_seconds(struct vs_metrics_text *t, const char *name, const char *labels,
                         uint64_t ns);

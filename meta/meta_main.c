@@ -8,35 +8,13 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/sd_notify.h"
+#include "common/service.h"
 #include "meta/meta_open.h"
 #include "meta/meta_options.h"
 #include "meta/meta_server.h"
 
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/resource.h>
-
-static void raise_limits(void)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == files.rlim_max)
-        return;
-    files.rlim_cur = files.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &files);
-}
-
-/* Signals are taken by sigwait() in the main thread; SIGPIPE is a result of a write. */
-static void block_signals(sigset_t *ret_waited)
-{
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(ret_waited);
-    sigaddset(ret_waited, SIGTERM);
-    sigaddset(ret_waited, SIGINT);
-    sigaddset(ret_waited, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, ret_waited, NULL);
-}
 
 static int http_start(struct meta_server *m, const struct meta_options *o, char why[HTTP_WHY_BYTES])
 {
@@ -54,18 +32,12 @@ static int http_start(struct meta_server *m, const struct meta_options *o, char 
     return http_server_start(&m->http, &config, why);
 }
 
-/* Say that we serve: on standard output, in the log, to systemd. */
 static void say_ready(const struct meta_server *m, const struct meta_options *o)
 {
-    int host = (int)(strrchr(o->listen, ':') - o->listen);
-    char line[512];
+    char who[32];
 
-    printf("vstack-meta %u ready on %.*s:%u\n", m->id, host, o->listen,
-           (unsigned)http_server_port(m->http));
-    fflush(stdout);
-    snprintf(line, sizeof(line), "READY=1\nSTATUS=Serving %s on port %u", m->data,
-             (unsigned)http_server_port(m->http));
-    (void)vs_sd_notify(line);
+    snprintf(who, sizeof(who), "vstack-meta %u", m->id);
+    vs_service_ready(who, o->listen, http_server_port(m->http), m->data);
 }
 
 static void wait_for_end(const struct meta_server *m, const sigset_t *waited)
@@ -113,8 +85,7 @@ int main(int argc, char **argv)
         fputs(meta_options_help, stdout);
         return 0;
     }
-    raise_limits();
-    block_signals(&waited);
+    vs_service_begin(&waited);
     if (meta_open(&m, &o, why) < 0) {
         fprintf(stderr, "vstack-meta: %s\n", why);
         return 1;

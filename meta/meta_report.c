@@ -45,13 +45,6 @@ void meta_health_run(struct http_req *q)
     http_reply_json(q, 200, j);
 }
 
-static void one(struct vs_metrics_text *t, const char *name, const char *type, const char *help,
-                uint64_t v)
-{
-    vs_metrics_family(t, name, type, help);
-    vs_metrics_u64(t, name, "", v);
-}
-
 static void ops_text(struct vs_metrics_text *t, struct meta_server *m)
 {
     vs_metrics_family(t, "vstack_meta_op_seconds", "histogram",
@@ -63,28 +56,13 @@ static void ops_text(struct vs_metrics_text *t, struct meta_server *m)
     for (unsigned i = 0; i <= META_SCAN; i++)
         vs_metrics_u64(t, "vstack_meta_op_failed_total", op_labels[i],
                        vs_counter_get(&m->op[i].failed));
-    one(t, "vstack_meta_refused_total", "counter",
-        "Questions that were none, for another cluster, or too many at once.",
-        vs_counter_get(&m->refused));
-    one(t, "vstack_meta_in_flight", "gauge", "Questions being worked on.",
-        atomic_load(&m->in_flight));
-    one(t, "vstack_meta_incarnation", "gauge", "How often this replica was started.", m->meta->inc);
-}
-
-static void http_text(struct vs_metrics_text *t, struct http_server *http)
-{
-    struct http_server_stats s;
-
-    http_server_stats(http, &s);
-    one(t, "vstack_http_connections", "gauge", "Connections open.", s.connections);
-    one(t, "vstack_http_connections_accepted_total", "counter", "Connections accepted.",
-        s.accepted);
-    one(t, "vstack_http_connections_refused_total", "counter", "Connections above the limit.",
-        s.refused);
-    one(t, "vstack_http_timeouts_total", "counter", "Connections cut off for being slow.",
-        s.timeouts);
-    one(t, "vstack_http_requests_total", "counter", "Requests begun.", s.requests);
-    one(t, "vstack_http_body_memory_bytes", "gauge", "Memory lent to bodies.", s.body_memory_bytes);
+    vs_metrics_one(t, "vstack_meta_refused_total", "counter",
+                   "Questions that were none, for another cluster, or too many at once.",
+                   vs_counter_get(&m->refused));
+    vs_metrics_one(t, "vstack_meta_in_flight", "gauge", "Questions being worked on.",
+                   atomic_load(&m->in_flight));
+    vs_metrics_one(t, "vstack_meta_incarnation", "gauge", "How often this replica was started.",
+                   m->meta->inc);
 }
 
 void meta_metrics_run(struct http_req *q)
@@ -94,7 +72,7 @@ void meta_metrics_run(struct http_req *q)
     struct vs_metrics_text t = { .buf = &buf };
 
     ops_text(&t, m);
-    http_text(&t, m->http);
+    http_server_metrics(m->http, &t);
     if (t.err < 0)
         http_reply_error(q, 503, "busy", "No memory for the metrics: %s.", vs_err_text(t.err));
     else

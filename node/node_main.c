@@ -9,37 +9,15 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/sd_notify.h"
+#include "common/service.h"
 #include "node/node_open.h"
 #include "node/node_options.h"
 
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define WATCH_MS 500 /* how often the store is looked at */
-
-static void raise_limits(void)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == files.rlim_max)
-        return;
-    files.rlim_cur = files.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &files);
-}
-
-/* Signals are taken by sigtimedwait() in the main thread; SIGPIPE is a result of a write. */
-static void block_signals(sigset_t *ret_waited)
-{
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(ret_waited);
-    sigaddset(ret_waited, SIGTERM);
-    sigaddset(ret_waited, SIGINT);
-    sigaddset(ret_waited, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, ret_waited, NULL);
-}
 
 static int http_start(struct node *node, const struct node_options *o, char why[HTTP_WHY_BYTES])
 {
@@ -58,19 +36,12 @@ static int http_start(struct node *node, const struct node_options *o, char why[
     return http_server_start(&node->http, &config, why);
 }
 
-/* Say that we serve: on standard output, in the log, to systemd. */
 static void say_ready(const struct node *node, const struct node_options *o)
 {
-    int host = (int)(strrchr(o->listen, ':') - o->listen);
-    char line[512];
+    char who[300];
 
-    snprintf(line, sizeof(line), "vstack-node %s ready on %.*s:%u", node->name, host, o->listen,
-             (unsigned)http_server_port(node->http));
-    printf("%s\n", line);
-    fflush(stdout);
-    snprintf(line, sizeof(line), "READY=1\nSTATUS=Serving %s on port %u", node->data,
-             (unsigned)http_server_port(node->http));
-    (void)vs_sd_notify(line);
+    snprintf(who, sizeof(who), "vstack-node %s", node->name);
+    vs_service_ready(who, o->listen, http_server_port(node->http), node->data);
 }
 
 /* Until a signal, or until the store is down. 0 or 1, the exit code. */
@@ -126,8 +97,7 @@ int main(int argc, char **argv)
         fputs(node_options_help, stdout);
         return 0;
     }
-    raise_limits();
-    block_signals(&waited);
+    vs_service_begin(&waited);
     if (node_open(&node, &o, &lock_fd, why) < 0) {
         fprintf(stderr, "vstack-node: %s\n", why);
         return 1;

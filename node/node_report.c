@@ -87,13 +87,6 @@ static const char *const op_labels[NODE_OPS] = {
     [NODE_OP_LIST] = "op=\"list\"",
 };
 
-static void one(struct vs_metrics_text *t, const char *name, const char *type, const char *help,
-                uint64_t v)
-{
-    vs_metrics_family(t, name, type, help);
-    vs_metrics_u64(t, name, "", v);
-}
-
 static void ops_text(struct vs_metrics_text *t, struct node_metrics *m)
 {
     vs_metrics_family(t, "vstack_node_op_seconds", "histogram",
@@ -112,10 +105,10 @@ static void ops_text(struct vs_metrics_text *t, struct node_metrics *m)
     for (unsigned i = 0; i < NODE_OPS; i++)
         vs_metrics_u64(t, "vstack_node_op_lost_total", op_labels[i],
                        vs_counter_get(&m->op[i].lost));
-    one(t, "vstack_node_put_bytes_total", "counter", "Payload stored.",
-        vs_counter_get(&m->put_bytes));
-    one(t, "vstack_node_get_bytes_total", "counter", "Payload given.",
-        vs_counter_get(&m->get_bytes));
+    vs_metrics_one(t, "vstack_node_put_bytes_total", "counter", "Payload stored.",
+                   vs_counter_get(&m->put_bytes));
+    vs_metrics_one(t, "vstack_node_get_bytes_total", "counter", "Payload given.",
+                   vs_counter_get(&m->get_bytes));
 }
 
 static void store_text(struct vs_metrics_text *t, struct node *node)
@@ -123,14 +116,15 @@ static void store_text(struct vs_metrics_text *t, struct node *node)
     struct store_health h;
 
     chunk_store_health(node->store, &h);
-    one(t, "vstack_node_up", "gauge", "1: serves everything; 0: read-only or down.",
-        h.state == STORE_UP);
-    one(t, "vstack_node_fragments", "gauge", "Fragments stored.", h.fragments);
-    one(t, "vstack_node_payload_bytes", "gauge", "Their payload.", h.payload_bytes);
-    one(t, "vstack_node_disk_bytes", "gauge", "Size of the file system.", h.total_bytes);
-    one(t, "vstack_node_free_bytes", "gauge", "Free to puts, behind the reserve.", h.free_bytes);
-    one(t, "vstack_node_corrupt_records_total", "counter", "Damaged records found since the start.",
-        h.corrupt_records);
+    vs_metrics_one(t, "vstack_node_up", "gauge", "1: serves everything; 0: read-only or down.",
+                   h.state == STORE_UP);
+    vs_metrics_one(t, "vstack_node_fragments", "gauge", "Fragments stored.", h.fragments);
+    vs_metrics_one(t, "vstack_node_payload_bytes", "gauge", "Their payload.", h.payload_bytes);
+    vs_metrics_one(t, "vstack_node_disk_bytes", "gauge", "Size of the file system.", h.total_bytes);
+    vs_metrics_one(t, "vstack_node_free_bytes", "gauge", "Free to puts, behind the reserve.",
+                   h.free_bytes);
+    vs_metrics_one(t, "vstack_node_corrupt_records_total", "counter",
+                   "Damaged records found since the start.", h.corrupt_records);
 }
 
 static void scrub_text(struct vs_metrics_text *t, struct node *node)
@@ -138,32 +132,14 @@ static void scrub_text(struct vs_metrics_text *t, struct node *node)
     struct sb_scrub_progress p;
 
     sb_store_scrub_progress(node->store, &p);
-    one(t, "vstack_node_scrub_passes_total", "counter", "Passes begun.", p.pass);
-    one(t, "vstack_node_scrub_pass_done_bytes", "gauge", "Read in this pass.", p.done_bytes);
-    one(t, "vstack_node_scrub_pass_bytes", "gauge", "All of this pass.", p.total_bytes);
-    one(t, "vstack_node_scrub_read_bytes_total", "counter", "Read since the start.", p.read_bytes);
-    one(t, "vstack_node_scrub_found_total", "counter", "Damage found since the start.", p.found);
-}
-
-static void http_text(struct vs_metrics_text *t, struct http_server *http)
-{
-    struct http_server_stats s;
-
-    http_server_stats(http, &s);
-    one(t, "vstack_http_connections", "gauge", "Connections open.", s.connections);
-    one(t, "vstack_http_connections_accepted_total", "counter", "Connections accepted.",
-        s.accepted);
-    one(t, "vstack_http_connections_refused_total", "counter", "Connections above the limit.",
-        s.refused);
-    one(t, "vstack_http_timeouts_total", "counter", "Connections cut off for being slow.",
-        s.timeouts);
-    one(t, "vstack_http_requests_total", "counter", "Requests begun.", s.requests);
-    one(t, "vstack_http_requests_in_flight", "gauge", "Requests being worked on.", s.in_flight);
-    one(t, "vstack_http_body_memory_bytes", "gauge", "Memory lent to bodies.", s.body_memory_bytes);
-    one(t, "vstack_http_body_memory_spare_bytes", "gauge", "Memory kept warm for bodies.",
-        s.body_memory_spare);
-    one(t, "vstack_http_body_memory_refused_total", "counter",
-        "Requests refused because other bodies held all memory.", s.out_of_memory);
+    vs_metrics_one(t, "vstack_node_scrub_passes_total", "counter", "Passes begun.", p.pass);
+    vs_metrics_one(t, "vstack_node_scrub_pass_done_bytes", "gauge", "Read in this pass.",
+                   p.done_bytes);
+    vs_metrics_one(t, "vstack_node_scrub_pass_bytes", "gauge", "All of this pass.", p.total_bytes);
+    vs_metrics_one(t, "vstack_node_scrub_read_bytes_total", "counter", "Read since the start.",
+                   p.read_bytes);
+    vs_metrics_one(t, "vstack_node_scrub_found_total", "counter", "Damage found since the start.",
+                   p.found);
 }
 
 void node_metrics_run(struct http_req *q)
@@ -176,7 +152,7 @@ void node_metrics_run(struct http_req *q)
     store_text(&t, node);
     if (node->superblocks)
         scrub_text(&t, node);
-    http_text(&t, node->http);
+    http_server_metrics(node->http, &t);
     if (t.err < 0)
         node_reply_error(q, t.err, "Node %s has no memory for its metrics.", node->name);
     else
