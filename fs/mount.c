@@ -198,7 +198,7 @@ static void mount_greet(struct mounting *m)
             "  survives    %s\n"
             "  copy in     cp film.mkv %s/inbox/   (it appears as %s/film.mkv)\n"
             "  look        vstackfs status --mount %s\n"
-            "  stop        vstackfs umount %s\n",
+            "  stop        vstackfs %s %s\n",
             o->data_dir, m->fs.stores.count,
             o->cluster_file != NULL ? " (storage nodes of their own)"
             : o->disk_count > 0     ? " (--disk)"
@@ -208,7 +208,9 @@ static void mount_greet(struct mounting *m)
             mount_room_gib(m),
             m->fs.single_device ? "corruption in any two stores, not the loss of this one disk"
                                 : "the loss of disks, as `vstackfs status` says",
-            o->mountpoint, o->mountpoint, o->mountpoint, o->mountpoint);
+            o->mountpoint, o->mountpoint, o->mountpoint,
+            o->cluster_file != NULL ? "down --dir" : "umount",
+            o->cluster_file != NULL ? o->data_dir : o->mountpoint);
     else if (up < m->fs.stores.count)
         n += snprintf(text + n, sizeof(text) - (size_t)n,
                       "V-Stack: %u of %u stores are down; see vstackfs status --mount %s\n",
