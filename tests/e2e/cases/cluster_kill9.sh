@@ -22,8 +22,9 @@ upload() { # upload CYCLE FOLDER
 kill_all() {
     local pids pid
     pids="$(our_pids) $(our_node_pids)"
-    # shellcheck disable=SC2086
-    kill -KILL $pids 2>/dev/null || true # a helper may have ended by itself
+    for pid in $pids; do # a helper ends by itself when its mount is gone
+        kill -KILL "$pid" 2>>"$CASE_DIR/said" || process_gone "$pid" || fail "$pid cannot be killed"
+    done
     for pid in $pids; do await "$PATIENCE_S" process_gone "$pid"; done
 }
 

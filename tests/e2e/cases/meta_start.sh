@@ -30,24 +30,24 @@ equal "what is in that folder" "$(ls "$CASE_DIR/other")" film.mkv
 meta_start --peers 1=http://127.0.0.1:7101
 cluster=$(meta_get /health | jq -er .cluster)
 meta_refused "another process uses $META_DATA" "${ARGS[@]}" 127.0.0.1:0
-meta_refused "cannot listen on 127.0.0.1:$META_PORT: Address already in use" \
-    --id 2 --listen "127.0.0.1:$META_PORT" --data "$CASE_DIR/m2"
+meta_refused "cannot listen on 127.0.0.1:$DAEMON_PORT: Address already in use" \
+    --id 2 --listen "127.0.0.1:$DAEMON_PORT" --data "$CASE_DIR/m2"
 equal "state" "$(meta_get /health | jq -er .state)" up
-meta_stop
+daemon_stop
 meta_refused 'is the directory of replica 1, not of 2.*--id 1' --id 2 --listen 127.0.0.1:0 --data "$META_DATA"
 meta_refused "belongs to cluster $cluster, not to" "${ARGS[@]}" 127.0.0.1:0 --cluster 00112233445566778899aabbccddeeff
 meta_start --existing --cluster "$cluster"
 equal "cluster after a restart" "$(meta_get /health | jq -er .cluster)" "$cluster"
-meta_stop
+daemon_stop
 
 # ---- what a first start that was killed leaves can be started ---------------------------------------
 
 mkdir -p "$CASE_DIR/half/acceptor"
 "$VSTACK_META" --id 1 --listen 127.0.0.1:0 --data "$CASE_DIR/half" >"$CASE_DIR/half.out" </dev/null &
-META_PID=$!
-half_ready() { [ -s "$CASE_DIR/half.out" ] || ! [ -e "/proc/$META_PID" ]; }
+DAEMON_PID=$!
+half_ready() { [ -s "$CASE_DIR/half.out" ] || ! [ -e "/proc/$DAEMON_PID" ]; }
 await "$PATIENCE_S" half_ready
-meta_stop
+daemon_stop
 
 # ---- an acceptor that lost its memory does not start -------------------------------------------------
 

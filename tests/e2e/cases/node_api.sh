@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../node_lib.sh"
 
 node_start
-export NODE_URL
+export NODE_URL=$DAEMON_URL
 cd "$WORK" || exit
 python3 "$ROOT/tests/e2e/doc_console.py" "$ROOT/docs/NODE_API.md"
-node_stop
+daemon_stop

@@ -48,22 +48,22 @@ assert b"Connection: close" in head, head
 head, body = answer(reader)
 assert body == film, "the reader got the whole film"
 PY
-python3 "$WORK/drain.py" "$NODE_PORT" "$NODE_PID" "$WORK/f"
+python3 "$WORK/drain.py" "$DAEMON_PORT" "$DAEMON_PID" "$WORK/f"
 rc=0
-wait "$NODE_PID" || rc=$?
-NODE_PID=''
+wait "$DAEMON_PID" || rc=$?
+DAEMON_PID=''
 equal "exit code" "$rc" 0
 
 node_start
 equal "fragments after the drain" "$(node_health .fragments)" 2
 equal "get" "$(node_get "$(node_key 2)" "$WORK/g")" 200
 same "$WORK/f" "$WORK/g"
-! grep -q recovered "$CASE_DIR/node.err" || fail "the stop was not a clean one: $(cat "$CASE_DIR/node.err")"
+! grep -q recovered "$CASE_DIR/daemon.err" || fail "the stop was not a clean one: $(cat "$CASE_DIR/daemon.err")"
 
 # A client that never goes on does not keep the node: --drain 1.
-node_stop
+daemon_stop
 node_start --drain 1
-python3 - "$NODE_PORT" "$NODE_PID" <<'PY'
+python3 - "$DAEMON_PORT" "$DAEMON_PID" <<'PY'
 import os, signal, socket, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 s.sendall(b"PUT /chunk/%032x.0.1 HTTP/1.1\r\nHost: x\r\nX-Vstack-SHA256: %s\r\nContent-Length: 9\r\n\r\nabc" % (3, b"0" * 64))
@@ -79,5 +79,5 @@ except OSError:
     pass
 assert time.monotonic() - start < 8, "cut off late"
 PY
-wait "$NODE_PID" || fail "exit code $?"
-NODE_PID=''
+wait "$DAEMON_PID" || fail "exit code $?"
+DAEMON_PID=''

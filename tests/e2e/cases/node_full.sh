@@ -5,9 +5,9 @@
 need_root "only root can mount a small disk"
 
 SMALL=$CASE_DIR/small
-at_exit() {
-    [ -z "$NODE_PID" ] || kill -KILL "$NODE_PID" 2>/dev/null || true
-    [ -z "$NODE_PID" ] || wait "$NODE_PID" || true
+at_exit() { # a disk in use is not unmounted
+    daemon_end
+    [ -z "$DAEMON_PID" ] || timeout "$PATIENCE_S" tail --pid="$DAEMON_PID" -f /dev/null
     ! mountpoint -q "$SMALL" || umount "$SMALL"
 }
 
@@ -53,11 +53,11 @@ await "$PATIENCE_S" back 19
 equal "put after the delete" "$(node_put "$(node_key 1)" "$WORK/f")" 201
 
 # The reserve is a promise of this start, not of the disk.
-node_stop
+daemon_stop
 node_start --reserve 2 --superblock-size 64M
 fill $((first_full + 1))
 at_least "fragments with a smaller reserve" "$LAST" $((first_full + 5))
-node_kill9
+daemon_kill9
 node_start --reserve 2 --superblock-size 64M
 equal "get after kill -9 on a full disk" "$(node_get "$(node_key "$LAST")" "$WORK/g")" 200
 same "$WORK/f" "$WORK/g"
@@ -68,4 +68,4 @@ while read -r key; do
 done < <(node_list)
 equal "fragments left" "$(node_list | wc -l)" 0
 equal "put on the emptied disk" "$(node_put "$(node_key 1)" "$WORK/f")" 201
-node_stop
+daemon_stop

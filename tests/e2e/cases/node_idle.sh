@@ -7,11 +7,11 @@
 make_bytes "$WORK/f" 1398101
 node_start
 equal "put" "$(node_put "$(node_key 1)" "$WORK/f")" 201
-python3 "$ROOT/tests/e2e/node_idle.py" "$NODE_PORT" "$NODE_PID" "${NODE_IDLE:-1000}" 8 3 \
+python3 "$ROOT/tests/e2e/node_idle.py" "$DAEMON_PORT" "$DAEMON_PID" "${NODE_IDLE:-1000}" 8 3 \
     "$(node_key 1)" $((250 * ${LIMIT_FACTOR:-1})) | tee "$WORK/idle"
 at_most "bytes per idle connection" "$(sed -n 's/.*, \([0-9]*\) bytes each.*/\1/p' "$WORK/idle")" \
     $((65536 * ${LIMIT_FACTOR:-1}))
 # A thousand readers at once: each gets its bytes, and the node lives.
-python3 "$ROOT/tests/e2e/node_idle.py" "$NODE_PORT" "$NODE_PID" 10 1000 3 "$(node_key 1)" | tee "$WORK/active"
+python3 "$ROOT/tests/e2e/node_idle.py" "$DAEMON_PORT" "$DAEMON_PID" 10 1000 3 "$(node_key 1)" | tee "$WORK/active"
 at_least "fragments read by 1000 readers" "$(sed -n 's/.* \([0-9]*\) reads;.*/\1/p' "$WORK/active")" 1000
-node_stop
+daemon_stop

@@ -9,13 +9,13 @@ WRITERS=$ROOT/tests/e2e/node_writers.py
 
 for cycle in $(seq "$CYCLES"); do
     node_start
-    python3 "$WRITERS" write "$NODE_PORT" "$WORK/ledger" "$cycle" 4 &
+    python3 "$WRITERS" write "$DAEMON_PORT" "$WORK/ledger" "$cycle" 4 &
     writers=$!
     sleep "0.$((RANDOM % 8 + 2))" # any moment will do
-    node_kill9
+    daemon_kill9
     wait "$writers" || fail "cycle $cycle: a writer was answered what it must not be"
     node_start
-    python3 "$WRITERS" check "$NODE_PORT" "$WORK/ledger" >"$WORK/check" || fail "cycle $cycle: $(cat "$WORK/check")"
-    if [ $((cycle % 2)) -eq 0 ]; then node_kill9; else node_stop; fi
+    python3 "$WRITERS" check "$DAEMON_PORT" "$WORK/ledger" >"$WORK/check" || fail "cycle $cycle: $(cat "$WORK/check")"
+    if [ $((cycle % 2)) -eq 0 ]; then daemon_kill9; else daemon_stop; fi
 done
 cat "$WORK/check"

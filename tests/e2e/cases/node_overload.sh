@@ -72,8 +72,8 @@ assert 16 <= len(told) <= 20, len(told)  # some of the 64 may still belong to th
 for s in many:
     s.close()
 PY
-await 10 curl -sf -m 2 "$NODE_URL/ping"
-python3 "$WORK/overload.py" "$NODE_PORT"
+await 10 curl -sf -m 2 "$DAEMON_URL/ping"
+python3 "$WORK/overload.py" "$DAEMON_PORT"
 
 can_put() {
     [ "$(node_put "$(node_key 1)" "$WORK/f")" = 201 ] || [ "$(node_put "$(node_key 1)" "$WORK/f")" = 200 ]
@@ -81,7 +81,7 @@ can_put() {
 await 20 can_put
 # Nothing of it stays: no memory lent, no connection but the one that asks.
 metric() {
-    curl -sS -m "$PATIENCE_S" "$NODE_URL/metrics" | awk -v m="$1" '$1 == m { print $2 }'
+    curl -sS -m "$PATIENCE_S" "$DAEMON_URL/metrics" | awk -v m="$1" '$1 == m { print $2 }'
 }
 quiet() {
     [ "$(metric vstack_http_body_memory_bytes)" = 0 ] && [ "$(metric vstack_http_connections)" = 1 ]
@@ -90,4 +90,4 @@ await 20 quiet
 at_least "connections refused" "$(metric vstack_http_connections_refused_total)" 10
 at_least "clients cut off" "$(metric vstack_http_timeouts_total)" 1
 equal "fragments" "$(node_health .fragments)" 1
-node_stop
+daemon_stop

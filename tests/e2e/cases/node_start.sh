@@ -20,18 +20,18 @@ equal "what is in that folder" "$(ls "$CASE_DIR/other")" film.mkv
 # ---- a start, and a second one beside it -------------------------------------------------------------
 
 node_start
-node_refused "cannot listen on 127.0.0.1:$NODE_PORT: Address already in use" \
-    --id n2 --listen "127.0.0.1:$NODE_PORT" --data "$CASE_DIR/n2"
+node_refused "cannot listen on 127.0.0.1:$DAEMON_PORT: Address already in use" \
+    --id n2 --listen "127.0.0.1:$DAEMON_PORT" --data "$CASE_DIR/n2"
 node_refused "another process uses $NODE_DATA" "${ARGS[@]}" 127.0.0.1:0
 equal "state" "$(node_health .state)" up
 equal "name" "$(node_health .id)" n1
 uuid=$(node_health .uuid)
-node_stop
+daemon_stop
 node_refused "is the directory of node n1, not of n2.*--id n1" --id n2 --listen 127.0.0.1:0 --data "$NODE_DATA"
 node_start --domain host1/rack2 --insecure-lan
 equal "uuid after a restart" "$(node_health .uuid)" "$uuid"
 equal "domain" "$(node_health .domain)" host1/rack2
-node_stop
+daemon_stop
 
 # ---- with leave, other machines may come; systemd is told -----------------------------------------------
 

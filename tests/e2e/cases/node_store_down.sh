@@ -11,12 +11,12 @@ equal "put" "$(node_put "$(node_key 1)" "$WORK/f")" 201
 cp -a "$NODE_DATA" "$CASE_DIR/copy"
 rm "$NODE_DATA"/*
 rc=0
-timeout "$PATIENCE_S" tail --pid="$NODE_PID" -f /dev/null || fail "the node goes on without its disk"
-wait "$NODE_PID" || rc=$?
-NODE_PID=''
+timeout "$PATIENCE_S" tail --pid="$DAEMON_PID" -f /dev/null || fail "the node goes on without its disk"
+wait "$DAEMON_PID" || rc=$?
+DAEMON_PID=''
 equal "exit code" "$rc" 1
-grep -q 'Its directory .*was removed.* -> the process ends, to be started again' "$CASE_DIR/node.err" ||
-    fail "the log says: $(cat "$CASE_DIR/node.err")"
+grep -q 'Its directory .*was removed.* -> the process ends, to be started again' "$CASE_DIR/daemon.err" ||
+    fail "the log says: $(cat "$CASE_DIR/daemon.err")"
 node_refused 'is empty, and should hold the store of node n1; is its disk mounted' \
     --id n1 --listen 127.0.0.1:0 --data "$NODE_DATA" --existing
 
@@ -25,4 +25,4 @@ cp -a "$CASE_DIR/copy"/* "$NODE_DATA"
 node_start --existing
 equal "get" "$(node_get "$(node_key 1)" "$WORK/g")" 200
 same "$WORK/f" "$WORK/g"
-node_stop
+daemon_stop
