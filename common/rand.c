@@ -4,7 +4,9 @@
  * may be made, so that is an assertion. */
 #include "common/rand.h"
 
+
 #include "common/assert.h"
+#include "common/mix.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,12 +14,7 @@
 
 uint64_t vs_rand_u64(struct vs_rand *r)
 {
-    uint64_t z;
-
-    z = r->state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return vs_mix64(r->state += UINT64_C(0x9e3779b97f4a7c15));
 }
 
 uint64_t vs_rand_below(struct vs_rand *r, uint64_t bound)

@@ -5,6 +5,8 @@
 #include "common/assert.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/mix.h"
+#include "meta/placement.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,28 +23,8 @@ bool um_may_move(enum um_state from, enum um_state to)
     return (moves[from] >> to & 1u) != 0;
 }
 
-struct vs_redundancy um_form(unsigned usable, unsigned set_count)
-{
-    if (usable >= 5)
-        return (struct vs_redundancy){ VS_RED_RS, 3, 2 };
-    if (usable == 4)
-        return (struct vs_redundancy){ VS_RED_RS, 2, 2 };
-    if (usable == 3)
-        return (struct vs_redundancy){ VS_RED_REPLICATE, 1, 2 };
-    if (usable == 2)
-        return (struct vs_redundancy){ VS_RED_REPLICATE, 1, 1 };
-    if (usable == 1 && set_count == 1)
-        return (struct vs_redundancy){ VS_RED_REPLICATE, 1, 0 };
-    return (struct vs_redundancy){ VS_RED_NONE, 0, 0 };
-}
-
-/* splitmix64's finish: spreads (turn, entry) over 64 bits. */
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return x ^ x >> 31;
-}
+/* What a chunk is to have, as long as enough stores are there. */
+static const struct vs_redundancy um_wanted = { VS_RED_RS, 3, 2 };
 
 struct candidate {
     uint8_t entry;
@@ -70,7 +52,7 @@ static void choose(struct candidate *c, unsigned count, unsigned wanted, uint64_
 {
     if (count > wanted) {
         for (unsigned i = 0; i < count; i++) {
-            uint64_t h = mix(mix(turn) + c[i].entry + 1);
+            uint64_t h = vs_mix64(vs_mix64(turn) + c[i].entry + 1);
             double u = ((double)(h >> 11) + 0.5) / (double)(UINT64_C(1) << 53); /* in (0, 1) */
 
             c[i].score = -((double)c[i].free_bytes + 1) / log(u);
@@ -102,13 +84,13 @@ static int place_on(const struct um_store *stores, unsigned count, uint64_t turn
         if (!stores[i].full)
             c[usable++] = (struct candidate){ (uint8_t)i, stores[i].free_bytes, 0 };
     }
-    whole = um_form(reachable, count);
+    whole = placement_form(&um_wanted, reachable, count);
     /* Fewer stores mean longer fragments, which fit on fewer stores: until nothing changes. */
     for (;;) {
         unsigned kept = 0;
         uint64_t needed;
 
-        red = um_form(usable, count);
+        red = placement_form(&um_wanted, usable, count);
         if (red.kind == VS_RED_NONE)
             break;
         needed = vs_ec_fragment_bytes(chunk_bytes, red.k) + UM_RECORD_EXTRA_BYTES;

@@ -60,9 +60,6 @@ struct um_place {
 int um_place(const struct um_store *stores, unsigned count, uint64_t turn, uint32_t chunk_bytes,
              bool may_wait, struct um_place *ret);
 
-/* Form for so many usable stores of a set of set_count; kind VS_RED_NONE: none. */
-struct vs_redundancy um_form(unsigned usable, unsigned set_count);
-
 enum um_put { UM_PUT_WAITING, UM_PUT_DURABLE, UM_PUT_FAILED };
 
 enum um_verdict {

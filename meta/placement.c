@@ -6,6 +6,7 @@
 
 #include "common/assert.h"
 #include "common/err.h"
+#include "common/mix.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -71,14 +72,6 @@ struct vs_redundancy placement_form(const struct vs_redundancy *asked, unsigned 
     return (struct vs_redundancy){ VS_RED_REPLICATE, 1, (uint8_t)(usable - 1) };
 }
 
-/* splitmix64's finish. */
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-    return x ^ x >> 31;
-}
-
 /* Ids of one owner differ in a few low bits only. */
 static uint64_t id_hash(const struct vs_id *id)
 {
@@ -86,14 +79,14 @@ static uint64_t id_hash(const struct vs_id *id)
 
     for (unsigned i = 0; i < VS_ID_BYTES; i++)
         half[i / 8] = half[i / 8] << 8 | id->b[i];
-    return mix(mix(half[0] + UINT64_C(0x9e3779b97f4a7c15)) ^ half[1]);
+    return vs_mix64(vs_mix64(half[0] + UINT64_C(0x9e3779b97f4a7c15)) ^ half[1]);
 }
 
 /* When the node's exponential clock of rate `weight` rings first: the earliest of several rings
  * with a probability of its weight's share. */
 static double draw(uint64_t hash, uint32_t node, double weight)
 {
-    uint64_t h = mix(hash + node * UINT64_C(0x9e3779b97f4a7c15));
+    uint64_t h = vs_mix64(hash + node * UINT64_C(0x9e3779b97f4a7c15));
     double u = ((double)(h >> 11) + 0.5) / (double)(UINT64_C(1) << 53); /* in (0, 1) */
 
     return -log(u) / weight;
