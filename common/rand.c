@@ -4,7 +4,6 @@
  * may be made, so that is an assertion. */
 #include "common/rand.h"
 
-
 #include "common/assert.h"
 #include "common/mix.h"
 
