@@ -82,6 +82,9 @@ struct meta_req {
     enum meta_op op;
     meta_done_fn *done;
     int status; /* out */
+    bool hint;  /* REG_READ, META_CONTENT: what any one replica has will do: it may lack the newest,
+                   but of a decided register it is the value or absent */
+    bool here;  /* passed on to this replica, which answers it itself or says -EREMOTE */
 
     const struct ns_entry *entry; /* CHANGE */
     struct ns_answer answer;      /* CHANGE: out */

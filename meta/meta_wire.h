@@ -72,7 +72,9 @@ int meta_wire_answered_hello(const void *bytes, size_t len, struct meta_wire_hel
 /* ---- meta_wire.c: what both share --------------------------------------------------------------
  */
 
-#define META_WIRE_OP_HELLO          0 /* others: enum meta_op + 1 */
+#define META_WIRE_OP_HELLO          0  /* others: enum meta_op + 1 */
+#define META_WIRE_HINT              1u /* flags: struct meta_req */
+#define META_WIRE_HERE              2u
 #define META_WIRE_ASK_HEAD_BYTES    24
 #define META_WIRE_ANSWER_HEAD_BYTES 8
 #define META_WIRE_CRC_BYTES         4

@@ -109,7 +109,7 @@ int meta_wire_ask(const struct meta_req *r, const struct vs_id *cluster, struct 
     size_t start = ret->len;
     struct vs_wr w = meta_wire_begin(ret, magic, (unsigned)r->op + 1);
 
-    vs_wr_u16(&w, 0);
+    vs_wr_u16(&w, (uint16_t)((r->hint ? META_WIRE_HINT : 0) | (r->here ? META_WIRE_HERE : 0)));
     vs_wr_bytes(&w, cluster->b, VS_ID_BYTES);
     wr_body(&w, r);
     return meta_wire_end(&w, start);
@@ -273,14 +273,17 @@ static int rd_body(struct vs_rd *r, struct meta_wire_asked *a)
 int meta_wire_asked(const void *bytes, size_t len, struct meta_wire_asked *ret)
 {
     struct vs_rd r;
-    unsigned op;
+    unsigned op, flags;
     int err = meta_wire_open(bytes, len, magic, &r, &op);
 
     if (err < 0)
         return err;
     *ret = (struct meta_wire_asked){ .hello = op == META_WIRE_OP_HELLO };
-    if (vs_rd_u16(&r) != 0)
+    flags = vs_rd_u16(&r);
+    if ((flags & ~(ret->hello ? 0 : META_WIRE_HINT | META_WIRE_HERE)) != 0)
         return -VS_ECORRUPT;
+    ret->req.hint = (flags & META_WIRE_HINT) != 0;
+    ret->req.here = (flags & META_WIRE_HERE) != 0;
     vs_rd_bytes(&r, ret->cluster.b, VS_ID_BYTES);
     if (ret->hello)
         return vs_rd_done(&r);

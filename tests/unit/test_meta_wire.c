@@ -46,7 +46,9 @@ static void asker_init(struct asker *a, enum meta_op op, enum meta_scan scan)
                                         .value = op == META_REG_READ ? NULL : "value",
                                         .value_len = op == META_REG_READ ? 0 : 5,
                                         .expect_generation = op == META_REG_CHANGE ? 4 + i : 0 };
-    a->req = (struct meta_req){ .op = op, .ino = 42, .scan = scan };
+    a->req = (struct meta_req){
+        .op = op, .ino = 42, .scan = scan, .hint = op == META_REG_READ, .here = op % 2 == 0
+    };
     a->req.entry = op == META_CHANGE ? &a->entry : NULL;
     if (op == META_LOOKUP || op == META_GETXATTR) {
         a->req.name = "user.name";
@@ -173,6 +175,8 @@ static void assert_asked(const struct asker *a, const struct meta_wire_asked *q)
         assert_true(r->with_attr);
         assert_int_equal(r->dirents_max, 4);
     }
+    assert_int_equal(r->hint, a->req.hint);
+    assert_int_equal(r->here, a->req.here);
     assert_int_equal(r->reg_count, a->req.reg_count);
     for (uint32_t i = 0; i < r->reg_count; i++) {
         assert_int_equal(vs_id_cmp(&r->regs[i].id, &a->regs[i].id), 0);
