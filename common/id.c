@@ -11,6 +11,9 @@
 #include <string.h>
 
 enum { ID_PID_AT = 0, ID_INC_AT = 2, ID_SEQ_AT = 6, ID_TYPE_AT = 14 };
+enum { UUID_TIME_BYTES = 6, UUID_VERSION_AT = 6, UUID_VARIANT_AT = 8 };
+
+#define NS_PER_MS 1000000
 
 struct vs_id vs_id_make(uint16_t pid, uint32_t inc, uint64_t seq, enum vs_id_type type)
 {
@@ -102,5 +105,30 @@ int vs_id_from_text(const char *text, struct vs_id *ret_id)
     if (text[VS_ID_TEXT_BYTES - 1] != '\0')
         return -EINVAL;
     *ret_id = id;
+    return 0;
+}
+
+struct vs_id vs_uuid_make(int64_t real_ns, const uint8_t chance[VS_UUID_CHANCE_BYTES])
+{
+    uint64_t ms = htobe64((uint64_t)(real_ns / NS_PER_MS) << 16);
+    struct vs_id id;
+
+    memcpy(id.b, &ms, UUID_TIME_BYTES);
+    memcpy(id.b + UUID_TIME_BYTES, chance, VS_UUID_CHANCE_BYTES);
+    id.b[UUID_VERSION_AT] = 0x70 | (id.b[UUID_VERSION_AT] & 0x0f);
+    id.b[UUID_VARIANT_AT] = 0x80 | (id.b[UUID_VARIANT_AT] & 0x3f);
+    return id;
+}
+
+int vs_uuid_born_ns(const struct vs_id *uuid, int64_t *ret_ns)
+{
+    uint64_t ms = 0;
+
+    memcpy(&ms, uuid->b, UUID_TIME_BYTES);
+    ms = be64toh(ms) >> 16;
+    if (uuid->b[UUID_VERSION_AT] >> 4 != 7 || uuid->b[UUID_VARIANT_AT] >> 6 != 2 ||
+        ms > INT64_MAX / NS_PER_MS)
+        return -EINVAL;
+    *ret_ns = (int64_t)ms * NS_PER_MS;
     return 0;
 }

@@ -34,4 +34,11 @@ void vs_id_to_text(const struct vs_id *id, char text[VS_ID_TEXT_BYTES]);
 /* Exactly 32 lower- or upper-case hex digits and NUL; else -EINVAL. */
 int vs_id_from_text(const char *text, struct vs_id *ret_id);
 
+/* A uuid of version 7 (RFC 9562, 5.7): when it was made, in milliseconds since 1970, and chance. */
+#define VS_UUID_CHANCE_BYTES 10
+struct vs_id vs_uuid_make(int64_t real_ns, const uint8_t chance[VS_UUID_CHANCE_BYTES]);
+/* When it was made, in nanoseconds since 1970; -EINVAL: it is of another version, or that does
+ * not fit. */
+int vs_uuid_born_ns(const struct vs_id *uuid, int64_t *ret_ns);
+
 #endif

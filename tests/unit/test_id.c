@@ -96,6 +96,40 @@ static void any_other_text_is_refused_and_nothing_written(void **state)
     assert_int_equal(vs_id_cmp(&id, &before), 0);
 }
 
+/* The example of RFC 9562, A.6. */
+static void a_uuid_says_when_it_was_made(void **state)
+{
+    const uint8_t chance[VS_UUID_CHANCE_BYTES] = { 0x0c, 0xc3, 0x18, 0xc4, 0xdc,
+                                                   0x0c, 0x0c, 0x07, 0x39, 0x8f };
+    struct vs_id uuid = vs_uuid_make(1645557742000999999, chance);
+    char text[VS_ID_TEXT_BYTES];
+    int64_t born_ns = 0;
+
+    (void)state;
+    vs_id_to_text(&uuid, text);
+    assert_string_equal(text, "017f22e279b07cc398c4dc0c0c07398f");
+    assert_int_equal(vs_uuid_born_ns(&uuid, &born_ns), 0);
+    assert_int_equal(born_ns, 1645557742000000000);
+}
+
+static void a_uuid_of_another_version_says_no_time(void **state)
+{
+    const char *const others[] = { "017f22e279b04cc398c4dc0c0c07398f",
+                                   "017f22e279b07cc3d8c4dc0c0c07398f",
+                                   "ffffffffffff7cc398c4dc0c0c07398f",
+                                   "00000000000000000000000000000000" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct vs_id uuid;
+        int64_t born_ns = 4711;
+
+        assert_int_equal(vs_id_from_text(others[i], &uuid), 0);
+        assert_int_equal(vs_uuid_born_ns(&uuid, &born_ns), -EINVAL);
+        assert_int_equal(born_ns, 4711);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +138,8 @@ int main(void)
         cmocka_unit_test(only_the_zero_id_is_zero),
         cmocka_unit_test(text_goes_both_ways_in_either_case),
         cmocka_unit_test(any_other_text_is_refused_and_nothing_written),
+        cmocka_unit_test(a_uuid_says_when_it_was_made),
+        cmocka_unit_test(a_uuid_of_another_version_says_no_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
