@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define ENTRY_FORMAT   1
+#define ENTRY_FORMAT_2 2 /* a NODE_PUT that says more than format 1 has room for */
 #define ENTRY_NSEC_MAX 999999999u
 
 /* Groups of fields, in the order they are written. */
@@ -33,6 +34,7 @@ enum entry_group {
     G_CLUSTER = 1 << 14,  /* cluster */
     G_IDS = 1 << 15,      /* collected */
     G_RELEASED = 1 << 16, /* content.released alone */
+    G_NODE_2 = 1 << 17,   /* node: state, capacity (format 2) */
 };
 
 /* Every known kind has a bit that no group uses, so that 0 means unknown. */
@@ -140,6 +142,12 @@ static void wr_node(struct vs_wr *w, const struct ns_node *n)
     wr_text(w, n->path, sizeof(n->path));
 }
 
+static bool node_says_more(const struct ns_entry *e)
+{
+    return e->kind == NS_E_NODE_PUT &&
+           (e->node.node == 0 || e->node.state != NS_NODE_IN || e->node.capacity_bytes != 0);
+}
+
 static void wr_places(struct vs_wr *w, const struct ns_entry *e, uint32_t has)
 {
     if (has & G_PARENT) {
@@ -180,6 +188,10 @@ static void wr_things(struct vs_wr *w, const struct ns_entry *e, uint32_t has)
     }
     if (has & G_NODE)
         wr_node(w, &e->node);
+    if (has & G_NODE_2) {
+        vs_wr_u8(w, e->node.state);
+        vs_wr_u64(w, e->node.capacity_bytes);
+    }
     if (has & G_CLUSTER)
         vs_wr_bytes(w, e->cluster.b, VS_ID_BYTES);
     if (has & G_IDS)
@@ -196,7 +208,9 @@ int ns_entry_encode(const struct ns_entry *e, struct vs_buf *ret)
 
     if (has == 0)
         return -EINVAL;
-    vs_wr_u8(&w, ENTRY_FORMAT);
+    if (node_says_more(e))
+        has |= G_NODE_2;
+    vs_wr_u8(&w, has & G_NODE_2 ? ENTRY_FORMAT_2 : ENTRY_FORMAT);
     vs_wr_u8(&w, (uint8_t)e->kind);
     wr_time(&w, &e->now);
     vs_wr_u64(&w, e->client);
@@ -342,6 +356,10 @@ static void rd_things(struct vs_rd *r, struct ns_entry *e, uint32_t has)
     }
     if (has & G_NODE)
         rd_node(r, &e->node);
+    if (has & G_NODE_2) {
+        e->node.state = vs_rd_u8(r);
+        e->node.capacity_bytes = vs_rd_u64(r);
+    }
     if (has & G_CLUSTER)
         vs_rd_bytes(r, e->cluster.b, VS_ID_BYTES);
     if (has & G_IDS)
@@ -364,7 +382,11 @@ int ns_entry_decode(const void *bytes, size_t len, struct ns_entry *ret, void **
     if (r.err < 0 || format == 0)
         return -VS_ECORRUPT;
     has = entry_groups(kind);
-    if (format > ENTRY_FORMAT || has == 0) /* a kind we do not know was added by a later program */
+    if (format == ENTRY_FORMAT_2 && kind == NS_E_NODE_PUT)
+        has |= G_NODE_2;
+    else if (format > ENTRY_FORMAT)
+        return -VS_ENEWER;
+    if (has == 0) /* a kind we do not know was added by a later program */
         return -VS_ENEWER;
     e.kind = (enum ns_entry_kind)kind;
     e.now = rd_time(&r);
@@ -372,7 +394,7 @@ int ns_entry_decode(const void *bytes, size_t len, struct ns_entry *ret, void **
     e.request = vs_rd_u64(&r);
     rd_places(&r, &e, has);
     rd_things(&r, &e, has);
-    if (vs_rd_done(&r) < 0)
+    if (vs_rd_done(&r) < 0 || node_says_more(&e) != ((has & G_NODE_2) != 0))
         return -VS_ECORRUPT;
     *ret = e;
     *ret_ids = NULL; /* nothing had to be copied */

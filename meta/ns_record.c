@@ -11,19 +11,25 @@
 #include <sys/stat.h>
 
 #define NS_RECORD_FORMAT    1
+#define NS_NODE_FORMAT      2 /* of a node that is not just there: state and capacity, too */
 #define NS_RECORD_BYTES_MAX (16u << 20)
 #define NS_NSEC_MAX         999999999u
 
-static struct vs_wr record_wr(struct vs_buf *ret)
+static struct vs_wr record_wr_format(struct vs_buf *ret, uint8_t format)
 {
     struct vs_wr w = vs_wr_init(ret, NS_RECORD_BYTES_MAX);
 
-    vs_wr_u8(&w, NS_RECORD_FORMAT);
+    vs_wr_u8(&w, format);
     return w;
 }
 
-/* 0 when the format byte is one we know. */
-static int record_rd(struct vs_rd *r, const void *bytes, size_t len)
+static struct vs_wr record_wr(struct vs_buf *ret)
+{
+    return record_wr_format(ret, NS_RECORD_FORMAT);
+}
+
+/* The format when its byte is one we know. */
+static int record_rd_format(struct vs_rd *r, const void *bytes, size_t len, uint8_t format_max)
 {
     uint8_t format;
 
@@ -31,7 +37,14 @@ static int record_rd(struct vs_rd *r, const void *bytes, size_t len)
     format = vs_rd_u8(r);
     if (r->err < 0 || format == 0)
         return -VS_ECORRUPT;
-    return format > NS_RECORD_FORMAT ? -VS_ENEWER : 0;
+    return format > format_max ? -VS_ENEWER : format;
+}
+
+static int record_rd(struct vs_rd *r, const void *bytes, size_t len)
+{
+    int format = record_rd_format(r, bytes, len, NS_RECORD_FORMAT);
+
+    return format < 0 ? format : 0;
 }
 
 static void wr_time(struct vs_wr *w, const struct ns_time *t)
@@ -322,13 +335,18 @@ static void rd_text(struct vs_rd *r, char *text, size_t cap)
 
 int ns_node_encode(const struct ns_node *n, struct vs_buf *ret)
 {
-    struct vs_wr w = record_wr(ret);
+    bool more = n->state != NS_NODE_IN || n->capacity_bytes != 0;
+    struct vs_wr w = record_wr_format(ret, more ? NS_NODE_FORMAT : NS_RECORD_FORMAT);
 
     vs_wr_u32(&w, n->node);
     wr_id(&w, &n->uuid);
     wr_text(&w, n->name, sizeof(n->name));
     wr_text(&w, n->domain, sizeof(n->domain));
     wr_text(&w, n->path, sizeof(n->path));
+    if (more) {
+        vs_wr_u8(&w, n->state);
+        vs_wr_u64(&w, n->capacity_bytes);
+    }
     return w.err;
 }
 
@@ -336,7 +354,8 @@ int ns_node_decode(const void *bytes, size_t len, struct ns_node *ret)
 {
     struct ns_node n = { 0 };
     struct vs_rd r;
-    int err = record_rd(&r, bytes, len);
+    int err = record_rd_format(&r, bytes, len, NS_NODE_FORMAT);
+    bool more = err == NS_NODE_FORMAT;
 
     if (err < 0)
         return err;
@@ -345,7 +364,14 @@ int ns_node_decode(const void *bytes, size_t len, struct ns_node *ret)
     rd_text(&r, n.name, sizeof(n.name));
     rd_text(&r, n.domain, sizeof(n.domain));
     rd_text(&r, n.path, sizeof(n.path));
+    if (more) {
+        n.state = vs_rd_u8(&r);
+        n.capacity_bytes = vs_rd_u64(&r);
+    }
     err = vs_rd_done(&r);
+    if (err == 0 &&
+        (n.state > NS_NODE_GONE || more != (n.state != NS_NODE_IN || n.capacity_bytes != 0)))
+        err = -VS_ECORRUPT;
     if (err == 0)
         *ret = n;
     return err;

@@ -1,6 +1,7 @@
 /* The cluster itself: CLUSTER makes root and inbox, NODE_PUT registers a storage node.
  *
- * Failure modes: a second CLUSTER, a node whose name or store belongs to another one: -EEXIST. */
+ * Failure modes: a second CLUSTER, a node whose name or store belongs to another one: -EEXIST; one
+ * that was removed: -ESTALE; too many: -ENOBUFS. */
 #include "meta/ns_rules.h"
 
 #include "common/err.h"
@@ -53,45 +54,82 @@ int ns_rule_cluster(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer
 /* ---- nodes -------------------------------------------------------------------------------------
  */
 
+/* What is there already beside `new`. */
+struct node_search {
+    const struct ns_node *new;
+    struct ns_node same; /* found: the record of this number, or of this uuid where it has none */
+    bool found, taken;   /* taken: another node has its name or its store */
+    uint32_t last;       /* highest number ever given */
+    unsigned count;      /* not gone */
+};
+
 static int node_item(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
                      size_t value_len)
 {
-    const struct ns_node *new = arg;
+    struct node_search *s = arg;
+    const struct ns_node *new = s->new;
     struct ns_node n;
+    bool uuid, name;
     int r = ns_node_decode(value, value_len, &n);
 
     (void)key;
     (void)key_len;
     if (r < 0)
         return r;
-    if (n.node == new->node)
-        return 0;
-    if (strcmp(n.name, new->name) == 0)
-        return -EEXIST;
-    return !vs_id_is_zero(&n.uuid) && vs_id_cmp(&n.uuid, &new->uuid) == 0 ? -EEXIST : 0;
+    uuid = !vs_id_is_zero(&n.uuid) && vs_id_cmp(&n.uuid, &new->uuid) == 0;
+    name = strcmp(n.name, new->name) == 0;
+    s->last = n.node > s->last ? n.node : s->last;
+    s->count += n.state != NS_NODE_GONE;
+    if (new->node != 0 ? n.node == new->node : uuid && name) {
+        s->found = true;
+        s->same = n;
+    } else if (uuid || name) {
+        s->taken = true;
+    }
+    return 0;
 }
 
 static bool node_ok(const struct ns_node *n)
 {
-    return n->node != 0 && n->name[0] != '\0' && memchr(n->name, 0, sizeof(n->name)) != NULL &&
+    return n->name[0] != '\0' && memchr(n->name, 0, sizeof(n->name)) != NULL &&
            memchr(n->domain, 0, sizeof(n->domain)) != NULL &&
-           memchr(n->path, 0, sizeof(n->path)) != NULL;
+           memchr(n->path, 0, sizeof(n->path)) != NULL && n->state <= NS_NODE_GONE;
+}
+
+/* It registers itself: number and state are those it has, or it is new. */
+static int node_register(const struct node_search *s, struct ns_node *n)
+{
+    if (vs_id_is_zero(&n->uuid) || n->domain[0] == '\0' || n->path[0] == '\0' ||
+        n->state != NS_NODE_IN)
+        return -EINVAL;
+    if (!s->found && (s->count >= NS_NODES_MAX || s->last >= NS_NODE_NUMBER_MAX))
+        return -ENOBUFS;
+    n->node = s->found ? s->same.node : s->last + 1;
+    n->state = s->found ? s->same.state : NS_NODE_IN;
+    return 0;
 }
 
 int ns_rule_node_put(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a)
 {
-    struct ns_key nodes = ns_key(NS_T_NODE), key = ns_key_u64(NS_T_NODE, e->node.node);
+    struct ns_key nodes = ns_key(NS_T_NODE), key;
     struct ns_node n = e->node;
+    struct node_search s = { .new = &e->node };
     int r;
 
-    (void)a;
     if (!node_ok(&n))
         return -EINVAL;
-    r = ns_tx_scan(tx, &nodes, node_item, &n);
-    if (r == -EEXIST)
-        return r;
+    r = ns_tx_scan(tx, &nodes, node_item, &s);
     if (ns_tx_note(tx, r) < 0)
         return r;
+    if (s.taken)
+        return -EEXIST;
+    if (s.found && s.same.state == NS_NODE_GONE)
+        return -ESTALE;
+    r = n.node == 0 ? node_register(&s, &n) : 0;
+    if (r < 0)
+        return r;
+    key = ns_key_u64(NS_T_NODE, n.node);
     ns_tx_put_out(tx, &key, ns_node_encode(&n, &tx->out));
+    a->first = n.node;
     return 0;
 }

@@ -31,6 +31,8 @@
 #define NS_RESERVE_MAX           65536      /* inode numbers, or ids, one entry may reserve */
 #define NS_SESSION_RANGES_MAX    16384      /* separate ranges of ids of one session */
 #define NS_COOKIE_FIRST          16u        /* directory cookies below are the mount's own */
+#define NS_NODES_MAX             64         /* storage nodes that register and are not gone */
+#define NS_NODE_NUMBER_MAX       1024u      /* of all that ever were */
 
 struct ns_time {
     int64_t s;   /* since 1970, may be negative */
@@ -85,7 +87,7 @@ enum ns_entry_kind {
     NS_E_SESSION_EXTEND = 14,
     NS_E_SESSION_ABORT = 15,
     NS_E_MEDIA = 16,     /* media description of a committed content version */
-    NS_E_NODE_PUT = 17,  /* register or change a storage node */
+    NS_E_NODE_PUT = 17,  /* register or change a storage node; number 0: it registers itself */
     NS_E_COLLECTED = 18, /* released ids are gone from registers and nodes */
     NS_E_CLUSTER = 19,   /* first entry of a cluster: its uuid, root and inbox attributes */
 };
@@ -131,12 +133,22 @@ struct ns_new_content {
     size_t released_count;
 };
 
+enum ns_node_state {
+    NS_NODE_IN = 0,
+    NS_NODE_DRAINING = 1, /* gets nothing new, is being emptied */
+    NS_NODE_GONE = 2,     /* removed, for ever: number, name and uuid are never used again */
+};
+
+/* A NODE_PUT with number 0 is what a node says of itself when it starts: a uuid that is known keeps
+ * its number and state, and moves; a new one gets the next number. */
 struct ns_node {
-    uint32_t node;     /* number, from 1 */
-    struct vs_id uuid; /* of its store */
-    char name[64];     /* "n1" */
-    char domain[64];   /* failure domain */
-    char path[256];    /* embedded: its directory */
+    uint32_t node;           /* number, from 1 */
+    struct vs_id uuid;       /* of its store */
+    char name[64];           /* "n1" */
+    char domain[64];         /* failure domain */
+    char path[256];          /* embedded: its directory; else its URL */
+    uint8_t state;           /* enum ns_node_state */
+    uint64_t capacity_bytes; /* size of its disk; 0: not said */
 };
 
 /* One change, decoded. Pointers are lent by whoever made it. Which fields count: by kind. */
@@ -177,7 +189,8 @@ struct ns_answer {
     int status;
     struct ns_attr attr;     /* of the inode created or changed (after the change) */
     struct ns_attr replaced; /* RENAME/CREATE over an existing inode, UNLINK: it; ino 0: none */
-    uint64_t first;          /* RESERVE: first inode; SESSION_OPEN/EXTEND: first id sequence */
+    uint64_t first;          /* RESERVE: first inode; SESSION_OPEN/EXTEND: first id sequence;
+                                NODE_PUT: the node's number */
     uint64_t session;        /* SESSION_OPEN */
     uint8_t published;       /* enum ns_published */
     uint64_t dir;            /* PUBLISH: where it is now, with `name`; CREATE and RENAME of an inbox

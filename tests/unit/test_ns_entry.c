@@ -207,6 +207,16 @@ static void each_kind_carries_the_fields_its_rule_reads(void **state)
     assert_string_equal(e.node.domain, "disk 1");
     assert_string_equal(e.node.path, "/srv/1");
 
+    e = make_entry(NS_E_NODE_PUT);
+    e.node.state = NS_NODE_DRAINING;
+    e.node.capacity_bytes = 30;
+    buf.len = 0;
+    assert_int_equal(ns_entry_encode(&e, &buf), 0);
+    assert_int_equal(buf.data[0], 2);
+    assert_int_equal(decode(&buf, buf.len, &e), 0);
+    assert_int_equal(e.node.state, NS_NODE_DRAINING);
+    assert_int_equal(e.node.capacity_bytes, 30);
+
     encode(NS_E_COLLECTED, &buf);
     assert_int_equal(decode(&buf, buf.len, &e), 0);
     assert_int_equal(e.collected_count, 3);
@@ -242,6 +252,23 @@ static void a_newer_format_or_kind_is_said_to_be_newer(void **state)
     buf.data[0] = 1;
     buf.data[1] = KINDS;
     assert_int_equal(decode(&buf, buf.len, &back), -VS_ENEWER);
+    vs_buf_close(&buf);
+}
+
+/* One state of a node has one form: else two replicas could hold different bytes of one entry. */
+static void a_node_that_says_nothing_more_is_not_of_format_2(void **state)
+{
+    struct ns_entry e = make_entry(NS_E_NODE_PUT);
+    struct vs_buf buf = { 0 };
+
+    (void)state;
+    assert_int_equal(ns_entry_encode(&e, &buf), 0);
+    assert_int_equal(buf.data[0], 1);
+    buf.data[0] = 2;
+    assert_int_equal(vs_buf_append(&buf, "\0\0\0\0\0\0\0\0", 9, SIZE_MAX), 0);
+    assert_int_equal(decode(&buf, buf.len, &e), -VS_ECORRUPT);
+    buf.data[buf.len - 1] = 1; /* a capacity */
+    assert_int_equal(decode(&buf, buf.len, &e), 0);
     vs_buf_close(&buf);
 }
 
@@ -343,6 +370,7 @@ int main(void)
         cmocka_unit_test(each_kind_carries_the_fields_its_rule_reads),
         cmocka_unit_test(every_truncated_or_longer_entry_is_refused),
         cmocka_unit_test(a_newer_format_or_kind_is_said_to_be_newer),
+        cmocka_unit_test(a_node_that_says_nothing_more_is_not_of_format_2),
         cmocka_unit_test(a_field_beyond_its_limit_is_not_encoded),
         cmocka_unit_test(more_ids_than_an_entry_may_have_are_refused_before_they_are_looked_at),
         cmocka_unit_test(an_entry_beyond_4_mib_is_not_encoded),

@@ -102,7 +102,12 @@ static void make_session(union record *r)
 
 static void make_node(union record *r)
 {
-    r->node = (struct ns_node){ 1, { "uuid" }, "n1", "disk", "/srv" };
+    r->node = (struct ns_node){ 1, { "uuid" }, "n1", "disk", "/srv", 0, 0 };
+}
+
+static void make_drained(union record *r)
+{
+    r->node = (struct ns_node){ 1, { "uuid" }, "n1", "disk", "/srv", NS_NODE_DRAINING, 5 };
 }
 
 static void make_retry(union record *r)
@@ -133,6 +138,7 @@ static const struct {
     { make_link, link_out, link_in },          { make_item, item_out, item_in },
     { make_session, session_out, session_in }, { make_node, node_out, node_in },
     { make_retry, retry_out, retry_in },       { make_number, number_out, number_in },
+    { make_drained, node_out, node_in },
 };
 #define RECORDS (sizeof(records) / sizeof(records[0]))
 
@@ -226,7 +232,7 @@ static void every_truncated_longer_or_newer_record_is_refused(void **state)
             assert_int_equal(records[i].in(buf.data, len, &back), -VS_ECORRUPT);
         assert_int_equal(vs_buf_append(&buf, "", 1, SIZE_MAX), 0);
         assert_int_equal(records[i].in(buf.data, buf.len, &back), -VS_ECORRUPT);
-        buf.data[0] = 2;
+        buf.data[0] = 3;
         assert_int_equal(records[i].in(buf.data, buf.len, &back), -VS_ENEWER);
     }
     vs_buf_close(&buf);

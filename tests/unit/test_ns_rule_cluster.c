@@ -94,8 +94,94 @@ static void two_nodes_do_not_share_a_name_or_a_store(void **state)
     assert_int_equal(put(f, 1, "n1", 1, "/a"), 0);
     assert_int_equal(put(f, 2, "n1", 2, "/b"), -EEXIST);
     assert_int_equal(put(f, 2, "n2", 1, "/b"), -EEXIST);
-    assert_int_equal(put(f, 0, "n0", 3, "/c"), -EINVAL);
     assert_int_equal(put(f, 3, "", 3, "/c"), -EINVAL);
+}
+
+static struct ns_node node_of(struct nsf *f, uint32_t node)
+{
+    static struct ns_node nodes[NS_NODES_MAX + 2];
+    struct meta_req r = { .op = META_NODES, .nodes = nodes, .nodes_max = NS_NODES_MAX + 2 };
+
+    assert_int_equal(nsf_read(f, &r), 0);
+    for (unsigned i = 0; i < r.nodes_count; i++)
+        if (nodes[i].node == node)
+            return nodes[i];
+    fail_msg("no node %u", node);
+    return nodes[0];
+}
+
+static int set_state(struct nsf *f, uint32_t node, uint8_t to)
+{
+    struct ns_entry e = { .kind = NS_E_NODE_PUT, .node = node_of(f, node) };
+
+    e.node.state = to;
+    return nsf_do(f, &e);
+}
+
+static void a_node_that_registers_gets_the_next_number_once(void **state)
+{
+    struct nsf *f = *state;
+
+    assert_int_equal(put(f, 7, "n7", 7, "http://h:7"), 0);
+    assert_int_equal(put(f, 0, "n8", 8, "http://h:8"), 0);
+    assert_int_equal(f->answer.first, 8);
+    assert_int_equal(put(f, 0, "n9", 9, "http://h:9"), 0);
+    assert_int_equal(f->answer.first, 9);
+    assert_int_equal(put(f, 0, "n8", 8, "http://h:8"), 0);
+    assert_int_equal(f->answer.first, 8);
+}
+
+static void a_store_that_registers_from_elsewhere_has_moved(void **state)
+{
+    struct nsf *f = *state;
+
+    assert_int_equal(put(f, 0, "n1", 1, "http://h:1"), 0);
+    assert_int_equal(set_state(f, 1, NS_NODE_DRAINING), 0);
+    assert_int_equal(put(f, 0, "n1", 1, "http://other:2"), 0);
+    assert_int_equal(f->answer.first, 1);
+    assert_string_equal(node_of(f, 1).path, "http://other:2");
+    assert_int_equal(node_of(f, 1).state, NS_NODE_DRAINING); /* that is not its to say */
+}
+
+static void a_name_with_another_store_and_a_store_with_another_name_are_refused(void **state)
+{
+    struct nsf *f = *state;
+
+    assert_int_equal(put(f, 0, "n1", 1, "http://h:1"), 0);
+    assert_int_equal(put(f, 0, "n1", 2, "http://h:1"), -EEXIST);
+    assert_int_equal(put(f, 0, "n2", 1, "http://h:1"), -EEXIST);
+    assert_int_equal(put(f, 0, "n2", 0, "http://h:1"), -EINVAL);
+    assert_int_equal(put(f, 0, "n2", 2, ""), -EINVAL);
+    assert_int_equal(node_of(f, 1).uuid.b[0], 1);
+}
+
+static void a_node_that_is_gone_never_comes_back(void **state)
+{
+    struct nsf *f = *state;
+
+    assert_int_equal(put(f, 0, "n1", 1, "http://h:1"), 0);
+    assert_int_equal(set_state(f, 1, 3), -EINVAL);
+    assert_int_equal(set_state(f, 1, NS_NODE_GONE), 0);
+    assert_int_equal(set_state(f, 1, NS_NODE_IN), -ESTALE);
+    assert_int_equal(put(f, 0, "n1", 1, "http://h:1"), -ESTALE);
+    assert_int_equal(put(f, 0, "n1", 2, "http://h:1"), -EEXIST);
+    assert_int_equal(put(f, 0, "n2", 2, "http://h:1"), 0);
+    assert_int_equal(f->answer.first, 2);
+}
+
+static void so_many_nodes_and_no_more_may_register(void **state)
+{
+    struct nsf *f = *state;
+    char name[16];
+
+    for (unsigned i = 1; i <= NS_NODES_MAX; i++) {
+        snprintf(name, sizeof(name), "n%u", i);
+        assert_int_equal(put(f, 0, name, (uint8_t)i, "http://h:1"), 0);
+    }
+    assert_int_equal(put(f, 0, "more", 200, "http://h:1"), -ENOBUFS);
+    assert_int_equal(put(f, 0, "n1", 1, "http://h:2"), 0);
+    assert_int_equal(set_state(f, 1, NS_NODE_GONE), 0);
+    assert_int_equal(put(f, 0, "more", 200, "http://h:1"), 0);
 }
 
 int main(void)
@@ -105,6 +191,11 @@ int main(void)
         NSF_TEST(a_cluster_is_made_once_and_has_a_uuid),
         NSF_TEST(nodes_are_registered_and_changed_by_number),
         NSF_TEST(two_nodes_do_not_share_a_name_or_a_store),
+        NSF_TEST(a_node_that_registers_gets_the_next_number_once),
+        NSF_TEST(a_store_that_registers_from_elsewhere_has_moved),
+        NSF_TEST(a_name_with_another_store_and_a_store_with_another_name_are_refused),
+        NSF_TEST(a_node_that_is_gone_never_comes_back),
+        NSF_TEST(so_many_nodes_and_no_more_may_register),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
