@@ -65,6 +65,29 @@ void kv_close(struct kv *kv)
         kv->ops->close(kv);
 }
 
+int kv_view_open(struct kv *kv, struct kv_view **ret)
+{
+    return kv->ops->view(kv, ret);
+}
+
+int kv_view_seek(struct kv_view *v, const void *from, size_t from_len)
+{
+    VS_ASSERT(from_len <= KV_KEY_BYTES_MAX);
+    return v->ops->seek(v, from, from_len);
+}
+
+int kv_view_next(struct kv_view *v, const uint8_t **key, size_t *key_len, const uint8_t **value,
+                 size_t *value_len)
+{
+    return v->ops->next(v, key, key_len, value, value_len);
+}
+
+void kv_view_close(struct kv_view *v)
+{
+    if (v != NULL)
+        v->ops->close(v);
+}
+
 int kv_batch_new(struct kv_batch **ret)
 {
     struct kv_batch *b = calloc(1, sizeof(*b));

@@ -2,9 +2,11 @@
  *
  * Keys sort as bytes. A batch is atomic; with `sync` it is durable when the write returned 0. Reads
  * see all batches written before. A batch can be read through (kv_view_batch) so that several
- * changes of one entry see each other.
+ * changes of one entry see each other. A view (kv_view_open) is everything there was at one moment,
+ * read at leisure while others write: for snapshots and backups.
  *
- * Threads: any for reads; one writer at a time (the owner serialises writes). */
+ * Threads: any for reads; one writer at a time (the owner serialises writes); a view by one thread
+ * at a time. */
 #ifndef VS_META_KV_H
 #define VS_META_KV_H
 
@@ -17,6 +19,7 @@
 #define KV_VALUE_BYTES_MAX (16u << 20)
 
 struct kv;
+struct kv_view;
 struct kv_batch; /* puts and deletes, in order; opaque */
 
 /* Called for each pair; non-zero ends the scan and is its result. It may read, not write. */
@@ -32,7 +35,19 @@ struct kv_ops {
     int (*write)(struct kv *kv, struct kv_batch *b, bool sync);
     /* Make everything written so far durable without the log (memtable flush). */
     int (*flush)(struct kv *kv);
+    int (*view)(struct kv *kv, struct kv_view **ret);
     void (*close)(struct kv *kv);
+};
+
+struct kv_view_ops {
+    int (*seek)(struct kv_view *v, const void *from, size_t from_len);
+    int (*next)(struct kv_view *v, const uint8_t **key, size_t *key_len, const uint8_t **value,
+                size_t *value_len);
+    void (*close)(struct kv_view *v);
+};
+
+struct kv_view {
+    const struct kv_view_ops *ops;
 };
 
 struct kv {
@@ -52,6 +67,17 @@ int kv_scan(struct kv *kv, const void *from, size_t from_len, const void *to, si
 int kv_write(struct kv *kv, struct kv_batch *b, bool sync);
 int kv_flush(struct kv *kv);
 void kv_close(struct kv *kv); /* forgives NULL */
+
+/* All pairs as they are now; it stands before the first one. It costs what is written meanwhile,
+ * and must be closed before kv. -ENOMEM, -EIO */
+int kv_view_open(struct kv *kv, struct kv_view **ret);
+/* Stand before the first key >= from. */
+int kv_view_seek(struct kv_view *v, const void *from, size_t from_len);
+/* 1: the next pair, lent until the next call; 0: that was all; -VS_ECORRUPT, -EIO; -ESTALE: the
+ * store was replaced by another (meta/kv_swap.h). */
+int kv_view_next(struct kv_view *v, const uint8_t **key, size_t *key_len, const uint8_t **value,
+                 size_t *value_len);
+void kv_view_close(struct kv_view *v); /* forgives NULL */
 
 /* A batch is sticky on -ENOMEM (and -EMSGSIZE, a value over its limit): kv_write then fails. */
 int kv_batch_new(struct kv_batch **ret);

@@ -183,6 +183,87 @@ static int kv_mem_flush(struct kv *kv)
     return 0;
 }
 
+/* A copy: the twin is small. */
+struct kv_mem_view {
+    struct kv_view view;
+    struct kv *copy;
+    struct kv_mem_node *at; /* to be given next */
+};
+
+static int kv_mem_view_seek(struct kv_view *view, const void *from, size_t from_len)
+{
+    struct kv_mem_view *v = vs_container_of(view, struct kv_mem_view, view);
+    struct kv_mem *m = vs_container_of(v->copy, struct kv_mem, kv);
+    struct kv_mem_node *before[KV_MEM_LEVELS];
+
+    v->at = kv_mem_seek(m, from, from_len, before);
+    return 0;
+}
+
+static int kv_mem_view_next(struct kv_view *view, const uint8_t **key, size_t *key_len,
+                            const uint8_t **value, size_t *value_len)
+{
+    struct kv_mem_view *v = vs_container_of(view, struct kv_mem_view, view);
+    struct kv_mem_node *n = v->at;
+
+    if (n == NULL)
+        return 0;
+    *key = kv_mem_key(n);
+    *key_len = n->key_len;
+    *value = n->value;
+    *value_len = n->value_len;
+    v->at = n->next[0];
+    return 1;
+}
+
+static void kv_mem_view_close(struct kv_view *view)
+{
+    struct kv_mem_view *v = vs_container_of(view, struct kv_mem_view, view);
+
+    kv_close(v->copy);
+    free(v);
+}
+
+static const struct kv_view_ops kv_mem_view_ops = {
+    .seek = kv_mem_view_seek,
+    .next = kv_mem_view_next,
+    .close = kv_mem_view_close,
+};
+
+static int kv_mem_copy_one(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
+                           size_t value_len)
+{
+    struct kv *copy = arg;
+    struct kv_batch *b;
+    int r = kv_batch_new(&b);
+
+    if (r < 0)
+        return r;
+    kv_batch_put(b, key, key_len, value, value_len);
+    r = kv_write(copy, b, false);
+    kv_batch_free(b);
+    return r;
+}
+
+static int kv_mem_view(struct kv *kv, struct kv_view **ret)
+{
+    struct kv_mem_view *v = calloc(1, sizeof(*v));
+    int r = v == NULL ? -ENOMEM : kv_mem_new(&v->copy);
+
+    if (r == 0)
+        r = kv_mem_scan(kv, "", 0, "", 0, kv_mem_copy_one, v->copy);
+    if (r < 0) {
+        if (v != NULL)
+            kv_close(v->copy);
+        free(v);
+        return r;
+    }
+    v->view.ops = &kv_mem_view_ops;
+    (void)kv_mem_view_seek(&v->view, "", 0);
+    *ret = &v->view;
+    return 0;
+}
+
 static void kv_mem_close(struct kv *kv)
 {
     struct kv_mem *m = vs_container_of(kv, struct kv_mem, kv);
@@ -197,6 +278,7 @@ static const struct kv_ops kv_mem_ops = {
     .scan = kv_mem_scan,
     .write = kv_mem_write,
     .flush = kv_mem_flush,
+    .view = kv_mem_view,
     .close = kv_mem_close,
 };
 

@@ -162,6 +162,72 @@ static int kv_rocks_flush(struct kv *kv)
     return kv_rocks_code(err, "flush");
 }
 
+/* An iterator keeps what it was made on. */
+struct kv_rocks_view {
+    struct kv_view view;
+    rocksdb_readoptions_t *read;
+    rocksdb_iterator_t *it;
+    bool is_at; /* it stands on the pair given last */
+};
+
+static int kv_rocks_view_seek(struct kv_view *view, const void *from, size_t from_len)
+{
+    struct kv_rocks_view *v = vs_container_of(view, struct kv_rocks_view, view);
+
+    rocksdb_iter_seek(v->it, from_len > 0 ? from : "", from_len);
+    v->is_at = false;
+    return 0;
+}
+
+static int kv_rocks_view_next(struct kv_view *view, const uint8_t **key, size_t *key_len,
+                              const uint8_t **value, size_t *value_len)
+{
+    struct kv_rocks_view *v = vs_container_of(view, struct kv_rocks_view, view);
+    char *err = NULL;
+
+    if (v->is_at && rocksdb_iter_valid(v->it))
+        rocksdb_iter_next(v->it);
+    v->is_at = true;
+    if (!rocksdb_iter_valid(v->it)) {
+        rocksdb_iter_get_error(v->it, &err);
+        return kv_rocks_code(err, "view");
+    }
+    *key = (const uint8_t *)rocksdb_iter_key(v->it, key_len);
+    *value = (const uint8_t *)rocksdb_iter_value(v->it, value_len);
+    return 1;
+}
+
+static void kv_rocks_view_close(struct kv_view *view)
+{
+    struct kv_rocks_view *v = vs_container_of(view, struct kv_rocks_view, view);
+
+    rocksdb_iter_destroy(v->it);
+    rocksdb_readoptions_destroy(v->read);
+    free(v);
+}
+
+static const struct kv_view_ops kv_rocks_view_ops = {
+    .seek = kv_rocks_view_seek,
+    .next = kv_rocks_view_next,
+    .close = kv_rocks_view_close,
+};
+
+static int kv_rocks_view(struct kv *kv, struct kv_view **ret)
+{
+    struct kv_rocks *k = vs_container_of(kv, struct kv_rocks, kv);
+    struct kv_rocks_view *v = calloc(1, sizeof(*v));
+
+    if (v == NULL)
+        return -ENOMEM;
+    v->view.ops = &kv_rocks_view_ops;
+    v->read = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_fill_cache(v->read, 0); /* read once: the cache is for others */
+    v->it = rocksdb_create_iterator(k->db, v->read);
+    rocksdb_iter_seek_to_first(v->it);
+    *ret = &v->view;
+    return 0;
+}
+
 static void kv_rocks_close(struct kv *kv)
 {
     struct kv_rocks *k = vs_container_of(kv, struct kv_rocks, kv);
@@ -182,6 +248,7 @@ static const struct kv_ops kv_rocks_ops = {
     .scan = kv_rocks_scan,
     .write = kv_rocks_write,
     .flush = kv_rocks_flush,
+    .view = kv_rocks_view,
     .close = kv_rocks_close,
 };
 

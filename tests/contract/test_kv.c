@@ -182,6 +182,66 @@ static void a_scan_gives_the_range_in_order_of_bytes(void **state)
     assert_string_equal(c.text, "a=0 ab=1 ");
 }
 
+static void view_is(struct kv_view *v, const char *from, const char *text)
+{
+    char seen[256] = "";
+    const uint8_t *key, *value;
+    size_t key_len, value_len, len;
+    int r;
+
+    assert_int_equal(kv_view_seek(v, from, strlen(from)), 0);
+    while ((r = kv_view_next(v, &key, &key_len, &value, &value_len)) == 1) {
+        len = strlen(seen);
+        snprintf(seen + len, sizeof(seen) - len, "%.*s=%.*s ", (int)key_len, key, (int)value_len,
+                 value);
+    }
+    assert_int_equal(r, 0);
+    assert_int_equal(kv_view_next(v, &key, &key_len, &value, &value_len), 0); /* stays at the end */
+    assert_string_equal(seen, text);
+}
+
+static void a_view_stays_as_it_was_while_others_write(void **state)
+{
+    struct kv_fixture *f = *state;
+    struct kv_view *before = NULL, *after = NULL;
+
+    put(f, "b", "2");
+    put(f, "a", "");
+    put(f, "\xff", "3");
+    commit(f, false);
+    assert_int_equal(kv_view_open(f->kv, &before), 0);
+    put(f, "aa", "new");
+    put(f, "b", "changed");
+    kv_batch_del(f->b, "\xff", 1);
+    commit(f, false);
+    assert_int_equal(kv_flush(f->kv), 0);
+    assert_int_equal(kv_view_open(f->kv, &after), 0);
+    view_is(before, "", "a= b=2 \xff=3 ");
+    view_is(before, "aa", "b=2 \xff=3 ");
+    view_is(before, "", "a= b=2 \xff=3 ");
+    view_is(after, "", "a= aa=new b=changed ");
+    view_is(after, "c", "");
+    kv_view_close(before);
+    kv_view_close(after);
+}
+
+static void a_view_begins_with_the_first_pair(void **state)
+{
+    struct kv_fixture *f = *state;
+    struct kv_view *v = NULL;
+    const uint8_t *key, *value;
+    size_t key_len, value_len;
+
+    put(f, "b", "2");
+    put(f, "a", "1");
+    commit(f, false);
+    assert_int_equal(kv_view_open(f->kv, &v), 0);
+    assert_int_equal(kv_view_next(v, &key, &key_len, &value, &value_len), 1);
+    assert_int_equal(key_len, 1);
+    assert_int_equal(key[0], 'a');
+    kv_view_close(v);
+}
+
 static int read_inside(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
                        size_t value_len)
 {
@@ -386,6 +446,8 @@ static void an_idle_database_takes_little_room(void **state)
         KV_TEST(operations_of_a_batch_count_in_order, setup_fn),                                   \
         KV_TEST(a_scan_gives_the_range_in_order_of_bytes, setup_fn),                               \
         KV_TEST(a_scan_may_read, setup_fn),                                                        \
+        KV_TEST(a_view_stays_as_it_was_while_others_write, setup_fn),                              \
+        KV_TEST(a_view_begins_with_the_first_pair, setup_fn),                                      \
         KV_TEST(a_batch_over_its_limit_writes_nothing, setup_fn),                                  \
         KV_TEST(agrees_with_a_plain_model, setup_fn),                                              \
         KV_TEST(a_batch_is_atomic_to_readers, setup_fn)
