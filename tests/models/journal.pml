@@ -8,9 +8,13 @@
  * promised, also if the third said NACK(snapshot): wider than the text.
  * Entries: NOP = no-op, b = an entry of leader b. The value of a record (ballot, slot) is acv[ballot][slot].
  * -DCRASH: applied and flushed differ (fl), a crash sets applied back to flushed and ends the leaderships of that replica.
+ * -DRESEND: a leader also sends slots chosen before its time, under its own ballot, out of its own acceptor, to whoever lacks them:
+ * those that it has applied, behind its last snapshot (kn), and only while its acceptor has promised nothing higher. Then a follower
+ * applies a slot only if its own record carries the leader's ballot (without: also with the entry as it was sent, which is wider).
  * -DREAD: one strict read at any time by any leader. Its gate is "found slots chosen", without a no-op of the leader's own: wider.
  *
  * Properties (assertions): one entry chosen per slot for ever, also behind `first` (chv is a ghost that truncation does not touch);
+ * one entry per ballot and slot, whoever sends it (RESEND);
  * an applied entry is the chosen one, in slot order; a read covers every entry answered before it began; -DDUR: an answered entry
  * stays recoverable from any two replicas.
  *
@@ -26,6 +30,9 @@
  *     9 leader counts itself in the heartbeat without asking its own acceptor
  *    10 a follower applies its own record under the leader's commit slot, whatever ballot the record has
  *    11 JPREPARE does not raise the promise         12 confirmation taken from a heartbeat older than the read
+ *    13 a leader resends from its own acceptor after that has promised a higher ballot (needs RESEND): another leader's entry under
+ *       this ballot   14 it resends what lies below its last snapshot: a record there may never have been chosen (needs RESEND)
+ *    15 a follower applies the entry as it was sent, over an older record of its own, which it resends when it leads (needs RESEND)
  * -DSTUCK asserts that no leader meets two acceptors which truncated a slot it still has to choose. It fails: that is liveness, not
  * safety; such a leader is told NACK(snapshot) by JACCEPT too, and steps down. */
 #ifndef MUT
@@ -52,6 +59,12 @@ byte fl[3];
 #define FL(a) ap[a]
 #endif
 byte cst[B+1];           /* 0 idle, 1 asking, 2 leader, 3 was leader / gave up */
+#ifdef RESEND
+byte kn[3];              /* records below came to rest under a snapshot */
+#define SNAPPED(a) kn[a]=ap[a]
+#else
+#define SNAPPED(a) skip
+#endif
 bool sent[B+1];          /* the JACCEPTs of this ballot are in the set */
 byte st[B+1], mf[B+1], cm[B+1], pmk[B+1];   /* start slot, first slot behind the found ones, commit slot, promise mask */
 byte hb[(B+1)*S], acv[(B+1)*S], am[(B+1)*S];
@@ -81,7 +94,7 @@ inline dur(){ i=0; do :: i<ans -> assert((HAS(0,i)||HAS(1,i)) && (HAS(0,i)||HAS(
   :: d_step{ MUT==1 && cst[b]==1 && jp[a]<b && fs[a]>st[b] -> jp[a]=b; merge(b,a) } \
   :: d_step{ MUT==6 && cst[b]==1 && fs[a]>st[b] && !(pmk[b]&(1<<a)) -> pmk[b]=pmk[b]|(1<<a) }
 #define ACC(b,a,x) \
-  :: d_step{ sent[b] && x>=st[b] && (jp[a]<=b || MUT==4) && x>=fs[a] && ab[I(a,x)]!=b -> \
+  :: d_step{ sent[b] && acv[I(b,x)]!=0 && (jp[a]<=b || MUT==4) && x>=fs[a] && ab[I(a,x)]!=b -> \
        if :: jp[a]<b -> jp[a]=b :: else fi; ab[I(a,x)]=b; am[I(b,x)]=am[I(b,x)]|(1<<a); choose(b,x); dur() }
 #define ACC3(b,x) ACC(b,0,x) ACC(b,1,x) ACC(b,2,x)
 #if S==3
@@ -91,18 +104,36 @@ inline dur(){ i=0; do :: i<ans -> assert((HAS(0,i)||HAS(1,i)) && (HAS(0,i)||HAS(
 #else
 #define ACCS(b) ACC3(b,0)
 #endif
+#ifdef RESEND
+#define MAYAPPLY(b,a) (ab[I(a,ap[a])]==b || (MUT==15 && ap[a]>=st[b]))
+#else
+#define MAYAPPLY(b,a) (ap[a]>=st[b])
+#endif
 #define APPLY(b,a) /* the entry of slot ap[a], told by leader b that has it committed */ \
-  :: d_step{ sent[b] && ap[a]<cm[b] && ap[a]>=st[b] && MUT!=10 -> assert(chv[ap[a]]==acv[I(b,ap[a])]); ap[a]=ap[a]+1 } \
+  :: d_step{ sent[b] && ap[a]<cm[b] && MUT!=10 && MAYAPPLY(b,a) -> assert(chv[ap[a]]==acv[I(b,ap[a])]); ap[a]=ap[a]+1 } \
   :: d_step{ MUT==10 && sent[b] && ap[a]<cm[b] && ap[a]>=fs[a] && ab[I(a,ap[a])]>0 -> assert(chv[ap[a]]==acv[I(ab[I(a,ap[a])],ap[a])]); ap[a]=ap[a]+1 }
+#ifdef RESEND
+#define OWN(b,x) ab[I(HOME(b),x)]
+#define RESENDS(b,x) \
+  :: d_step{ cst[b]==2 && OWN(b,x)>0 && acv[I(b,x)]!=acv[I(OWN(b,x),x)] && ((MUT==13 && OWN(b,x)>b) \
+        || (x<st[b] && x<ap[HOME(b)] && (x>=kn[HOME(b)] || MUT==14) && jp[HOME(b)]==b)) -> assert(acv[I(b,x)]==0); acv[I(b,x)]=acv[I(OWN(b,x),x)] }
+#if S==2
+#define RESENT(b) RESENDS(b,0) RESENDS(b,1)
+#else
+#define RESENT(b) RESENDS(b,0)
+#endif
+#else
+#define RESENT(b)
+#endif
 #define CAND(b) \
   :: d_step{ cst[b]==0 -> cst[b]=1; st[b]=FL(HOME(b)) } \
   :: d_step{ cst[b]==1 && MAJ(pmk[b]) -> lead(b) } \
   :: d_step{ cst[b]==2 && cm[b]<S && MAJ(am[I(b,(cm[b]<S->cm[b]:0))]) -> cm[b]=cm[b]+1; if :: cm[b]>ans -> ans=cm[b]; dur() :: else fi } \
-  PREPARE(b,0) PREPARE(b,1) PREPARE(b,2) APPLY(b,0) APPLY(b,1) APPLY(b,2) ACCS(b)
+  PREPARE(b,0) PREPARE(b,1) PREPARE(b,2) APPLY(b,0) APPLY(b,1) APPLY(b,2) ACCS(b) RESENT(b)
 #define ONE(a,p,q) \
   :: d_step{ fs[a]<S && ((fs[a]<FL(a) && (fs[a]<FL(p) || fs[a]<FL(q) || MUT==5)) || (MUT==7 && fs[a]<ap[a] && (fs[a]<ap[p]||fs[a]<ap[q])) \
         || (MUT==8 && (fs[a]<FL(p) || fs[a]<FL(q)))) -> ab[I(a,(fs[a]<S->fs[a]:0))]=0; fs[a]=fs[a]+1; dur() } \
-  :: d_step{ ap[a]<FL(p) || ap[a]<FL(q) -> ap[a]=ap[a]+1; FL(a)=ap[a] } /* snapshot at slot ap+1, from p or q */ \
+  :: d_step{ ap[a]<FL(p) || ap[a]<FL(q) -> ap[a]=ap[a]+1; FL(a)=ap[a]; SNAPPED(a) } /* snapshot at slot ap+1, from p or q */ \
   CRASHES(a)
 #ifdef CRASH
 #define CRASHES(a) \
