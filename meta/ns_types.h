@@ -10,6 +10,7 @@
 #include "common/ec.h"
 #include "common/id.h"
 #include "common/sha.h"
+#include "meta/ns_node.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,8 +32,6 @@
 #define NS_RESERVE_MAX           65536      /* inode numbers, or ids, one entry may reserve */
 #define NS_SESSION_RANGES_MAX    16384      /* separate ranges of ids of one session */
 #define NS_COOKIE_FIRST          16u        /* directory cookies below are the mount's own */
-#define NS_NODES_MAX             64         /* storage nodes that register and are not gone */
-#define NS_NODE_NUMBER_MAX       1024u      /* of all that ever were */
 
 struct ns_time {
     int64_t s;   /* since 1970, may be negative */
@@ -131,24 +130,6 @@ struct ns_new_content {
     bool flushed;     /* sets or clears NS_F_FLUSHED */
     const struct vs_id *released; /* chunks and segments no longer referenced, or given up */
     size_t released_count;
-};
-
-enum ns_node_state {
-    NS_NODE_IN = 0,
-    NS_NODE_DRAINING = 1, /* gets nothing new, is being emptied */
-    NS_NODE_GONE = 2,     /* removed, for ever: number, name and uuid are never used again */
-};
-
-/* A NODE_PUT with number 0 is what a node says of itself when it starts: a uuid that is known keeps
- * its number and state, and moves; a new one gets the next number. */
-struct ns_node {
-    uint32_t node;           /* number, from 1 */
-    struct vs_id uuid;       /* of its store */
-    char name[64];           /* "n1" */
-    char domain[64];         /* failure domain */
-    char path[256];          /* embedded: its directory; else its URL */
-    uint8_t state;           /* enum ns_node_state */
-    uint64_t capacity_bytes; /* size of its disk; 0: not said */
 };
 
 /* One change, decoded. Pointers are lent by whoever made it. Which fields count: by kind. */
