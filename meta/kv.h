@@ -60,6 +60,8 @@ enum kv_kind { KV_ACCEPTOR, KV_NAMESPACE };
 /* -ENOENT not there (create false); -EAGAIN locked by another process; -VS_ECORRUPT; -EIO. */
 int kv_rocks_open(struct kv **ret, const char *dir, bool create, enum kv_kind kind);
 int kv_mem_new(struct kv **ret);
+/* Remove a database that nobody has open, and its directory. Forgives what is not there. -EIO */
+int kv_rocks_remove(const char *dir);
 
 int kv_get(struct kv *kv, const void *key, size_t key_len, struct vs_buf *ret);
 int kv_scan(struct kv *kv, const void *from, size_t from_len, const void *to, size_t to_len,

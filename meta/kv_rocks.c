@@ -321,3 +321,20 @@ int kv_rocks_open(struct kv **ret, const char *dir, bool create, enum kv_kind ki
     *ret = &k->kv;
     return 0;
 }
+
+int kv_rocks_remove(const char *dir)
+{
+    rocksdb_options_t *o;
+    char *err = NULL;
+    int r;
+
+    if (access(dir, F_OK) != 0)
+        return errno == ENOENT ? 0 : -errno;
+    o = rocksdb_options_create();
+    rocksdb_destroy_db(o, dir, &err);
+    rocksdb_options_destroy(o);
+    r = kv_rocks_code(err, dir);
+    if (r == 0 && rmdir(dir) < 0 && errno != ENOENT)
+        r = -errno;
+    return r;
+}

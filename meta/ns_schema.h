@@ -3,6 +3,7 @@
  * namespace/".
  *
  *   A                        state: cluster, applied slot, counters, statistics
+ *   B                        slot of the snapshot that this copy grew from (meta/ns_store.h)
  *   D dir name               name in a directory -> inode, cookie
  *   E dir cookie             listing order -> inode, type, name
  *   I ino                    inode: attributes
@@ -42,6 +43,7 @@
 
 enum ns_table {
     NS_T_STATE = 'A',
+    NS_T_BASE = 'B',
     NS_T_CONTENT = 'C',
     NS_T_NAME = 'D',
     NS_T_COOKIE = 'E',

@@ -1,8 +1,10 @@
-/* Contract of the key-value vtable: one suite, run against RocksDB (both kinds) and its twin. */
+/* Contract of the key-value vtable: one suite, run against RocksDB (both kinds), its twin, and
+ * a store that can be replaced. */
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/rand.h"
 #include "meta/kv.h"
+#include "meta/kv_swap.h"
 #include "tests/support/temp_dir.h"
 #include <pthread.h>
 #include <setjmp.h>
@@ -16,7 +18,7 @@
 
 #include <cmocka.h>
 
-enum kv_impl { IMPL_MEM, IMPL_ACCEPTOR, IMPL_NAMESPACE };
+enum kv_impl { IMPL_MEM, IMPL_ACCEPTOR, IMPL_NAMESPACE, IMPL_SWAP };
 
 struct kv_fixture {
     enum kv_impl impl;
@@ -28,6 +30,13 @@ struct kv_fixture {
 
 static void fixture_open(struct kv_fixture *f, bool create)
 {
+    struct kv *inner;
+
+    if (f->impl == IMPL_SWAP) {
+        assert_int_equal(kv_mem_new(&inner), 0);
+        assert_int_equal(kv_swap_new(&f->kv, inner), 0);
+        return;
+    }
     if (f->impl == IMPL_MEM)
         assert_int_equal(kv_mem_new(&f->kv), 0);
     else
@@ -51,6 +60,11 @@ static int setup(void **state, enum kv_impl impl)
 static int setup_mem(void **state)
 {
     return setup(state, IMPL_MEM);
+}
+
+static int setup_swap(void **state)
+{
+    return setup(state, IMPL_SWAP);
 }
 
 static int setup_acceptor(void **state)
@@ -455,6 +469,7 @@ static void an_idle_database_takes_little_room(void **state)
 int main(void)
 {
     const struct CMUnitTest mem[] = { KV_SUITE(setup_mem) };
+    const struct CMUnitTest swap[] = { KV_SUITE(setup_swap) };
     const struct CMUnitTest acceptor[] = {
         KV_SUITE(setup_acceptor),
         KV_TEST(what_was_written_is_there_after_reopen, setup_acceptor),
@@ -469,6 +484,7 @@ int main(void)
     };
     int failed = cmocka_run_group_tests_name("kv_mem", mem, NULL, NULL);
 
+    failed += cmocka_run_group_tests_name("kv_swap", swap, NULL, NULL);
     failed += cmocka_run_group_tests_name("kv_rocks acceptor", acceptor, NULL, NULL);
     failed += cmocka_run_group_tests_name("kv_rocks namespace", names, NULL, NULL);
     return failed;
