@@ -1,41 +1,41 @@
-/* cluster_run: a directory and its nodes. See the header. */
+/* cluster_run: a directory and its processes. See the header. */
 #include "fs/cluster_run.h"
-#include "common/assert.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/rand.h"
-#include "fs/daemon.h"
+#include "fs/cluster_mounts.h"
 #include "fs/data_path.h"
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#define NODE_PROGRAM    "vstack-node"
-#define LOOPBACK        "127.0.0.1"
-#define LOCK_WAIT_MS    10000u
-#define POLL_MS         50u
-#define READY_MS        60000
-#define END_MS          20000u
-#define KILLED_MS       5000u
-#define READY_BYTES_MAX 512
-#define LOG_TAIL_BYTES  400
+#define NODE_PROGRAM "vstack-node"
+#define META_PROGRAM "vstack-meta"
+#define SETUP_NAME   "metas/setup"
+#define LOCK_WAIT_MS 10000u
+#define POLL_MS      50u
+#define READY_MS     60000
+#define PEERS_BYTES  (CLUSTER_METAS_MAX * (CLUSTER_ID_BYTES + CLUSTER_URL_BYTES))
 
 static void sleep_ms(unsigned ms)
 {
     nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * VS_NS_PER_MS }, NULL);
 }
 
+static void below(const struct cluster_run *c, const char *name,
+                  char path[CLUSTER_RUN_DIR_BYTES_MAX + 64])
+{
+    snprintf(path, CLUSTER_RUN_DIR_BYTES_MAX + 64, "%s/%s", c->dir, name);
+}
+
 static bool below_exists(const struct cluster_run *c, const char *name)
 {
     char path[CLUSTER_RUN_DIR_BYTES_MAX + 64];
 
-    snprintf(path, sizeof(path), "%s/%s", c->dir, name);
+    below(c, name, path);
     return access(path, F_OK) == 0;
 }
 
@@ -45,7 +45,7 @@ static int run_lock(struct cluster_run *c, char *why)
 {
     char path[CLUSTER_RUN_DIR_BYTES_MAX + 64];
 
-    snprintf(path, sizeof(path), "%s/up.lock", c->dir);
+    below(c, "up.lock", path);
     c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     for (unsigned ms = 0; c->lock_fd >= 0 && flock(c->lock_fd, LOCK_EX | LOCK_NB) < 0;
          ms += POLL_MS) {
@@ -62,35 +62,13 @@ static int run_lock(struct cluster_run *c, char *why)
     return -errno;
 }
 
-static int run_create(struct cluster_run *c, unsigned nodes, char *why)
+static int run_dirs(struct cluster_run *c, unsigned metas, char *why)
 {
-    if (below_exists(c, "meta") || below_exists(c, "nodes")) {
-        snprintf(why, CLUSTER_RUN_WHY_BYTES,
-                 "%s holds films, and no cluster.json: it is the data of a single mount (vstackfs "
-                 "--data %s MOUNTPOINT), or cluster.json is lost; choose another --dir, or put it "
-                 "back",
-                 c->dir, c->dir);
-        return -EEXIST;
-    }
-    vs_rand_system(&c->file.cluster, sizeof(c->file.cluster));
-    c->file.nodes_count = nodes;
-    for (unsigned i = 0; i < nodes; i++) {
-        struct cluster_member *m = &c->file.nodes[i];
-
-        snprintf(m->id, sizeof(m->id), "n%u", i + 1);
-        snprintf(m->domain, sizeof(m->domain), "n%u", i + 1);
-        snprintf(m->data, sizeof(m->data), "%s/nodes/n%u", c->dir, i + 1);
-    }
-    return cluster_file_save(c->path, &c->file, why);
-}
-
-static int run_dirs(struct cluster_run *c, char *why)
-{
-    static const char *const names[] = { "nodes", "log" };
+    static const char *const names[] = { "nodes", "log", "metas" };
     char path[CLUSTER_RUN_DIR_BYTES_MAX + 64];
 
-    for (unsigned i = 0; i < 2; i++) {
-        snprintf(path, sizeof(path), "%s/%s", c->dir, names[i]);
+    for (unsigned i = 0; i < (metas > 0 ? 3 : 2); i++) {
+        below(c, names[i], path);
         if (mkdir(path, 0700) == 0 || errno == EEXIST)
             continue;
         snprintf(why, CLUSTER_RUN_WHY_BYTES, "cannot make %s: %s", path, strerror(errno));
@@ -99,32 +77,129 @@ static int run_dirs(struct cluster_run *c, char *why)
     return 0;
 }
 
-static int run_load(struct cluster_run *c, unsigned nodes, char *why)
-{
-    int r = cluster_file_load(c->path, &c->file, why);
+/* ---- the first start: replicas and stores are made ---- */
 
-    if (r == -ENOENT && nodes > 0) {
-        r = run_create(c, nodes, why);
-    } else if (r == -ENOENT) {
-        snprintf(why, CLUSTER_RUN_WHY_BYTES, "%s is not there: nothing was started from this --dir",
-                 c->path);
-    } else if (r == 0 && c->file.metas_count > 0) {
-        snprintf(why, CLUSTER_RUN_WHY_BYTES,
-                 "%s names metadata replicas, which this version cannot run", c->path);
-        r = -VS_ENEWER;
-    }
+static int sync_metas(const struct cluster_run *c)
+{
+    char path[CLUSTER_RUN_DIR_BYTES_MAX + 64];
+    VS_AUTO_FD int dir = -1;
+
+    below(c, "metas", path);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return dir < 0 || fsync(dir) < 0 ? -errno : 0;
+}
+
+static int setup_begin(struct cluster_run *c, char *why)
+{
+    char path[CLUSTER_RUN_DIR_BYTES_MAX + 64];
+    VS_AUTO_FD int fd = -1;
+    int r;
+
+    below(c, SETUP_NAME, path);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    r = fd < 0 ? -errno : sync_metas(c);
+    if (r < 0)
+        snprintf(why, CLUSTER_RUN_WHY_BYTES, "cannot make %s: %s", path, vs_err_text(r));
     return r;
 }
 
-int cluster_run_open(struct cluster_run *c, const char *dir, unsigned nodes,
+static int setup_end(struct cluster_run *c, char *why)
+{
+    char path[CLUSTER_RUN_DIR_BYTES_MAX + 64];
+    int r;
+
+    below(c, SETUP_NAME, path);
+    r = unlink(path) < 0 && errno != ENOENT ? -errno : sync_metas(c);
+    if (r < 0)
+        snprintf(why, CLUSTER_RUN_WHY_BYTES, "cannot remove %s: %s", path, vs_err_text(r));
+    return r;
+}
+
+/* A directory that holds something, and no cluster.json. */
+static bool is_taken(const struct cluster_run *c)
+{
+    if (below_exists(c, "metas"))
+        return !below_exists(c, SETUP_NAME); /* an `up` that was interrupted is begun anew */
+    return below_exists(c, "meta") || below_exists(c, "nodes");
+}
+
+static struct cluster_member member_new(const char *dir, const char *folder, const char *letter,
+                                        unsigned n)
+{
+    struct cluster_member m = { .pid = 0 };
+
+    snprintf(m.id, sizeof(m.id), "%s%u", letter, n);
+    snprintf(m.data, sizeof(m.data), "%.190s/%s/%s%u", dir, folder, letter, n);
+    return m;
+}
+
+static int run_create(struct cluster_run *c, const struct cluster_run_new *fresh, char *why)
+{
+    uint8_t chance[VS_UUID_CHANCE_BYTES];
+    int r;
+
+    if (is_taken(c)) {
+        snprintf(why, CLUSTER_RUN_WHY_BYTES,
+                 "%s holds films, and no cluster.json: it is the data of a single mount (vstackfs "
+                 "--data %s MOUNTPOINT), or cluster.json is lost; choose another --dir, or put it "
+                 "back",
+                 c->dir, c->dir);
+        return -EEXIST;
+    }
+    vs_rand_system(chance, sizeof(chance));
+    c->file.cluster = vs_uuid_make(vs_real_ns(&vs_clock_system), chance);
+    c->file.metas_count = fresh->metas;
+    for (unsigned i = 0; i < fresh->metas; i++)
+        c->file.metas[i] = member_new(c->dir, "metas", "", i + 1);
+    c->file.nodes_count = fresh->nodes;
+    for (unsigned i = 0; i < fresh->nodes; i++) {
+        c->file.nodes[i] = member_new(c->dir, "nodes", "n", i + 1);
+        snprintf(c->file.nodes[i].domain, sizeof(c->file.nodes[i].domain), "n%u", i + 1);
+    }
+    r = fresh->metas > 0 ? run_dirs(c, fresh->metas, why) : 0;
+    if (r == 0 && fresh->metas > 0)
+        r = setup_begin(c, why);
+    return r == 0 ? cluster_run_save(c, why) : r;
+}
+
+static void run_procs(struct cluster_run *c)
+{
+    char log[CLUSTER_PROC_LOG_BYTES];
+
+    c->count = 0;
+    for (unsigned i = 0; i < c->file.metas_count; i++) {
+        snprintf(log, sizeof(log), "%s/log/meta-%s.log", c->dir, c->file.metas[i].id);
+        cluster_proc_init(&c->procs[c->count++], &c->file.metas[i], META_PROGRAM, "replica", log);
+    }
+    for (unsigned i = 0; i < c->file.nodes_count; i++) {
+        snprintf(log, sizeof(log), "%s/log/%s.log", c->dir, c->file.nodes[i].id);
+        cluster_proc_init(&c->procs[c->count++], &c->file.nodes[i], NODE_PROGRAM, "node", log);
+    }
+}
+
+static int run_load(struct cluster_run *c, const struct cluster_run_new *fresh, char *why)
+{
+    int r = cluster_file_load(c->path, &c->file, why);
+
+    if (r == -ENOENT && fresh != NULL)
+        r = run_create(c, fresh, why);
+    else if (r == -ENOENT)
+        snprintf(why, CLUSTER_RUN_WHY_BYTES, "%s is not there: nothing was started from this --dir",
+                 c->path);
+    if (r == 0 && fresh != NULL)
+        r = run_dirs(c, c->file.metas_count, why);
+    if (r == 0)
+        run_procs(c);
+    return r;
+}
+
+int cluster_run_open(struct cluster_run *c, const char *dir, const struct cluster_run_new *fresh,
                      char why[CLUSTER_RUN_WHY_BYTES])
 {
     VS_AUTO_FREE char *real = NULL;
-    int r = nodes > 0 ? data_path_make(dir) : 0;
+    int r = fresh != NULL ? data_path_make(dir) : 0;
 
     *c = (struct cluster_run){ .lock_fd = -1 };
-    for (unsigned i = 0; i < CLUSTER_NODES_MAX; i++)
-        c->out[i] = -1;
     real = realpath(dir, NULL);
     if (r < 0 || real == NULL || strlen(real) > CLUSTER_RUN_DIR_BYTES_MAX) {
         r = r < 0 ? r : real == NULL ? -errno : -ENAMETOOLONG;
@@ -135,9 +210,7 @@ int cluster_run_open(struct cluster_run *c, const char *dir, unsigned nodes,
     snprintf(c->path, sizeof(c->path), "%s/cluster.json", real);
     r = run_lock(c, why);
     if (r == 0)
-        r = run_load(c, nodes, why);
-    if (r == 0 && nodes > 0)
-        r = run_dirs(c, why);
+        r = run_load(c, fresh, why);
     if (r < 0)
         cluster_run_close(c);
     return r;
@@ -147,285 +220,207 @@ void cluster_run_close(struct cluster_run *c)
 {
     if (c->dir[0] == '\0')
         return;
-    for (unsigned i = 0; i < CLUSTER_NODES_MAX; i++) {
-        if (c->out[i] >= 0)
-            close(c->out[i]);
-        c->out[i] = -1;
-    }
+    for (unsigned i = 0; i < c->count; i++)
+        cluster_proc_close(&c->procs[i]);
+    c->count = 0;
     if (c->lock_fd >= 0)
         close(c->lock_fd);
     c->lock_fd = -1;
     c->dir[0] = '\0';
 }
 
-/* ---- starting one node ---- */
-
-/* The program beside this one. */
-static int node_program(char path[4096], char *why)
+int cluster_run_save(struct cluster_run *c, char why[CLUSTER_RUN_WHY_BYTES])
 {
-    ssize_t n = readlink("/proc/self/exe", path, 4096 - sizeof(NODE_PROGRAM) - 1);
-    char *slash;
-
-    VS_ASSERT(n > 0);
-    path[n] = '\0';
-    slash = strrchr(path, '/');
-    VS_ASSERT(slash != NULL);
-    memcpy(slash + 1, NODE_PROGRAM, sizeof(NODE_PROGRAM));
-    if (access(path, X_OK) == 0)
-        return 0;
-    snprintf(why, CLUSTER_RUN_WHY_BYTES,
-             "the program %.500s is missing; install it beside vstackfs", path);
-    return -ENOENT;
-}
-
-/* The port a node had, if nobody else has it now; else 0: any. */
-static uint16_t port_to_take(const struct cluster_member *m)
-{
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(cluster_url_port(m->url)) };
-    VS_AUTO_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int on = 1;
-
-    inet_pton(AF_INET, LOOPBACK, &at.sin_addr);
-    if (fd < 0 || at.sin_port == 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-        bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
-        return 0;
-    return ntohs(at.sin_port);
-}
-
-static void log_path(const struct cluster_run *c, const struct cluster_member *m,
-                     char path[CLUSTER_RUN_DIR_BYTES_MAX + 128])
-{
-    snprintf(path, CLUSTER_RUN_DIR_BYTES_MAX + 128, "%s/log/%s.log", c->dir, m->id);
-}
-
-static int node_start(struct cluster_run *c, unsigned i, const char *program, char *why)
-{
-    struct cluster_member *m = &c->file.nodes[i];
-    char listen[64], cluster[VS_ID_TEXT_BYTES], log[CLUSTER_RUN_DIR_BYTES_MAX + 128];
-    /* --existing: once films may be there, an empty directory is a missing disk */
-    const char *argv[] = { program,  "--id",  m->id,      "--listen", listen,
-                           "--data", m->data, "--domain", m->domain,  "--cluster",
-                           cluster,  NULL,    NULL };
-    uint16_t port = port_to_take(m);
-    int r;
-
-    if (port == 0 && m->url[0] != '\0' && cluster_run_mount_pid(c) > 0) {
-        snprintf(why, CLUSTER_RUN_WHY_BYTES,
-                 "another program has the port of node %s (%s), and a mount is using it; vstackfs "
-                 "down --dir %s, then up",
-                 m->id, m->url, c->dir);
-        return -EADDRINUSE;
-    }
-    if (below_exists(c, "meta"))
-        argv[11] = "--existing";
-    snprintf(listen, sizeof(listen), LOOPBACK ":%u", (unsigned)port);
-    vs_id_to_text(&c->file.cluster, cluster);
-    log_path(c, m, log);
-    r = daemon_start((char *const *)argv, log, &c->started[i], &c->out[i]);
-    if (r < 0)
-        snprintf(why, CLUSTER_RUN_WHY_BYTES, "cannot start node %s (its log: %s): %s", m->id, log,
-                 vs_err_text(r));
-    else
-        m->pid = c->started[i];
-    return r;
-}
-
-/* ---- awaiting it ---- */
-
-/* The last line of what it said. */
-static void log_tail(const char *path, char tail[LOG_TAIL_BYTES])
-{
-    VS_AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-    off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
-    off_t from = end > LOG_TAIL_BYTES - 1 ? end - (LOG_TAIL_BYTES - 1) : 0;
-    ssize_t n = fd >= 0 ? pread(fd, tail, LOG_TAIL_BYTES - 1, from) : 0;
-    char *line;
-
-    while (n > 0 && tail[n - 1] == '\n')
-        n--;
-    tail[n > 0 ? n : 0] = '\0';
-    line = strrchr(tail, '\n');
-    if (line != NULL)
-        memmove(tail, line + 1, strlen(line + 1) + 1);
-}
-
-/* The port of "vstack-node ID ready on HOST:PORT"; 0: it ended, or the deadline passed. */
-static uint16_t read_ready(int fd, int64_t deadline_ns)
-{
-    char line[READY_BYTES_MAX];
-    size_t len = 0;
-    const char *colon;
-
-    while (len < sizeof(line) - 1 && memchr(line, '\n', len) == NULL) {
-        int64_t left_ms = (deadline_ns - vs_now_ns(&vs_clock_system)) / VS_NS_PER_MS;
-        struct pollfd p = { fd, POLLIN, 0 };
-        ssize_t n;
-
-        if (left_ms <= 0 || poll(&p, 1, (int)left_ms) != 1)
-            return 0;
-        n = read(fd, line + len, sizeof(line) - 1 - len);
-        if (n <= 0)
-            return 0;
-        len += (size_t)n;
-    }
-    line[len] = '\0';
-    colon = strrchr(line, ':');
-    return strstr(line, " ready on ") != NULL && colon != NULL
-               ? (uint16_t)strtoul(colon + 1, NULL, 10)
-               : 0;
-}
-
-static int node_await(struct cluster_run *c, unsigned i, int64_t deadline_ns, char *why)
-{
-    struct cluster_member *m = &c->file.nodes[i];
-    char log[CLUSTER_RUN_DIR_BYTES_MAX + 128], tail[LOG_TAIL_BYTES] = "";
-    uint16_t port = read_ready(c->out[i], deadline_ns);
-
-    close(c->out[i]);
-    c->out[i] = -1;
-    if (port > 0) {
-        snprintf(m->url, sizeof(m->url), "http://" LOOPBACK ":%u", (unsigned)port);
-        return 0;
-    }
-    log_path(c, m, log);
-    log_tail(log, tail);
-    snprintf(why, CLUSTER_RUN_WHY_BYTES,
-             "node %s did not start: %s (%s); to go on without it, add --degraded", m->id, tail,
-             log);
-    return -VS_EDOWN;
-}
-
-/* ---- ending ---- */
-
-/* End the nodes whose bit is set; their numbers are forgotten. How many are still there. */
-static unsigned end_nodes(struct cluster_run *c, uint64_t mask)
-{
-    int fd[CLUSTER_NODES_MAX];
-    unsigned left = 0;
-
-    for (unsigned i = 0; i < c->file.nodes_count; i++) {
-        struct cluster_member *m = &c->file.nodes[i];
-
-        fd[i] = -ESRCH;
-        if ((mask >> i & 1) != 0 && c->started[i] > 0)
-            fd[i] = daemon_open_child(c->started[i]); /* it may not run its program yet */
-        else if ((mask >> i & 1) != 0)
-            fd[i] = daemon_open(m->pid, NODE_PROGRAM, m->data);
-        if (fd[i] < 0)
-            continue;
-        daemon_signal(fd[i], SIGTERM);
-        daemon_signal(fd[i], SIGCONT);
-    }
-    for (unsigned i = 0; i < c->file.nodes_count; i++) {
-        struct cluster_member *m = &c->file.nodes[i];
-
-        if (fd[i] >= 0) {
-            if (daemon_wait(fd[i], END_MS) < 0)
-                daemon_signal(fd[i], SIGKILL);
-            left += daemon_wait(fd[i], KILLED_MS) < 0;
-            close(fd[i]);
-        }
-        if ((mask >> i & 1) != 0)
-            m->pid = 0;
-    }
-    return left;
-}
-
-void cluster_run_thaw(struct cluster_run *c)
-{
-    for (unsigned i = 0; i < c->file.nodes_count; i++) {
-        int fd = daemon_open(c->file.nodes[i].pid, NODE_PROGRAM, c->file.nodes[i].data);
-
-        if (fd < 0)
-            continue;
-        daemon_signal(fd, SIGCONT);
-        close(fd);
-    }
-}
-
-int cluster_run_stop(struct cluster_run *c, char why[CLUSTER_RUN_WHY_BYTES])
-{
-    if (end_nodes(c, UINT64_MAX) > 0) {
-        snprintf(why, CLUSTER_RUN_WHY_BYTES,
-                 "some nodes of %s do not end, not even by SIGKILL: their disks hang", c->dir);
-        return -EBUSY;
-    }
     return cluster_file_save(c->path, &c->file, why);
 }
 
-void cluster_run_undo(struct cluster_run *c)
-{
-    char why[CLUSTER_RUN_WHY_BYTES];
-    uint64_t mask = 0;
+/* ---- starting ---- */
 
-    for (unsigned i = 0; i < c->file.nodes_count; i++)
-        mask |= c->started[i] > 0 ? UINT64_C(1) << i : 0;
-    end_nodes(c, mask);
-    if (mask != 0)
-        (void)cluster_file_save(c->path, &c->file, why); /* numbers that are gone do no harm */
+static bool is_meta(const struct cluster_run *c, unsigned i)
+{
+    return i < c->file.metas_count;
 }
 
-/* ---- all of them ---- */
+/* Once films may be there, an empty directory is a missing disk. */
+static bool was_made(const struct cluster_run *c)
+{
+    return c->file.metas_count > 0 ? !below_exists(c, SETUP_NAME) : below_exists(c, "meta");
+}
+
+static int node_start(struct cluster_run *c, struct cluster_proc *p, char *why)
+{
+    const struct cluster_member *m = p->member;
+    char cluster[VS_ID_TEXT_BYTES];
+    const char *argv[CLUSTER_PROC_ARGS_MAX] = { NULL,
+                                                "--id",
+                                                m->id,
+                                                "--listen",
+                                                cluster_proc_listen(p),
+                                                "--data",
+                                                m->data,
+                                                "--domain",
+                                                m->domain,
+                                                "--cluster",
+                                                cluster,
+                                                was_made(c) ? "--existing" : NULL };
+
+    vs_id_to_text(&c->file.cluster, cluster);
+    return cluster_proc_start(p, argv, why);
+}
+
+/* ID=URL,... of all replicas. */
+static void say_peers(const struct cluster_run *c, char peers[PEERS_BYTES])
+{
+    size_t len = 0;
+
+    for (unsigned i = 0; i < c->file.metas_count; i++)
+        len += (size_t)snprintf(peers + len, PEERS_BYTES - len, "%s%s=%s", i > 0 ? "," : "",
+                                c->file.metas[i].id, c->file.metas[i].url);
+}
+
+static int meta_start(struct cluster_run *c, struct cluster_proc *p, char *why)
+{
+    const struct cluster_member *m = p->member;
+    char cluster[VS_ID_TEXT_BYTES], peers[PEERS_BYTES];
+    const char *argv[CLUSTER_PROC_ARGS_MAX] = { NULL,
+                                                "--id",
+                                                m->id,
+                                                "--listen",
+                                                cluster_proc_listen(p),
+                                                "--data",
+                                                m->data,
+                                                "--peers",
+                                                peers,
+                                                "--cluster",
+                                                cluster,
+                                                was_made(c) ? "--existing" : NULL };
+
+    vs_id_to_text(&c->file.cluster, cluster);
+    say_peers(c, peers);
+    return cluster_proc_start(p, argv, why);
+}
+
+/* Addresses of all that do not run. Replicas know each other's, and mounts know all: an address
+ * changes only while nobody uses it. */
+static int settle_addresses(struct cluster_run *c, const bool *runs, char *why)
+{
+    pid_t mounts[CLUSTER_MOUNTS_MAX];
+    bool metas_run = false, mounted = cluster_mounts_all(c->dir, mounts) > 0;
+    int r = 0;
+
+    for (unsigned i = 0; i < c->file.metas_count; i++)
+        metas_run = metas_run || runs[i];
+    for (unsigned i = 0; r == 0 && i < c->count; i++)
+        if (!runs[i])
+            r = cluster_proc_address(&c->procs[i], !mounted && !(is_meta(c, i) && metas_run), why);
+    return r;
+}
 
 static int start_all(struct cluster_run *c, char *why)
 {
-    char program[4096];
-    int r = node_program(program, why);
+    bool runs[CLUSTER_METAS_MAX + CLUSTER_NODES_MAX] = { false };
+    char program[CLUSTER_PROC_PATH_BYTES];
+    int r = 0;
 
-    for (unsigned i = 0; r == 0 && i < c->file.nodes_count; i++) {
-        const struct cluster_member *m = &c->file.nodes[i];
-
-        if (!daemon_is(m->pid, NODE_PROGRAM, m->data))
-            r = node_start(c, i, program, why);
+    for (unsigned i = 0; r >= 0 && i < c->count; i++) {
+        r = cluster_proc_program(&c->procs[i], program, why);
+        if (r == 0)
+            r = cluster_proc_runs(&c->procs[i], why);
+        runs[i] = r == 1;
     }
+    r = r < 0 ? r : settle_addresses(c, runs, why);
+    if (r == 0) /* a process at an address that is not written down could not be found again */
+        r = cluster_run_save(c, why);
+    for (unsigned i = 0; r == 0 && i < c->count; i++)
+        if (!runs[i])
+            r = is_meta(c, i) ? meta_start(c, &c->procs[i], why) : node_start(c, &c->procs[i], why);
     /* were we killed now, the next run or `down` would find them */
-    return r == 0 ? cluster_file_save(c->path, &c->file, why) : r;
+    return r == 0 ? cluster_run_save(c, why) : r;
+}
+
+static bool enough_up(const struct cluster_run *c, unsigned metas_up, unsigned nodes_up)
+{
+    return nodes_up > 0 && (c->file.metas_count == 0 || metas_up > c->file.metas_count / 2);
 }
 
 int cluster_run_start(struct cluster_run *c, bool degraded, char why[CLUSTER_RUN_WHY_BYTES])
 {
     int64_t deadline_ns = vs_now_ns(&vs_clock_system) + READY_MS * VS_NS_PER_MS;
-    unsigned up = 0;
+    unsigned up[2] = { 0, 0 }; /* nodes, replicas */
     int r = start_all(c, why), failed = 0;
+    bool fresh = !was_made(c) && c->file.metas_count > 0;
 
-    for (unsigned i = 0; r == 0 && i < c->file.nodes_count; i++) {
-        int e = c->out[i] >= 0 ? node_await(c, i, deadline_ns, why) : 0;
+    for (unsigned i = 0; r == 0 && i < c->count; i++) {
+        int e = c->procs[i].out >= 0 ? cluster_proc_await(&c->procs[i], deadline_ns, why) : 0;
 
         if (e < 0) {
-            end_nodes(c, UINT64_C(1) << i);
-            c->started[i] = 0;
+            cluster_procs_end(&c->procs[i], 1, true);
             failed = failed < 0 ? failed : e;
-            if (!degraded)
+            if (!degraded || fresh)
                 r = e;
             else
                 fprintf(stderr, "vstackfs: %s\n", why);
         }
-        up += e == 0;
+        up[is_meta(c, i)] += e == 0;
     }
-    if (r == 0 && up == 0)
+    if (r == 0 && !enough_up(c, up[1], up[0]))
         r = failed;
-    return r == 0 ? cluster_file_save(c->path, &c->file, why) : r;
+    if (r == 0 && fresh)
+        r = setup_end(c, why);
+    return r == 0 ? cluster_run_save(c, why) : r;
 }
 
-/* ---- the mount ---- */
+/* ---- ending ---- */
 
-/* DIR/lock: who holds it has written his number into it. */
-pid_t cluster_run_mount_pid(const struct cluster_run *c)
+void cluster_run_thaw(struct cluster_run *c)
 {
-    char path[CLUSTER_RUN_DIR_BYTES_MAX + 64], text[32] = "";
-    VS_AUTO_FD int fd = -1;
-
-    snprintf(path, sizeof(path), "%s/lock", c->dir);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || read(fd, text, sizeof(text) - 1) <= 0)
-        return 0;
-    return (pid_t)strtol(text, NULL, 10);
+    for (unsigned i = 0; i < c->count; i++)
+        cluster_proc_thaw(&c->procs[i]);
 }
 
-int cluster_run_mount_wait(const struct cluster_run *c, unsigned timeout_ms)
+int cluster_run_stop(struct cluster_run *c, char why[CLUSTER_RUN_WHY_BYTES])
 {
-    for (unsigned ms = 0; cluster_run_mount_pid(c) > 0; ms += POLL_MS) {
+    unsigned metas = c->file.metas_count;
+    unsigned left = cluster_procs_end(c->procs + metas, c->count - metas, false);
+
+    left += cluster_procs_end(c->procs, metas, false);
+    if (left > 0) {
+        snprintf(why, CLUSTER_RUN_WHY_BYTES,
+                 "some processes of %s do not end, not even by SIGKILL: their disks hang", c->dir);
+        return -EBUSY;
+    }
+    return cluster_run_save(c, why);
+}
+
+void cluster_run_undo(struct cluster_run *c)
+{
+    char why[CLUSTER_RUN_WHY_BYTES];
+    bool any = false;
+
+    for (unsigned i = 0; i < c->count; i++)
+        any = any || c->procs[i].started > 0;
+    cluster_procs_end(c->procs, c->count, true);
+    if (any)
+        (void)cluster_run_save(c, why); /* numbers that are gone do no harm */
+}
+
+/* ---- mounts ---- */
+
+pid_t cluster_run_mount_pid(const struct cluster_run *c, const char *mountpoint)
+{
+    char name[CLUSTER_MOUNTS_NAME_BYTES];
+
+    if (c->file.metas_count == 0)
+        return cluster_mounts_holder(c->dir, ".");
+    cluster_mounts_name(mountpoint, name);
+    return cluster_mounts_holder(c->dir, name);
+}
+
+int cluster_run_mounts_wait(const struct cluster_run *c, unsigned timeout_ms)
+{
+    pid_t pids[CLUSTER_MOUNTS_MAX];
+
+    for (unsigned ms = 0; cluster_mounts_all(c->dir, pids) > 0; ms += POLL_MS) {
         if (ms >= timeout_ms)
             return -ETIMEDOUT;
         sleep_ms(POLL_MS);

@@ -7,6 +7,7 @@
 #include "common/conf.h"
 #include "common/err.h"
 #include "fs/cli/cli.h"
+#include "fs/cluster_mounts.h"
 #include "fs/cluster_run.h"
 #include "fs/daemon.h"
 #include "fs/mount_point.h"
@@ -34,26 +35,39 @@ static int down_unmount(struct cluster_run *c, bool force)
     return 0;
 }
 
-/* The process of the mount ends by itself then; one that was mounted by hand is asked to. */
-static int down_end_mount(struct cluster_run *c)
+/* The process of a mount ends by itself then; of one that was mounted by hand it is asked to. */
+static int down_end_mount(struct cluster_run *c, pid_t pid)
 {
-    pid_t pid = cluster_run_mount_pid(c);
     int fd = daemon_open(pid, MOUNT_PROGRAM, c->path);
 
-    if (pid > 0 && fd < 0)
-        return cli_fail("process %d holds %s/lock and is no mount of this cluster; end it first",
-                        (int)pid, c->dir);
-    if (fd < 0)
+    if (fd < 0 && kill(pid, 0) < 0) /* it has ended meanwhile */
         return 0;
+    if (fd < 0)
+        return cli_fail("process %d holds a lock in %s and is no mount of this cluster; end it "
+                        "first",
+                        (int)pid, c->dir);
     if (c->file.mounts_count == 0 || daemon_wait(fd, MOUNT_KILLED_MS) < 0)
         daemon_signal(fd, SIGTERM);
     if (daemon_wait(fd, MOUNT_END_MS) < 0)
         daemon_signal(fd, SIGKILL);
     (void)daemon_wait(fd, MOUNT_KILLED_MS);
     close(fd);
-    if (cluster_run_mount_wait(c, MOUNT_KILLED_MS) == 0)
-        return 0;
-    return cli_fail("the mount's process %d does not end, not even by SIGKILL", (int)pid);
+    return 0;
+}
+
+static int down_end_mounts(struct cluster_run *c)
+{
+    pid_t pids[CLUSTER_MOUNTS_MAX];
+    unsigned count = cluster_mounts_all(c->dir, pids);
+    int r = 0;
+
+    for (unsigned i = 0; r == 0 && i < count; i++)
+        r = down_end_mount(c, pids[i]);
+    if (r != 0 || cluster_run_mounts_wait(c, MOUNT_KILLED_MS) == 0)
+        return r;
+    return cli_fail("a mount's process does not end, not even by SIGKILL; see %s/lock and "
+                    "%s/mounts",
+                    c->dir, c->dir);
 }
 
 static int down_run(struct cluster_run *c, bool force)
@@ -61,7 +75,7 @@ static int down_run(struct cluster_run *c, bool force)
     char why[CLUSTER_RUN_WHY_BYTES];
 
     cluster_run_thaw(c);
-    if (down_unmount(c, force) != 0 || down_end_mount(c) != 0)
+    if (down_unmount(c, force) != 0 || down_end_mounts(c) != 0)
         return 1;
     c->file.mounts_count = 0;
     return cluster_run_stop(c, why) < 0 ? cli_fail("%s", why) : 0;
@@ -83,7 +97,7 @@ int cli_down(int argc, char **argv)
         return cli_fail("%s", why);
     if (c == NULL)
         return cli_fail("out of memory");
-    if (cluster_run_open(c, dir, 0, why) < 0)
+    if (cluster_run_open(c, dir, NULL, why) < 0)
         return cli_fail("%s", why);
     r = down_run(c, force);
     cluster_run_close(c);

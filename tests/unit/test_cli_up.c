@@ -21,12 +21,13 @@ static void a_directory_is_needed_and_no_more_than_one_mount_point(void **state)
     assert_int_equal(RUN(r, "up", "--dir", dir, "--nodes", "65"), 1);
     assert_non_null(strstr(r->err, "--nodes"));
     assert_int_equal(RUN(r, "up", "--dir", dir, "--nodes", "0"), 1);
-    assert_int_equal(RUN(r, "up", "--dir", dir, "--metas", "3"), 1);
-    assert_non_null(strstr(r->err, "--metas"));
+    assert_int_equal(RUN(r, "up", "--dir", dir, "--metas", "6"), 1);
+    assert_int_equal(RUN(r, "up", "--dir", dir, "--metas", "2"), 1);
+    assert_non_null(strstr(r->err, "--metas is 1, 3 or 5"));
     assert_int_not_equal(access(dir, F_OK), 0);
 }
 
-static void the_number_of_nodes_does_not_change(void **state)
+static void the_number_of_nodes_and_replicas_does_not_change(void **state)
 {
     struct cli_rig *r = *state;
     const char *dir = cli_rig_path(r, "c");
@@ -36,13 +37,15 @@ static void the_number_of_nodes_does_not_change(void **state)
     assert_non_null(strstr(r->err, "vstack-node is missing"));
     assert_int_equal(RUN(r, "up", "--nodes=3", "--dir", dir), 1);
     assert_non_null(strstr(r->err, "has 2 nodes already"));
+    assert_int_equal(RUN(r, "up", "--metas", "5", "--dir", dir), 1);
+    assert_non_null(strstr(r->err, "leave --metas out"));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CLI_TEST(a_directory_is_needed_and_no_more_than_one_mount_point),
-        CLI_TEST(the_number_of_nodes_does_not_change),
+        CLI_TEST(the_number_of_nodes_and_replicas_does_not_change),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

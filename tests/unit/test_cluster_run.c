@@ -56,7 +56,8 @@ static void a_new_directory_becomes_a_cluster_that_stays_the_same(void **state)
     struct rig *rig = *state;
     struct vs_id cluster;
 
-    assert_int_equal(cluster_run_open(&rig->run, rig->dir, 3, rig->why), 0);
+    assert_int_equal(
+        cluster_run_open(&rig->run, rig->dir, &(struct cluster_run_new){ 0, 3 }, rig->why), 0);
     cluster = rig->run.file.cluster;
     assert_false(vs_id_is_zero(&cluster));
     assert_int_equal(rig->run.file.nodes_count, 3);
@@ -65,18 +66,47 @@ static void a_new_directory_becomes_a_cluster_that_stays_the_same(void **state)
     assert_int_equal(access(below(rig, "log"), F_OK), 0);
     cluster_run_close(&rig->run);
     cluster_run_close(&rig->run);
-    assert_int_equal(cluster_run_open(&rig->run, rig->dir, 5, rig->why), 0);
+    assert_int_equal(
+        cluster_run_open(&rig->run, rig->dir, &(struct cluster_run_new){ 0, 5 }, rig->why), 0);
     assert_memory_equal(&rig->run.file.cluster, &cluster, sizeof(cluster));
     assert_int_equal(rig->run.file.nodes_count, 3);
+}
+
+static void replicas_are_made_once_and_marked_until_they_were_ready(void **state)
+{
+    struct rig *rig = *state;
+    int64_t born_ns;
+
+    assert_int_equal(
+        cluster_run_open(&rig->run, rig->dir, &(struct cluster_run_new){ 3, 2 }, rig->why), 0);
+    assert_int_equal(rig->run.file.metas_count, 3);
+    assert_string_equal(rig->run.file.metas[2].id, "3");
+    assert_string_equal(rig->run.file.metas[2].data, below(rig, "metas/3"));
+    assert_int_equal(vs_uuid_born_ns(&rig->run.file.cluster, &born_ns), 0);
+    assert_int_equal(access(below(rig, "metas/setup"), F_OK), 0);
+    cluster_run_close(&rig->run);
+
+    /* interrupted before cluster.json was there: begun anew; lost later: not */
+    assert_int_equal(unlink(below(rig, "cluster.json")), 0);
+    assert_int_equal(
+        cluster_run_open(&rig->run, rig->dir, &(struct cluster_run_new){ 1, 2 }, rig->why), 0);
+    assert_int_equal(rig->run.file.metas_count, 1);
+    cluster_run_close(&rig->run);
+    assert_int_equal(unlink(below(rig, "cluster.json")), 0);
+    assert_int_equal(unlink(below(rig, "metas/setup")), 0);
+    assert_int_equal(
+        cluster_run_open(&rig->run, rig->dir, &(struct cluster_run_new){ 1, 2 }, rig->why),
+        -EEXIST);
+    assert_non_null(strstr(rig->why, "cluster.json is lost"));
 }
 
 static void what_was_never_started_is_not_ended(void **state)
 {
     struct rig *rig = *state;
 
-    assert_int_equal(cluster_run_open(&rig->run, rig->dir, 0, rig->why), -ENOENT);
+    assert_int_equal(cluster_run_open(&rig->run, rig->dir, NULL, rig->why), -ENOENT);
     assert_int_not_equal(access(rig->dir, F_OK), 0);
-    assert_int_equal(cluster_run_open(&rig->run, rig->parent, 0, rig->why), -ENOENT);
+    assert_int_equal(cluster_run_open(&rig->run, rig->parent, NULL, rig->why), -ENOENT);
     assert_non_null(strstr(rig->why, "nothing was started"));
 }
 
@@ -87,7 +117,9 @@ static void the_data_of_a_single_mount_is_not_made_a_cluster(void **state)
 
     snprintf(meta, sizeof(meta), "%s/meta", rig->parent);
     assert_int_equal(mkdir(meta, 0700), 0);
-    assert_int_equal(cluster_run_open(&rig->run, rig->parent, 5, rig->why), -EEXIST);
+    assert_int_equal(
+        cluster_run_open(&rig->run, rig->parent, &(struct cluster_run_new){ 0, 5 }, rig->why),
+        -EEXIST);
     assert_non_null(strstr(rig->why, "choose another --dir"));
 }
 
@@ -96,7 +128,8 @@ static void without_the_nodes_program_nothing_is_started(void **state)
 {
     struct rig *rig = *state;
 
-    assert_int_equal(cluster_run_open(&rig->run, rig->dir, 2, rig->why), 0);
+    assert_int_equal(
+        cluster_run_open(&rig->run, rig->dir, &(struct cluster_run_new){ 0, 2 }, rig->why), 0);
     assert_int_equal(cluster_run_start(&rig->run, false, rig->why), -ENOENT);
     assert_non_null(strstr(rig->why, "vstack-node is missing; install it beside vstackfs"));
     cluster_run_undo(&rig->run);
@@ -108,7 +141,8 @@ static void numbers_of_others_are_left_alone(void **state)
 {
     struct rig *rig = *state;
 
-    assert_int_equal(cluster_run_open(&rig->run, rig->dir, 2, rig->why), 0);
+    assert_int_equal(
+        cluster_run_open(&rig->run, rig->dir, &(struct cluster_run_new){ 0, 2 }, rig->why), 0);
     rig->run.file.nodes[0].pid = getpid();
     cluster_run_thaw(&rig->run);
     assert_int_equal(cluster_run_stop(&rig->run, rig->why), 0);
@@ -120,16 +154,17 @@ static void the_mounts_process_is_who_holds_the_lock(void **state)
     struct rig *rig = *state;
     int fd;
 
-    assert_int_equal(cluster_run_open(&rig->run, rig->dir, 2, rig->why), 0);
-    assert_int_equal(cluster_run_mount_pid(&rig->run), 0);
+    assert_int_equal(
+        cluster_run_open(&rig->run, rig->dir, &(struct cluster_run_new){ 0, 2 }, rig->why), 0);
+    assert_int_equal(cluster_run_mount_pid(&rig->run, "/mnt/a"), 0);
     fd = open(below(rig, "lock"), O_RDWR | O_CREAT, 0600);
     assert_int_equal(write(fd, "4711\n", 5), 5);
-    assert_int_equal(cluster_run_mount_pid(&rig->run), 0); /* left behind */
+    assert_int_equal(cluster_run_mount_pid(&rig->run, "/mnt/a"), 0); /* left behind */
     assert_int_equal(flock(fd, LOCK_EX), 0);
-    assert_int_equal(cluster_run_mount_pid(&rig->run), 4711);
-    assert_int_equal(cluster_run_mount_wait(&rig->run, 60), -ETIMEDOUT);
+    assert_int_equal(cluster_run_mount_pid(&rig->run, "/mnt/a"), 4711);
+    assert_int_equal(cluster_run_mounts_wait(&rig->run, 60), -ETIMEDOUT);
     close(fd);
-    assert_int_equal(cluster_run_mount_wait(&rig->run, 0), 0);
+    assert_int_equal(cluster_run_mounts_wait(&rig->run, 0), 0);
 }
 
 #define RULE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -138,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RULE(a_new_directory_becomes_a_cluster_that_stays_the_same),
+        RULE(replicas_are_made_once_and_marked_until_they_were_ready),
         RULE(what_was_never_started_is_not_ended),
         RULE(the_data_of_a_single_mount_is_not_made_a_cluster),
         RULE(without_the_nodes_program_nothing_is_started),
