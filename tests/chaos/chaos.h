@@ -8,8 +8,8 @@
  *
  * One seed draws the faults and the clients' choices; what the processes make of it is theirs.
  * Lock order: none; each lock is held alone. */
-#ifndef VS_TESTS_CHAOS_H
-#define VS_TESTS_CHAOS_H
+#ifndef VS_TESTS_CHAOS_CHAOS_H
+#define VS_TESTS_CHAOS_CHAOS_H
 
 #include "common/http_client.h"
 #include "common/id.h"
