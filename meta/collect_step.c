@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "meta/place_value.h"
-#include "meta/reg_batch.h"
+#include "meta/reg_rule.h"
 #include <string.h>
 
 #define STORE_TRIES_MAX 5

@@ -85,6 +85,13 @@ uint64_t journal_applied(const struct journal *j)
     return j->applied;
 }
 
+uint64_t journal_commit(const struct journal *j)
+{
+    uint64_t commit = j->role == JOURNAL_LEADING ? j->commit : j->leader_commit;
+
+    return commit > j->applied ? commit : j->applied;
+}
+
 /* ---- what the roles share ---- */
 
 uint64_t journal_dirty(struct journal *j)

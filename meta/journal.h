@@ -151,5 +151,6 @@ int64_t journal_wake_ns(const struct journal *j);
 enum journal_role journal_role(const struct journal *j);
 uint32_t journal_leader(const struct journal *j); /* pid of the leader last heard of; 0: none */
 uint64_t journal_applied(const struct journal *j);
+uint64_t journal_commit(const struct journal *j); /* chosen up to here, as far as is known */
 
 #endif

@@ -118,6 +118,12 @@ uint64_t journal_member_applied(struct journal_member *m)
     return m->applied_seen;
 }
 
+void journal_member_state(struct journal_member *m, uint64_t *ret_epoch, uint64_t *ret_commit)
+{
+    *ret_epoch = m->epoch_seen;
+    *ret_commit = m->commit_seen;
+}
+
 /* ---- the thread ---- */
 
 /* What was taken from under the lock. */

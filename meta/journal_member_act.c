@@ -168,6 +168,8 @@ void member_act(struct journal_member *m)
     const struct journal_actions *out = m->out;
 
     m->leader = journal_leader(&m->journal);
+    m->commit_seen = journal_commit(&m->journal);
+    m->epoch_seen = m->journal.epoch;
     for (unsigned n = 0; n < out->sends; n++)
         act_send(m, &out->send[n]);
     if (out->persist != 0)

@@ -42,7 +42,7 @@ struct journal_member {
     uint64_t put_to; /* entries of slots up to it have been put */
     pthread_t thread;
     _Atomic uint32_t leader;
-    _Atomic uint64_t applied_seen;
+    _Atomic uint64_t applied_seen, commit_seen, epoch_seen;
 
     pthread_mutex_t lock;
     pthread_cond_t wake;

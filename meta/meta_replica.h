@@ -13,7 +13,7 @@
 #define VS_META_META_REPLICA_H
 
 #include "common/clock.h"
-#include "meta/journal_msg.h"
+#include "meta/journal.h"
 #include "meta/meta_client.h"
 #include "meta/px_link.h"
 

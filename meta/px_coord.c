@@ -242,6 +242,16 @@ int px_coord_start(struct px_coord *c, struct px_coord_op *op, const struct px_w
     return 0;
 }
 
+bool px_coord_cancel(struct px_coord *c, struct px_coord_op *op)
+{
+    if (px_coord_find(c, op->propose.seq) != op)
+        return false;
+    out_remove(c, op);
+    tables_remove(c, op);
+    heap_remove(c, op->heap_at);
+    return true;
+}
+
 void px_coord_answer(struct px_coord *c, unsigned from, const struct px_head *head,
                      const struct px_answer *answer, uint64_t now_us, uint64_t draw)
 {

@@ -57,6 +57,10 @@ int px_coord_init(struct px_coord *c, const struct px_proposer *who, struct px_c
 int px_coord_start(struct px_coord *c, struct px_coord_op *op, const struct px_wish *wish,
                    uint64_t now_us);
 
+/* Give up: nobody waits for it any more. What it asked may still be decided. False: it is done, and
+ * px_coord_done() will give it back; else the caller has it again now. */
+bool px_coord_cancel(struct px_coord *c, struct px_coord_op *op);
+
 /* An answer of acceptor `from`; to what is not in flight any more: ignored. draw: random. */
 void px_coord_answer(struct px_coord *c, unsigned from, const struct px_head *head,
                      const struct px_answer *answer, uint64_t now_us, uint64_t draw);

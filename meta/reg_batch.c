@@ -5,7 +5,7 @@
  */
 #include "meta/reg_batch.h"
 #include "common/err.h"
-#include "meta/place_value.h"
+#include "meta/reg_rule.h"
 #include <string.h>
 
 void reg_batch_init(struct reg_batch *rb, struct acceptor_store *store)
@@ -20,57 +20,14 @@ void reg_batch_close(struct reg_batch *rb)
     vs_buf_close(&rb->storage);
 }
 
-int reg_value_generation(const uint8_t *value, size_t len, uint32_t *ret_generation, bool *ret_tomb)
-{
-    struct place_value v;
-    int r;
-
-    *ret_tomb = false;
-    *ret_generation = 0;
-    if (value == NULL)
-        return 0;
-    if (len > 0 && value[0] == PLACE_SEGMENT) {
-        *ret_generation = 1;
-        return 0;
-    }
-    r = place_value_decode(value, len, &v);
-    if (r < 0)
-        return r;
-    *ret_generation = v.generation;
-    *ret_tomb = v.state == PLACE_TOMB;
-    return 0;
-}
-
-/* A value fits its id: placements for chunks, segments for segments, and TOMBs for both. */
-static int reg_check_value(const struct meta_reg *reg, uint32_t *ret_generation, bool *ret_tomb)
-{
-    const uint8_t *value = reg->value;
-    bool is_segment = reg->value_len > 0 && value[0] == PLACE_SEGMENT;
-    int r;
-
-    if (value == NULL || reg->value_len == 0)
-        return -EINVAL;
-    if (reg->value_len > PX_VALUE_BYTES_MAX)
-        return -EMSGSIZE;
-    r = reg_value_generation(value, reg->value_len, ret_generation, ret_tomb);
-    if (r < 0)
-        return -EINVAL;
-    if (!*ret_tomb && is_segment != (vs_id_type(&reg->id) == VS_ID_SEGMENT))
-        return -EINVAL;
-    return 0;
-}
-
 static int reg_create(struct reg_batch *rb, struct meta_reg *reg)
 {
     struct px_reg state;
-    uint32_t generation;
-    bool tomb, store;
-    int r = reg_check_value(reg, &generation, &tomb);
+    bool store;
+    int r = reg_rule_create(reg);
 
     if (r < 0)
         return r;
-    if (tomb)
-        return -EINVAL;
     r = acceptor_reg_load(rb->store, &reg->id, &state, &rb->storage);
     if (r < 0)
         return r;
@@ -82,21 +39,11 @@ static int reg_create(struct reg_batch *rb, struct meta_reg *reg)
 static int reg_change_value(void *arg, const uint8_t *cur, size_t cur_len, const uint8_t **ret_new,
                             size_t *ret_new_len)
 {
-    struct meta_reg *reg = arg;
-    uint32_t generation, new_generation;
-    bool tomb, new_tomb;
-    int r = reg_value_generation(cur, cur_len, &generation, &tomb);
+    const struct meta_reg *reg = arg;
+    int r = reg_rule_change(reg, cur, cur_len);
 
-    if (r == 0)
-        r = reg_check_value(reg, &new_generation, &new_tomb);
-    if (r < 0)
+    if (r != 0)
         return r;
-    if (cur != NULL && cur_len == reg->value_len && memcmp(cur, reg->value, cur_len) == 0)
-        return 1;
-    if (tomb || generation != reg->expect_generation)
-        return -ESTALE;
-    if (!new_tomb && (cur == NULL || new_generation <= generation))
-        return -EINVAL; /* only its owner makes a register live, with CREATE */
     *ret_new = reg->value;
     *ret_new_len = reg->value_len;
     return 0;

@@ -26,9 +26,4 @@ void reg_batch_run(struct reg_batch *rb, struct meta_req *r);
 /* META_REG_READ, of what is durable. Threads: any. */
 void reg_batch_read(struct acceptor_store *store, struct meta_req *r);
 
-/* Generation of a register's value: a placement's own; a segment counts as 1; absent (NULL) 0.
- * *ret_tomb: it is a TOMB. -VS_ECORRUPT, -VS_ENEWER. */
-int reg_value_generation(const uint8_t *value, size_t len, uint32_t *ret_generation,
-                         bool *ret_tomb);
-
 #endif

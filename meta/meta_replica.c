@@ -1,0 +1,318 @@
+/* meta_replica: life of a replica, and where its requests go; see the header.
+ *
+ * Failure at open: whatever was opened is closed again, and nothing was changed but the
+ * incarnation, which may be raised for nothing. */
+#include "meta/meta_replica.h"
+#include "common/assert.h"
+#include "common/err.h"
+#include "meta/meta_replica_impl.h"
+#include "meta/ns_read.h"
+#include "meta/px_frame.h"
+#include <stdlib.h>
+
+#define READ_THREADS 2
+
+/* ---- requests ---- */
+
+static int read_registers(struct meta_replica *m, struct meta_req *r)
+{
+    struct vs_buf storage = { 0 };
+
+    for (uint32_t i = 0; i < r->reg_count; i++) {
+        struct meta_reg *reg = &r->regs[i];
+        struct px_reg state;
+
+        reg->current.len = 0;
+        reg->status = acceptor_reg_read(m->dir.store, &reg->id, &state, &storage);
+        if (reg->status == 0 && px_ballot_is_none(&state.ballot))
+            reg->status = -ENOENT;
+        if (reg->status == 0)
+            reg->status = vs_buf_append(&reg->current, state.accepted.value,
+                                        state.accepted.value_len, PX_VALUE_BYTES_MAX);
+    }
+    vs_buf_close(&storage);
+    return 0;
+}
+
+static int list_registers(struct meta_replica *m, struct meta_req *r)
+{
+    int n = acceptor_reg_list(m->dir.store, &r->scan_after_id, r->scan_ids, r->scan_max);
+
+    r->scan_count = n < 0 ? 0 : (uint32_t)n;
+    return n < 0 ? n : 0;
+}
+
+int replica_read_here(struct meta_replica *m, struct meta_req *r)
+{
+    int status;
+
+    if (r->op == META_REG_READ)
+        return read_registers(m, r);
+    if (r->op == META_SCAN && r->scan == META_SCAN_REGISTERS)
+        return list_registers(m, r);
+    status = ns_read(m->ns, r);
+    if (r->op == META_STATS && status == 0) {
+        r->stats.first_slot = acceptor_first_slot(m->dir.store);
+        r->stats.synced_batches = acceptor_synced(m->dir.store);
+    }
+    return status;
+}
+
+static void replica_read_job(struct vs_job *job)
+{
+    struct meta_req *r = vs_container_of(job, struct meta_req, job);
+    struct meta_replica *m = r->client;
+
+    r->status = replica_read_here(m, r);
+    r->done(r);
+    replica_leave(m);
+}
+
+/* From what this replica has, whatever the others say. */
+static bool is_answered_here(const struct meta_replica *m, const struct meta_req *r)
+{
+    switch (r->op) {
+    case META_CHANGE:
+    case META_REG_CREATE:
+    case META_REG_CHANGE:
+        return false;
+    case META_REG_READ:
+        return r->hint && r->reg_count <= META_REGISTER_BATCH_MAX;
+    case META_SCAN:
+        return m->members == 1 || (r->here && r->scan == META_SCAN_REGISTERS);
+    default: /* alone, nothing is answered before it is applied */
+        return m->members == 1 || (r->hint && r->op == META_CONTENT);
+    }
+}
+
+static void replica_submit(struct meta_client *c, struct meta_req *r)
+{
+    struct meta_replica *m = vs_container_of(c, struct meta_replica, client);
+
+    r->client = m;
+    if (is_answered_here(m, r)) {
+        replica_enter(m);
+        r->job.fn = replica_read_job;
+        vs_exec_submit(m->readers, &r->job);
+        return;
+    }
+    switch (r->op) {
+    case META_REG_CREATE:
+    case META_REG_READ:
+    case META_REG_CHANGE:
+        reg_coord_submit(m->coord, r);
+        return;
+    case META_SCAN:
+        if (r->scan == META_SCAN_REGISTERS) {
+            replica_list(m, r);
+            return;
+        }
+        /* fall through */
+    default:
+        replica_ask(m, r);
+        return;
+    }
+}
+
+/* The client is the replica's own: it is stopped with it. */
+static void replica_client_stop(struct meta_client *c)
+{
+    (void)c;
+}
+
+static const struct meta_client_ops replica_ops = { .submit = replica_submit,
+                                                    .stop = replica_client_stop };
+
+struct meta_client *meta_replica_client(struct meta_replica *m)
+{
+    return &m->client;
+}
+
+/* ---- frames ---- */
+
+static void replica_tell(struct journal_link *l, uint32_t to, const void *frame, size_t len)
+{
+    struct meta_replica *m = vs_container_of(l, struct meta_replica, journal_link);
+
+    px_link_tell(m->link, to, frame, len);
+}
+
+static int receive_journal(struct meta_replica *m, const struct meta_replica_frame *f)
+{
+    int r = journal_member_receive(m->journal, f->from, f->bytes, f->len);
+
+    return r == -ENOBUFS ? -EAGAIN : r;
+}
+
+void meta_replica_receive(struct meta_replica *m, struct meta_replica_frame *f)
+{
+    struct px_frame frame;
+
+    f->answer = (struct vs_buf){ 0 };
+    f->status = px_frame_open(f->bytes, f->len, &frame);
+    if (f->status == 0 && vs_id_cmp(&frame.head.cluster, &m->client.cluster) != 0)
+        f->status = -ESTALE;
+    if (f->status == 0 && frame.kind == PX_FRAME_ASKS) {
+        reg_serve_frame(m->serve, f);
+        return;
+    }
+    if (f->status == 0)
+        f->status = frame.kind == PX_FRAME_JOURNAL ? receive_journal(m, f) : -VS_ECORRUPT;
+    f->done(f);
+}
+
+void meta_replica_state(struct meta_replica *m, struct meta_replica_state *ret)
+{
+    *ret = (struct meta_replica_state){ 0 };
+    journal_member_state(m->journal, &ret->epoch, &ret->commit_slot);
+    ret->leader = journal_member_leader(m->journal);
+    ret->leading = ret->leader == m->client.pid;
+    ret->applied_slot = journal_member_applied(m->journal);
+}
+
+/* ---- life ---- */
+
+static int config_check(const struct meta_replica_config *c)
+{
+    bool is_member = false;
+
+    if ((c->member_count != 1 && c->member_count != 3 && c->member_count != 5) || c->pid == 0 ||
+        (c->link == NULL && c->member_count > 1))
+        return -EINVAL;
+    for (unsigned i = 0; i < c->member_count; i++) {
+        is_member |= c->members[i] == c->pid;
+        for (unsigned k = 0; k < i; k++)
+            if (c->members[k] == c->members[i] || c->members[i] == 0)
+                return -EINVAL;
+    }
+    return is_member ? 0 : -EINVAL;
+}
+
+static int open_dir(struct meta_replica *m, const struct meta_replica_config *c)
+{
+    struct meta_dir_config config = { .dir = c->dir,
+                                      .in_memory = c->in_memory,
+                                      .create = c->create,
+                                      .cluster = c->cluster,
+                                      .born_ns = c->born_ns,
+                                      .root_uid = c->root_uid,
+                                      .root_gid = c->root_gid,
+                                      .pid = c->pid,
+                                      .is_member = c->member_count > 1 };
+    int r = meta_dir_open(&m->dir, &config);
+    const struct acceptor_identity *id;
+
+    if (r < 0)
+        return r;
+    id = acceptor_identity(m->dir.store);
+    if (id->pid != c->pid ||
+        (!vs_id_is_zero(&c->cluster) && vs_id_cmp(&id->cluster, &c->cluster) != 0))
+        return -ESTALE;
+    m->ns = m->dir.ns;
+    m->client.pid = (uint16_t)id->pid;
+    m->client.inc = id->inc;
+    m->client.cluster = id->cluster;
+    return 0;
+}
+
+static int open_registers(struct meta_replica *m)
+{
+    const struct acceptor_identity *id = acceptor_identity(m->dir.store);
+    struct px_acceptor acceptor = {
+        .cluster = id->cluster, .epoch = REPLICA_EPOCH, .votes = true, .members = m->members
+    };
+    struct reg_coord_config config = { .id = id,
+                                       .store = m->dir.store,
+                                       .link = m->link,
+                                       .clock = m->clock,
+                                       .epoch = REPLICA_EPOCH,
+                                       .members = m->members,
+                                       .patience_ms =
+                                           m->members > 1 ? META_REPLICA_PATIENCE_MS : 0 };
+    int r;
+
+    for (unsigned i = 0; i < m->members; i++) {
+        acceptor.member[i].pid = m->pid[i];
+        config.pid[i] = m->pid[i];
+    }
+    r = reg_serve_new(&m->serve, m->writer, id, &acceptor);
+    config.serve = m->serve;
+    return r < 0 ? r : reg_coord_new(&m->coord, &config);
+}
+
+static int open_journal(struct meta_replica *m)
+{
+    struct journal_member_config config = { .store = m->dir.store,
+                                            .writer = m->writer,
+                                            .ns = m->ns,
+                                            .clock = m->clock,
+                                            .link = &m->journal_link,
+                                            .epoch = REPLICA_EPOCH,
+                                            .members = m->members };
+
+    m->journal_link.send = replica_tell;
+    for (unsigned i = 0; i < m->members; i++)
+        config.pid[i] = m->pid[i];
+    return journal_member_open(&m->journal, &config);
+}
+
+static void replica_close(struct meta_replica *m, bool flush)
+{
+    journal_member_stop(m->journal);
+    reg_coord_stop(m->coord);
+    acceptor_writer_free(m->writer);
+    reg_serve_free(m->serve);
+    vs_exec_stop(m->readers);
+    meta_dir_close(&m->dir, flush);
+    pthread_cond_destroy(&m->idle);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+}
+
+int meta_replica_open(struct meta_replica **ret, const struct meta_replica_config *config)
+{
+    unsigned threads = config->read_threads > 0 ? config->read_threads : READ_THREADS;
+    struct meta_replica *m;
+    int r = config_check(config);
+
+    if (r < 0)
+        return r;
+    m = calloc(1, sizeof(*m));
+    if (m == NULL)
+        return -ENOMEM;
+    m->client.ops = &replica_ops;
+    m->link = config->link;
+    m->clock = config->clock;
+    m->members = config->member_count;
+    for (unsigned i = 0; i < m->members; i++)
+        m->pid[i] = config->members[i];
+    pthread_mutex_init(&m->lock, NULL); /* these cannot fail on Linux */
+    pthread_cond_init(&m->idle, NULL);
+    r = open_dir(m, config);
+    if (r == 0)
+        r = acceptor_writer_new(&m->writer, m->dir.store, m->clock);
+    if (r == 0)
+        r = vs_exec_start(&m->readers, "vs-meta-read", threads);
+    if (r == 0)
+        r = open_registers(m);
+    if (r == 0)
+        r = open_journal(m);
+    if (r < 0) {
+        replica_close(m, false);
+        return r;
+    }
+    *ret = m;
+    return 0;
+}
+
+void meta_replica_stop(struct meta_replica *m)
+{
+    if (m == NULL)
+        return;
+    pthread_mutex_lock(&m->lock);
+    m->is_stopping = true;
+    while (m->asks > 0)
+        pthread_cond_wait(&m->idle, &m->lock);
+    pthread_mutex_unlock(&m->lock);
+    replica_close(m, true);
+}

@@ -1,0 +1,203 @@
+/* reg_coord: life and the thread; see the header and reg_coord_impl.h.
+ *
+ * Locks: c->lock guards what comes in; callbacks run without it. */
+#include "meta/reg_coord.h"
+#include "common/assert.h"
+#include "common/err.h"
+#include "meta/reg_coord_impl.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+void reg_coord_submit(struct reg_coord *c, struct meta_req *r)
+{
+    pthread_mutex_lock(&c->lock);
+    VS_ASSERT(!c->is_stopping);
+    vs_list_add_tail(&c->submitted, &r->link);
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- the thread ---- */
+
+/* When the oldest request ends that has an end. */
+static int64_t coord_deadline_ns(const struct reg_coord *c)
+{
+    const struct vs_list *pos;
+
+    for (pos = c->calls.next; pos != &c->calls; pos = pos->next) {
+        const struct reg_call *call = vs_container_of(pos, struct reg_call, link);
+
+        if (!call->is_expired)
+            return call->deadline_ns;
+    }
+    return INT64_MAX;
+}
+
+static int64_t coord_wake_ns(const struct reg_coord *c)
+{
+    uint64_t wake_us = px_coord_wake_us(&c->coord);
+    int64_t wake_ns = wake_us > INT64_MAX / 1000 ? INT64_MAX : (int64_t)wake_us * 1000;
+    int64_t deadline_ns = coord_deadline_ns(c);
+
+    return wake_ns < deadline_ns ? wake_ns : deadline_ns;
+}
+
+/* False: stopped, and nothing is left. */
+static bool coord_take(struct reg_coord *c, struct vs_list *submitted, struct vs_list *returned)
+{
+    int64_t wake_ns = coord_wake_ns(c);
+    struct timespec until = { wake_ns / VS_NS_PER_S, wake_ns % VS_NS_PER_S };
+    bool is_more;
+
+    pthread_mutex_lock(&c->lock);
+    while (vs_list_empty(&c->submitted) && vs_list_empty(&c->returned)) {
+        if (c->is_stopping && vs_list_empty(&c->calls) && c->frame_count == 0)
+            break;
+        if (wake_ns == INT64_MAX)
+            pthread_cond_wait(&c->wake, &c->lock);
+        else if (pthread_cond_timedwait(&c->wake, &c->lock, &until) == ETIMEDOUT)
+            break;
+    }
+    vs_list_splice_tail(submitted, &c->submitted);
+    vs_list_splice_tail(returned, &c->returned);
+    is_more = !c->is_stopping || !vs_list_empty(submitted) || !vs_list_empty(returned) ||
+              !vs_list_empty(&c->calls) || c->frame_count > 0;
+    pthread_mutex_unlock(&c->lock);
+    return is_more;
+}
+
+/* What may leave, leaves; what is done, ends; what waited for that, begins. */
+static void coord_act(struct reg_coord *c)
+{
+    struct px_coord_op *done;
+    unsigned n;
+    bool again = true;
+
+    while (again) {
+        again = false;
+        reg_calls_go_on(c);
+        for (unsigned to = 0; to < c->config.members; to++)
+            while ((n = px_coord_take(&c->coord, to, reg_now_us(c), c->ask, REG_SERVE_ASKS_MAX)) >
+                   0)
+                reg_frames_send(c, to, n);
+        while ((done = px_coord_done(&c->coord)) != NULL) {
+            reg_op_done(c, vs_container_of(done, struct reg_op, coord));
+            again = !vs_list_empty(&c->waiting);
+        }
+    }
+}
+
+static void *coord_main(void *arg)
+{
+    struct vs_list submitted = VS_LIST_INIT(submitted), returned = VS_LIST_INIT(returned);
+    struct reg_coord *c = arg;
+    struct reg_frame *f;
+    struct meta_req *r;
+
+    pthread_setname_np(pthread_self(), "vs-registers");
+    while (coord_take(c, &submitted, &returned)) {
+        while ((f = vs_list_first(&returned, struct reg_frame, link)) != NULL) {
+            vs_list_del(&f->link);
+            reg_frame_returned(c, f);
+        }
+        while ((r = vs_list_first(&submitted, struct meta_req, link)) != NULL) {
+            vs_list_del(&r->link);
+            reg_call_begin(c, r);
+        }
+        px_coord_tick(&c->coord, reg_now_us(c), vs_rand_u64(&c->rand));
+        coord_act(c);
+        reg_calls_expire(c);
+    }
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static void coord_free(struct reg_coord *c)
+{
+    pthread_cond_destroy(&c->wake);
+    pthread_mutex_destroy(&c->lock);
+    free(c->memory);
+    free(c->seen);
+    free(c);
+}
+
+static void coord_init(struct reg_coord *c, const struct reg_coord_config *config)
+{
+    const struct acceptor_identity *id = config->id;
+    pthread_condattr_t attr;
+    uint64_t seed;
+
+    c->config = *config;
+    c->head = (struct px_head){
+        .cluster = id->cluster, .epoch = config->epoch, .pid = id->pid, .inc = id->inc
+    };
+    c->own = config->members;
+    for (unsigned i = 0; i < config->members; i++)
+        if (config->pid[i] == id->pid)
+            c->own = i;
+    vs_list_init(&c->calls);
+    vs_list_init(&c->waiting);
+    vs_list_init(&c->submitted);
+    vs_list_init(&c->returned);
+    vs_rand_system(&seed, sizeof(seed));
+    vs_rand_init(&c->rand, seed);
+    pthread_mutex_init(&c->lock, NULL); /* these cannot fail on Linux */
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->wake, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+static int coord_start(struct reg_coord *c)
+{
+    sigset_t all, old;
+    int err;
+
+    sigfillset(&all); /* signals are the program's other threads' business */
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    err = pthread_create(&c->thread, NULL, coord_main, c);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return -err;
+}
+
+int reg_coord_new(struct reg_coord **ret, const struct reg_coord_config *config)
+{
+    struct px_proposer who = { .pid = config->id->pid,
+                               .inc = config->id->inc,
+                               .epoch = config->epoch,
+                               .acceptors = config->members };
+    struct reg_coord *c = calloc(1, sizeof(*c));
+    int r = -ENOMEM;
+
+    if (c == NULL)
+        return r;
+    coord_init(c, config);
+    c->memory = calloc(PX_COORD_MEMORY(REG_COORD_OPS_MAX), sizeof(c->memory[0]));
+    c->seen = calloc(REG_SEEN, sizeof(c->seen[0]));
+    if (c->memory != NULL && c->seen != NULL)
+        r = px_coord_init(&c->coord, &who, c->memory, REG_COORD_OPS_MAX);
+    if (r == 0 && c->own == config->members)
+        r = -EINVAL;
+    if (r == 0)
+        r = coord_start(c);
+    if (r < 0) {
+        coord_free(c);
+        return r;
+    }
+    *ret = c;
+    return 0;
+}
+
+void reg_coord_stop(struct reg_coord *c)
+{
+    if (c == NULL)
+        return;
+    pthread_mutex_lock(&c->lock);
+    c->is_stopping = true;
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->lock);
+    pthread_join(c->thread, NULL);
+    coord_free(c);
+}
