@@ -32,10 +32,10 @@ enum meta_op {
                    */
     META_GETXATTR,   /* ino, name -> bytes; -ENODATA */
     META_LISTXATTR,  /* ino -> bytes: names, each followed by NUL */
-    META_REG_CREATE, /* regs[]: fresh ids of this incarnation, ACCEPT0, or of an earlier one of the
-                        same owner, both phases; each value decided or error:
-                        -ESTALE the id is of another owner; -VS_EEXISTS_OTHER another value (a TOMB)
-                        is there and stays. status: the first register's that failed */
+    META_REG_CREATE, /* regs[]: fresh ids of this incarnation, ACCEPT0, or of an earlier one or of
+                        another owner, both phases; each value decided or error:
+                        -VS_EEXISTS_OTHER another value (a TOMB) is there and stays.
+                        status: the first register's that failed */
     META_REG_READ,   /* regs[] -> each value; -ENOENT absent. status is not about them */
     META_REG_CHANGE, /* regs[]: compare-and-set: expect_generation -> value; -ESTALE, current value
                         (empty: absent); 0 also when that very value is there already; nothing

@@ -53,8 +53,6 @@ int px_solo_create(struct px_solo *p, const struct vs_id *id, struct px_reg *reg
                             .value_len = value_len };
 
     *ret_store = false;
-    if (vs_id_pid(id) != p->pid || vs_id_inc(id) > p->inc)
-        return -ESTALE;
     wish.op = solo_op(p);
     return solo_run(p, &wish, reg, ret_store);
 }

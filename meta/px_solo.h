@@ -15,8 +15,8 @@ struct px_solo {
 };
 
 /* Fix the value of a fresh id: in round 0 if it was made in this life of the owner, by both phases
- * if in a former one. 0 decided with this value; -VS_EEXISTS_OTHER another value is there, and
- * stays; -ESTALE the id is of another owner; -VS_ECORRUPT the register cannot be one. *ret_store:
+ * if not. 0 decided with this value; -VS_EEXISTS_OTHER another value is there, and stays;
+ * -VS_ECORRUPT the register cannot be one. *ret_store:
  * the register changed and must be made durable before the answer. */
 int px_solo_create(struct px_solo *p, const struct vs_id *id, struct px_reg *reg, const void *value,
                    size_t value_len, bool *ret_store);

@@ -1,6 +1,6 @@
 /* Contract of the metadata client: what it answered is seen by every later read; answers come once
- * and not inside the call; every operation gives what was put in. In this process, and over HTTP
- * from a process of its own. */
+ * and not inside the call; every operation gives what was put in. In this process, over HTTP
+ * from a process of its own, and on three replicas, asked at the one that leads and at another. */
 #include "common/assert.h"
 #include "common/err.h"
 #include "meta/meta_http.h"
@@ -8,6 +8,7 @@
 #include "meta/place_value.h"
 #include "tests/support/node_proc.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/trio.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,6 +50,7 @@ struct fixture {
     struct http_client *client;
     struct node_proc proc;
     char dir[TEMP_DIR_BYTES];
+    struct trio *trio; /* three replicas */
 };
 
 static int setup_local(void **state)
@@ -80,6 +82,37 @@ static int setup_http(void **state)
     config.exec = f->exec;
     config.deadline_ms = 60000;
     return meta_http_open(&f->meta, &config);
+}
+
+static int setup_trio(void **state, bool at_leader)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    VS_ASSERT(f != NULL);
+    *state = f;
+    f->trio = trio_new(3, false);
+    f->meta = trio_client(f->trio, at_leader ? trio_leader(f->trio, 0) : trio_follower(f->trio));
+    return 0;
+}
+
+static int setup_leader(void **state)
+{
+    return setup_trio(state, true);
+}
+
+static int setup_follower(void **state)
+{
+    return setup_trio(state, false);
+}
+
+static int teardown_trio(void **state)
+{
+    struct fixture *f = *state;
+
+    meta_client_stop(f->meta);
+    trio_free(f->trio);
+    free(f);
+    return 0;
 }
 
 static int teardown(void **state)
@@ -368,6 +401,36 @@ static void registers_are_created_once_and_changed_by_generation(void **state)
     vs_buf_close(&tomb);
 }
 
+/* Whoever made the id: its value is the one that was created first. */
+static void an_id_of_another_owner_or_life_is_created_once(void **state)
+{
+    struct fixture *f = *state;
+    const struct vs_id ids[] = { vs_id_make(f->meta->pid + 7, 3, 5, VS_ID_CHUNK),
+                                 vs_id_make(f->meta->pid, f->meta->inc + 1, 5, VS_ID_CHUNK) };
+    struct vs_buf value = { 0 }, other = { 0 };
+
+    placement(&value);
+    placement(&other);
+    other.data[other.len - 1] ^= 1; /* of the last checksum */
+    for (unsigned i = 0; i < 2; i++) {
+        struct meta_reg reg = { .id = ids[i], .value = value.data, .value_len = value.len };
+        struct meta_req r = { .op = META_REG_CREATE, .regs = &reg, .reg_count = 1 };
+
+        assert_int_equal(meta_call(f->meta, &r), 0);
+        assert_int_equal(meta_call(f->meta, &r), 0);
+        reg.value = other.data;
+        assert_int_equal(meta_call(f->meta, &r), -VS_EEXISTS_OTHER);
+        assert_int_equal(reg.status, -VS_EEXISTS_OTHER);
+        r.op = META_REG_READ;
+        assert_int_equal(meta_call(f->meta, &r), 0);
+        assert_int_equal(reg.current.len, value.len);
+        assert_memory_equal(reg.current.data, value.data, value.len);
+        vs_buf_close(&reg.current);
+    }
+    vs_buf_close(&value);
+    vs_buf_close(&other);
+}
+
 static void nodes_sessions_and_figures_are_told(void **state)
 {
     struct fixture *f = *state;
@@ -395,21 +458,24 @@ static void nodes_sessions_and_figures_are_told(void **state)
     assert_true(stats.stats.applied_slot >= 3);
 }
 
-#define BOTH(test)                                                                                 \
+#define ALL(test)                                                                                  \
     cmocka_unit_test_setup_teardown(test, setup_local, teardown),                                  \
-        cmocka_unit_test_setup_teardown(test, setup_http, teardown)
+        cmocka_unit_test_setup_teardown(test, setup_http, teardown),                               \
+        cmocka_unit_test_setup_teardown(test, setup_leader, teardown_trio),                        \
+        cmocka_unit_test_setup_teardown(test, setup_follower, teardown_trio)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(every_request_is_answered_once_and_not_inside_the_call),
-        BOTH(a_read_sees_every_change_that_was_answered_before),
-        BOTH(a_file_is_read_back_as_it_was_made),
-        BOTH(an_error_is_that_of_the_system_call),
-        BOTH(a_directory_is_listed_in_pages_without_gaps),
-        BOTH(an_attribute_is_kept_listed_and_missed),
-        BOTH(registers_are_created_once_and_changed_by_generation),
-        BOTH(nodes_sessions_and_figures_are_told),
+        ALL(every_request_is_answered_once_and_not_inside_the_call),
+        ALL(a_read_sees_every_change_that_was_answered_before),
+        ALL(a_file_is_read_back_as_it_was_made),
+        ALL(an_error_is_that_of_the_system_call),
+        ALL(a_directory_is_listed_in_pages_without_gaps),
+        ALL(an_attribute_is_kept_listed_and_missed),
+        ALL(registers_are_created_once_and_changed_by_generation),
+        ALL(an_id_of_another_owner_or_life_is_created_once),
+        ALL(nodes_sessions_and_figures_are_told),
     };
 
     return cmocka_run_group_tests_name("meta_client", tests, NULL, NULL);

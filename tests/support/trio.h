@@ -1,0 +1,30 @@
+/* trio: three (or five) metadata replicas in one process, joined by link_mem. */
+#ifndef VS_TESTS_TRIO_H
+#define VS_TESTS_TRIO_H
+
+#include "meta/meta_replica.h"
+#include "tests/support/link_mem.h"
+#include "tests/support/temp_dir.h"
+
+struct trio {
+    struct link_mem *link;
+    unsigned members;
+    bool on_disk;
+    char home[TEMP_DIR_BYTES];
+    struct meta_replica *replica[LINK_MEM_REPLICAS]; /* pid - 1; NULL: down */
+};
+
+/* New ones, all up. on_disk: they can be stopped and started again. */
+struct trio *trio_new(unsigned members, bool on_disk);
+void trio_free(struct trio *t);
+
+void trio_stop(struct trio *t, uint32_t pid);
+void trio_start(struct trio *t, uint32_t pid); /* on_disk */
+
+/* Wait until one of them leads, and no other says so; its pid. but: another one than this, or 0. */
+uint32_t trio_leader(struct trio *t, uint32_t but);
+/* One of those that do not lead. */
+uint32_t trio_follower(struct trio *t);
+struct meta_client *trio_client(struct trio *t, uint32_t pid);
+
+#endif
