@@ -184,12 +184,13 @@ static void every_register_of_a_request_has_its_own_status(void **state)
     struct meta_req r = { .op = META_REG_CREATE, .regs = regs, .reg_count = 3 };
 
     for (unsigned i = 0; i < 3; i++)
-        regs[i] = (struct meta_reg){ .id = vs_id_make(1, f->inc + (i == 1), 5 + i, VS_ID_CHUNK),
+        regs[i] = (struct meta_reg){ .id = vs_id_make(1, f->inc, 5 + i,
+                                                      i == 1 ? VS_ID_SEGMENT : VS_ID_CHUNK),
                                      .value = value.data,
                                      .value_len = value.len };
-    assert_int_equal(meta_call(f, &r), -ESTALE);
+    assert_int_equal(meta_call(f, &r), -EINVAL);
     assert_int_equal(regs[0].status, 0);
-    assert_int_equal(regs[1].status, -ESTALE);
+    assert_int_equal(regs[1].status, -EINVAL);
     assert_int_equal(regs[2].status, 0);
     r.op = META_REG_READ;
     assert_int_equal(meta_call(f, &r), 0);
