@@ -54,6 +54,10 @@ int meta_call(struct meta_client *c, struct meta_req *r)
 
     r->done = meta_call_done;
     r->waiter = &w;
+    meta_check_change(r);
+    meta_check_read(r);
+    if (c->ops->answer != NULL && c->ops->answer(c, r))
+        return r->status;
     meta_submit(c, r);
     pthread_mutex_lock(&w.lock);
     while (!w.is_done)

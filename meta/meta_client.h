@@ -124,6 +124,9 @@ struct meta_req {
 struct meta_client_ops {
     void (*submit)(struct meta_client *c, struct meta_req *r);
     void (*stop)(struct meta_client *c);
+    /* NULL, or for meta_call(): answers a read at once, without `done`; false: it must be
+     * submitted. Saves two changes of thread. */
+    bool (*answer)(struct meta_client *c, struct meta_req *r);
 };
 
 struct meta_client {

@@ -49,11 +49,8 @@ static void local_stats(struct meta_local *m, struct meta_req *r)
     r->stats.synced_batches = acceptor_synced(m->store);
 }
 
-static void local_read(struct vs_job *job)
+static void local_read(struct meta_local *m, struct meta_req *r)
 {
-    struct meta_req *r = vs_container_of(job, struct meta_req, job);
-    struct meta_local *m = r->client;
-
     if (r->op == META_REG_READ) {
         reg_batch_read(m->store, r);
     } else if (r->op == META_SCAN && r->scan == META_SCAN_REGISTERS) {
@@ -63,7 +60,22 @@ static void local_read(struct vs_job *job)
         if (r->op == META_STATS && r->status == 0)
             local_stats(m, r);
     }
+}
+
+static void local_read_job(struct vs_job *job)
+{
+    struct meta_req *r = vs_container_of(job, struct meta_req, job);
+
+    local_read(r->client, r);
     r->done(r);
+}
+
+static bool local_answer(struct meta_client *c, struct meta_req *r)
+{
+    if (r->op == META_CHANGE || r->op == META_REG_CREATE || r->op == META_REG_CHANGE)
+        return false;
+    local_read(vs_container_of(c, struct meta_local, client), r);
+    return true;
 }
 
 static void local_submit(struct meta_client *c, struct meta_req *r)
@@ -78,7 +90,7 @@ static void local_submit(struct meta_client *c, struct meta_req *r)
         journal_driver_submit(m->journal, r);
         return;
     default:
-        r->job.fn = local_read;
+        r->job.fn = local_read_job;
         vs_exec_submit(m->readers, &r->job);
         return;
     }
@@ -110,7 +122,9 @@ static void local_stop(struct meta_client *c)
     local_close(m);
 }
 
-static const struct meta_client_ops meta_local_ops = { .submit = local_submit, .stop = local_stop };
+static const struct meta_client_ops meta_local_ops = { .submit = local_submit,
+                                                       .stop = local_stop,
+                                                       .answer = local_answer };
 
 static int local_path(const struct meta_local_config *config, const char *name,
                       char path[LOCAL_PATH_MAX])

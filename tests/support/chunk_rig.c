@@ -104,7 +104,7 @@ static void rig_stop(struct meta_client *c)
     (void)c;
 }
 
-static const struct meta_client_ops rig_ops = { rig_submit, rig_stop };
+static const struct meta_client_ops rig_ops = { .submit = rig_submit, .stop = rig_stop };
 
 /* ---- chunks ---- */
 

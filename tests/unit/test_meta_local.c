@@ -348,6 +348,23 @@ static void registers_are_listed_and_survive_a_reopen(void **state)
     assert_int_equal(vs_id_seq(&ids[1]), 6);
 }
 
+/* A reader's thread is not asked: whoever waits for it may do it as well. */
+static void a_read_that_is_waited_for_is_answered_by_its_caller(void **state)
+{
+    struct fixture *f = *state;
+    struct ns_entry nop = { .kind = NS_E_NOP, .now = { 1, 0 } };
+    struct meta_req root = { .op = META_GETATTR, .ino = NS_INO_ROOT };
+    struct meta_req none = { .op = META_GETATTR, .ino = 4711 };
+    struct meta_req change = { .op = META_CHANGE, .entry = &nop };
+
+    assert_true(f->meta->ops->answer(f->meta, &root));
+    assert_int_equal(root.status, 0);
+    assert_int_equal(root.attr.ino, NS_INO_ROOT);
+    assert_true(f->meta->ops->answer(f->meta, &none));
+    assert_int_equal(none.status, -ENOENT);
+    assert_false(f->meta->ops->answer(f->meta, &change));
+}
+
 #define ON_DISK(fn)   cmocka_unit_test_setup_teardown(fn, setup, teardown)
 #define IN_MEMORY(fn) cmocka_unit_test_setup_teardown(fn, setup_memory, teardown)
 
@@ -365,6 +382,7 @@ int main(int argc, char **argv)
         ON_DISK(a_namespace_that_lost_its_tail_comes_back_whole),
         ON_DISK(registers_are_listed_and_survive_a_reopen),
         IN_MEMORY(registers_are_listed_and_survive_a_reopen),
+        IN_MEMORY(a_read_that_is_waited_for_is_answered_by_its_caller),
     };
 
     if (argc == 2)
