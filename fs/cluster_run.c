@@ -247,10 +247,21 @@ static bool was_made(const struct cluster_run *c)
     return c->file.metas_count > 0 ? !below_exists(c, SETUP_NAME) : below_exists(c, "meta");
 }
 
+/* ID=URL,... of all replicas, or the URLs alone. */
+static void say_metas(const struct cluster_run *c, bool ids, char text[PEERS_BYTES])
+{
+    size_t len = 0;
+
+    for (unsigned i = 0; i < c->file.metas_count; i++)
+        len +=
+            (size_t)snprintf(text + len, PEERS_BYTES - len, "%s%s%s%s", i > 0 ? "," : "",
+                             ids ? c->file.metas[i].id : "", ids ? "=" : "", c->file.metas[i].url);
+}
+
 static int node_start(struct cluster_run *c, struct cluster_proc *p, char *why)
 {
     const struct cluster_member *m = p->member;
-    char cluster[VS_ID_TEXT_BYTES];
+    char cluster[VS_ID_TEXT_BYTES], metas[PEERS_BYTES] = "";
     const char *argv[CLUSTER_PROC_ARGS_MAX] = { NULL,
                                                 "--id",
                                                 m->id,
@@ -262,20 +273,13 @@ static int node_start(struct cluster_run *c, struct cluster_proc *p, char *why)
                                                 m->domain,
                                                 "--cluster",
                                                 cluster,
+                                                "--metas",
+                                                metas,
                                                 was_made(c) ? "--existing" : NULL };
 
     vs_id_to_text(&c->file.cluster, cluster);
+    say_metas(c, false, metas);
     return cluster_proc_start(p, argv, why);
-}
-
-/* ID=URL,... of all replicas. */
-static void say_peers(const struct cluster_run *c, char peers[PEERS_BYTES])
-{
-    size_t len = 0;
-
-    for (unsigned i = 0; i < c->file.metas_count; i++)
-        len += (size_t)snprintf(peers + len, PEERS_BYTES - len, "%s%s=%s", i > 0 ? "," : "",
-                                c->file.metas[i].id, c->file.metas[i].url);
 }
 
 static int meta_start(struct cluster_run *c, struct cluster_proc *p, char *why)
@@ -296,7 +300,7 @@ static int meta_start(struct cluster_run *c, struct cluster_proc *p, char *why)
                                                 was_made(c) ? "--existing" : NULL };
 
     vs_id_to_text(&c->file.cluster, cluster);
-    say_peers(c, peers);
+    say_metas(c, true, peers);
     return cluster_proc_start(p, argv, why);
 }
 

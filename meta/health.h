@@ -64,6 +64,15 @@ struct health {
     int64_t now_ns;
 };
 
+/* What a list of nodes says of one beside what is recorded of it. */
+struct health_now {
+    bool known;    /* somebody listens to the nodes: a replica of the cluster's metadata */
+    uint8_t state; /* enum health_state */
+    bool heard;    /* false: what follows is not known */
+    bool writable;
+    uint64_t free_bytes, total_bytes, fragments;
+};
+
 struct health_change {
     uint32_t node;
     enum health_state from, to; /* the same: nothing changed */

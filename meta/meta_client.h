@@ -15,6 +15,7 @@
 
 #include "common/buf.h"
 #include "common/exec.h"
+#include "meta/health.h"
 #include "meta/ns_types.h"
 
 #define META_REGISTER_BATCH_MAX 1024
@@ -40,7 +41,7 @@ enum meta_op {
     META_REG_CHANGE, /* regs[]: compare-and-set: expect_generation -> value; -ESTALE, current value
                         (empty: absent); 0 also when that very value is there already; nothing
                         follows a TOMB. status is not about them */
-    META_NODES,      /* -> nodes[] (nodes_max), nodes_count */
+    META_NODES,      /* -> nodes[] (nodes_max), nodes_count; nodes_now[] unless it is NULL */
     META_STATS,      /* -> stats */
     META_SCAN,       /* program's own lists, see enum meta_scan */
 };
@@ -103,7 +104,8 @@ struct meta_req {
     struct meta_reg *regs; /* lent */
     uint32_t reg_count;    /* <= META_REGISTER_BATCH_MAX */
 
-    struct ns_node *nodes; /* lent; filled */
+    struct ns_node *nodes;        /* lent; filled */
+    struct health_now *nodes_now; /* lent, or NULL; of each of them, as this replica hears it */
     uint32_t nodes_max, nodes_count;
 
     struct meta_stats stats; /* out */

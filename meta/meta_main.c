@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/sd_notify.h"
 #include "common/service.h"
+#include "meta/meta_nodes.h"
 #include "meta/meta_open.h"
 #include "meta/meta_options.h"
 #include "meta/meta_server.h"
@@ -54,7 +55,8 @@ static int serve(struct meta_server *m, const struct meta_options *o, const sigs
 {
     char why[HTTP_WHY_BYTES];
 
-    if (vs_exec_start(&m->api, "vs-meta-api", META_SERVER_API_THREADS) < 0) {
+    if (vs_exec_start(&m->api, "vs-meta-api", META_SERVER_API_THREADS) < 0 ||
+        meta_nodes_start(&m->nodes, m->meta, NULL) < 0) {
         fprintf(stderr, "vstack-meta: no memory for its threads\n");
         return 1;
     }
@@ -93,6 +95,7 @@ int main(int argc, char **argv)
     m.started_ns = vs_now_ns(&vs_clock_system);
     code = serve(&m, &o, &waited);
     vs_exec_stop(m.api);
+    meta_nodes_stop(m.nodes);
     meta_client_stop(m.meta);
     return code;
 }

@@ -13,6 +13,10 @@ const struct http_route meta_routes[] = {
     { "/videos", HTTP_GET, false, 0, NULL, NULL, meta_videos_run, NULL },
     { "/manifest/", HTTP_GET, false, 0, NULL, NULL, meta_manifest_run, NULL },
     { "/consensus/", HTTP_GET, false, 0, NULL, NULL, meta_consensus_run, NULL },
+    { "/nodes/register", HTTP_POST, false, META_SERVER_BODY_MAX, NULL, NULL, meta_node_register_run,
+      NULL },
+    { "/nodes/", HTTP_POST, false, META_SERVER_BODY_MAX, NULL, NULL, meta_node_post_run, NULL },
+    { "/nodes/", HTTP_GET, false, 0, NULL, NULL, meta_nodes_run, NULL },
     { "/chunk/", HTTP_GET, false, 0, NULL, NULL, meta_fragments_run, NULL },
 };
 const unsigned meta_routes_count = sizeof(meta_routes) / sizeof(meta_routes[0]);

@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "meta/meta_nodes.h"
 #include "meta/meta_wire.h"
 
 #include <stdlib.h>
@@ -32,6 +33,8 @@ static void serve_done(struct meta_req *r)
 {
     struct serve *s = r->waiter;
 
+    if (r->op == META_NODES && r->status == 0)
+        meta_nodes_tell(s->m->nodes, r);
     reply_frame(s, meta_wire_answer(r, &s->out));
 }
 

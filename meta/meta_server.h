@@ -11,12 +11,14 @@
 #define META_PATH               "/meta"
 #define META_SERVER_IN_FLIGHT   4096 /* questions */
 #define META_SERVER_API_THREADS 2
-#define META_SERVER_API_MAX     64 /* requests of people and scripts, in flight */
+#define META_SERVER_API_MAX     64          /* requests of people and scripts, in flight */
+#define META_SERVER_BODY_MAX    (64u << 10) /* what people and scripts send */
 
 struct meta_server {
     unsigned id;    /* of this replica: its proposer id */
     char data[256]; /* its directory, for sentences */
     struct meta_client *meta;
+    struct meta_nodes *nodes; /* who of the storage nodes is there */
     struct http_server *http; /* set before the first request is answered */
     struct vs_exec *api;      /* for requests that wait: those of people and scripts */
     int64_t started_ns;       /* monotonic */
@@ -61,5 +63,11 @@ void meta_videos_run(struct http_req *q);
 void meta_manifest_run(struct http_req *q);  /* meta_api_manifest.c */
 void meta_consensus_run(struct http_req *q); /* meta_api_chunk.c */
 void meta_fragments_run(struct http_req *q);
+
+/* ---- meta_api_nodes.c ---- */
+
+void meta_nodes_run(struct http_req *q);         /* GET /nodes/... */
+void meta_node_register_run(struct http_req *q); /* POST /nodes/register */
+void meta_node_post_run(struct http_req *q);     /* POST /nodes/{id}/... */
 
 #endif

@@ -15,6 +15,7 @@ static const char magic[4] = { 'V', 'S', 'M', 'A' };
 #define ATTR_BYTES_MAX   256 /* more than ns_attr_wr() writes */
 #define DIRENT_BYTES_MAX (ATTR_BYTES_MAX + NS_NAME_BYTES_MAX + 16)
 #define NODE_BYTES_MAX   1024
+#define NODE_NOW_BYTES   26
 
 /* ---- out --------------------------------------------------------------------------------------
  */
@@ -60,8 +61,18 @@ static void wr_regs(struct vs_wr *w, const struct meta_req *r)
     }
 }
 
+static void wr_now(struct vs_wr *w, const struct health_now *now)
+{
+    vs_wr_u8(w, now->known ? now->state + 1 : 0);
+    vs_wr_u8(w, now->heard ? 1 + now->writable : 0);
+    vs_wr_u64(w, now->free_bytes);
+    vs_wr_u64(w, now->total_bytes);
+    vs_wr_u64(w, now->fragments);
+}
+
 static void wr_nodes(struct vs_wr *w, const struct meta_req *r)
 {
+    static const struct health_now unknown;
     struct vs_buf node = { 0 };
 
     vs_wr_u32(w, r->nodes_count);
@@ -69,6 +80,7 @@ static void wr_nodes(struct vs_wr *w, const struct meta_req *r)
         node.len = 0;
         w->err = ns_node_encode(&r->nodes[i], &node);
         meta_wire_wr_blob(w, node.data, node.len, NODE_BYTES_MAX);
+        wr_now(w, r->nodes_now != NULL ? &r->nodes_now[i] : &unknown);
     }
     vs_buf_close(&node);
 }
@@ -195,7 +207,7 @@ size_t meta_wire_answer_max(const struct meta_req *r)
         max += (size_t)r->reg_count * (PX_VALUE_BYTES_MAX + 8);
         break;
     case META_NODES:
-        max += (size_t)META_WIRE_NODES_MAX * (NODE_BYTES_MAX + 4);
+        max += (size_t)META_WIRE_NODES_MAX * (NODE_BYTES_MAX + 4 + NODE_NOW_BYTES);
         break;
     case META_SCAN:
         max += (size_t)META_LIST_MAX * VS_ID_BYTES;
@@ -284,6 +296,22 @@ static int rd_regs(struct vs_rd *r, struct meta_req *q)
     return err;
 }
 
+static struct health_now rd_now(struct vs_rd *r)
+{
+    uint8_t state = vs_rd_u8(r), heard = vs_rd_u8(r);
+    struct health_now now = { .known = state > 0,
+                              .state = state > 0 ? state - 1 : 0,
+                              .heard = heard > 0,
+                              .writable = heard > 1 };
+
+    now.free_bytes = vs_rd_u64(r);
+    now.total_bytes = vs_rd_u64(r);
+    now.fragments = vs_rd_u64(r);
+    if (state > HEALTH_STATES || heard > 2)
+        r->err = -VS_ECORRUPT;
+    return now;
+}
+
 static int rd_nodes(struct vs_rd *r, struct meta_req *q)
 {
     uint32_t count = rd_count(r, q->nodes_max);
@@ -293,7 +321,12 @@ static int rd_nodes(struct vs_rd *r, struct meta_req *q)
         size_t len;
         const uint8_t *bytes = vs_rd_blob(r, NODE_BYTES_MAX, &len);
 
+        struct health_now now;
+
         err = r->err < 0 ? r->err : ns_node_decode(bytes, len, &q->nodes[i]);
+        now = rd_now(r);
+        if (q->nodes_now != NULL)
+            q->nodes_now[i] = now;
     }
     q->nodes_count = count;
     return err;

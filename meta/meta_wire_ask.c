@@ -213,8 +213,9 @@ static int rd_nodes(struct vs_rd *r, struct meta_wire_asked *a)
     a->req.nodes_max = rd_count(r, 0, META_WIRE_NODES_MAX);
     err = vs_rd_done(r);
     if (err == 0)
-        err = take_room(a, a->req.nodes_max, sizeof(*a->req.nodes));
+        err = take_room(a, a->req.nodes_max, sizeof(*a->req.nodes) + sizeof(*a->req.nodes_now));
     a->req.nodes = a->room;
+    a->req.nodes_now = err == 0 ? (void *)(a->req.nodes + a->req.nodes_max) : NULL;
     return err;
 }
 

@@ -3,6 +3,7 @@ node_SRCS += node/frag.c
 node_SRCS += node/frag_text.c
 node_SRCS += node/node_get.c
 node_SRCS += node/node_list.c
+node_SRCS += node/node_metas.c
 node_SRCS += node/node_open.c
 node_SRCS += node/node_options.c
 node_SRCS += node/node_put.c

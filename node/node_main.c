@@ -36,6 +36,25 @@ static int http_start(struct node *node, const struct node_options *o, char why[
     return http_server_start(&node->http, &config, why);
 }
 
+/* Tell the metadata. A port that was taken now is known now. */
+static int metas_start(struct node_metas **ret, struct node *node, struct node_options *o)
+{
+    char url[NODE_METAS_URL_BYTES];
+    int r = 0;
+
+    if (o->metas_count == 0)
+        return 0;
+    if (o->url[0] != '\0')
+        snprintf(url, sizeof(url), "%s", o->url);
+    else
+        r = node_metas_own_url(o->listen, http_server_port(node->http), url);
+    if (r == 0)
+        r = node_metas_start(ret, node, o->meta_urls, o->metas_count, url);
+    if (r < 0)
+        fprintf(stderr, "vstack-node: cannot tell the metadata: %s\n", vs_err_text(r));
+    return r;
+}
+
 static void say_ready(const struct node *node, const struct node_options *o)
 {
     char who[300];
@@ -65,8 +84,9 @@ static int wait_for_end(struct node *node, const sigset_t *waited)
     }
 }
 
-static int serve(struct node *node, const struct node_options *o, const sigset_t *waited)
+static int serve(struct node *node, struct node_options *o, const sigset_t *waited)
 {
+    struct node_metas *metas = NULL;
     char why[HTTP_WHY_BYTES];
     int code;
 
@@ -74,9 +94,13 @@ static int serve(struct node *node, const struct node_options *o, const sigset_t
         fprintf(stderr, "vstack-node: %s\n", why);
         return 1;
     }
-    say_ready(node, o);
-    code = wait_for_end(node, waited);
+    code = metas_start(&metas, node, o) < 0;
+    if (code == 0) {
+        say_ready(node, o);
+        code = wait_for_end(node, waited);
+    }
     (void)vs_sd_notify("STOPPING=1");
+    node_metas_stop(metas);
     http_server_stop(node->http, (unsigned)o->drain_s * 1000);
     return code;
 }

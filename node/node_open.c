@@ -222,6 +222,13 @@ static int store_find(struct node *node, const struct node_options *o, int dir, 
                  o->data, o->id);
         return -ENOENT;
     }
+    if (is_new && o->metas_count > 0 && o->cluster[0] == '\0') {
+        snprintf(why, NODE_WHY_BYTES,
+                 "%.200s is to become a new store, and nothing says of which cluster; add "
+                 "--cluster UUID (cluster.json, or GET /health of a metadata replica)",
+                 o->data);
+        return -EINVAL;
+    }
     r = vs_io_posix_new(&io, o->data);
     if (r < 0) {
         why_store(r, o->data, why);

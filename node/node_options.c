@@ -4,6 +4,7 @@
  * flag. */
 #include "node/node_options.h"
 
+#include "common/cluster_json.h"
 #include "common/err.h"
 #include "common/http_server.h"
 #include "common/id.h"
@@ -25,6 +26,9 @@ const char node_options_help[] =
     "  --cluster UUID          whose store it is, 32 hex digits; that of another is refused\n"
     "  --existing              the store is there already: an empty directory (a disk that is not\n"
     "                          mounted, a new one) is refused instead of made a store\n"
+    "  --metas URL,...         replicas of its cluster's metadata, where it registers and sends a\n"
+    "                          heartbeat each second (default: nobody is told of it)\n"
+    "  --url URL               where others reach it, for them (default: by --listen)\n"
     "  --superblock-size N     size of its files: 64M to 1G (default: by the size of the disk)\n"
     "  --reserve PCT           percent of the disk that it leaves free: 0 to 50 (default 5)\n"
     "  --scrub-rate N          bytes per second it reads to find rot: 0 to 1G (default 20M)\n"
@@ -53,6 +57,35 @@ static bool word_ok(const char *text, size_t bytes_max, const char *more)
     return true;
 }
 
+/* Where it registers, and under which address. */
+static int metas_check(struct node_options *o, char *why)
+{
+    char url[NODE_METAS_URL_BYTES];
+    int count = node_metas_parse(o->metas, o->insecure_lan, o->meta_urls, why, CONF_WHY_BYTES);
+
+    if (count < 0)
+        return count;
+    o->metas_count = (unsigned)count;
+    if (o->url[0] != '\0' &&
+        (cluster_url_port(o->url) == 0 || strlen(o->url) >= NODE_METAS_URL_BYTES)) {
+        snprintf(why, CONF_WHY_BYTES, "--url is http://HOST:PORT; '%.60s' is not", o->url);
+        return -EINVAL;
+    }
+    if (count > 0 && o->url[0] == '\0' && node_metas_own_url(o->listen, 1, url) < 0) {
+        snprintf(why, CONF_WHY_BYTES,
+                 "--listen %.60s is every address of this machine; say with --url "
+                 "http://HOST:PORT at which one others reach this node",
+                 o->listen);
+        return -EINVAL;
+    }
+    if (count > 0 && strlen(o->domain) > NODE_METAS_DOMAIN_BYTES_MAX) {
+        snprintf(why, CONF_WHY_BYTES, "--domain has at most %d bytes where --metas is given",
+                 NODE_METAS_DOMAIN_BYTES_MAX);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 int node_options_parse(struct node_options *o, int argc, char **argv, char why[CONF_WHY_BYTES])
 {
     const struct conf_flag flags[] = {
@@ -62,6 +95,8 @@ int node_options_parse(struct node_options *o, int argc, char **argv, char why[C
         { "--domain", CONF_TEXT, &o->domain, 0, 0, NULL, false },
         { "--cluster", CONF_TEXT, &o->cluster, 0, 0, NULL, false },
         { "--existing", CONF_SWITCH, &o->existing, 0, 0, NULL, false },
+        { "--metas", CONF_TEXT, &o->metas, 0, 0, NULL, false },
+        { "--url", CONF_TEXT, &o->url, 0, 0, NULL, false },
         { "--superblock-size", CONF_SIZE, &o->superblock_bytes, SB_FILE_BYTES_MIN,
           SB_FILE_BYTES_MAX, "bytes", false },
         { "--reserve", CONF_NUMBER, &o->reserve_percent, 0, 50, "percent", false },
@@ -80,6 +115,8 @@ int node_options_parse(struct node_options *o, int argc, char **argv, char why[C
     *o = (struct node_options){
         .domain = "",
         .cluster = "",
+        .metas = "",
+        .url = "",
         .reserve_percent = 5,
         .timeout_s = 10,
         .drain_s = 10,
@@ -111,5 +148,5 @@ int node_options_parse(struct node_options *o, int argc, char **argv, char why[C
                  o->cluster);
         return -EINVAL;
     }
-    return 0;
+    return metas_check(o, why);
 }

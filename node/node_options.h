@@ -3,10 +3,12 @@
 #define VS_NODE_NODE_OPTIONS_H
 
 #include "common/conf.h"
+#include "node/node_metas.h"
 
 struct node_options {
     const char *id, *listen, *data, *domain; /* borrowed from argv; domain "" when not said */
     const char *cluster;                     /* uuid as text; "" when not said */
+    const char *metas, *url;                 /* "" when not said */
     uint64_t superblock_bytes;               /* 0: by the size of the file system */
     uint64_t reserve_percent;
     uint64_t timeout_s; /* for headers; for a body or an answer beside the time of its bytes */
@@ -15,6 +17,8 @@ struct node_options {
     uint64_t body_memory_bytes;
     uint64_t scrub_bytes_s; /* 0: no scrub by itself */
     bool insecure_lan, existing, help;
+    unsigned metas_count; /* of the replicas that --metas names */
+    char meta_urls[NODE_METAS_MAX][NODE_METAS_URL_BYTES];
 };
 
 /* argv without the program's name. -EINVAL: `why` is a sentence. */

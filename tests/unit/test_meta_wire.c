@@ -26,6 +26,7 @@ struct asker {
     struct meta_reg regs[3];
     struct ns_dirent dirents[4];
     struct ns_node nodes[3];
+    struct health_now now[3];
     uint64_t u64s[4];
     struct vs_id ids[4];
 };
@@ -59,6 +60,7 @@ static void asker_init(struct asker *a, enum meta_op op, enum meta_scan scan)
     a->req.dirents = a->dirents;
     a->req.dirents_max = 4;
     a->req.nodes = a->nodes;
+    a->req.nodes_now = a->now;
     a->req.nodes_max = 3;
     a->req.regs = a->regs;
     a->req.reg_count = meta_wire_op_regs(op) ? 3 : 0;
@@ -105,6 +107,13 @@ static void set_buf(struct vs_buf *b, const char *text)
     VS_ASSERT(vs_buf_append(b, text, strlen(text), 1000) == 0);
 }
 
+/* The second is a node that nobody has heard yet. */
+static struct health_now some_now(uint32_t i)
+{
+    return i == 0 ? (struct health_now){ true, HEALTH_DRAINING, true, true, 70, 71, 72 }
+                  : (struct health_now){ .known = true, .state = HEALTH_DOWN };
+}
+
 /* What the metadata would put into the request. */
 static void answer_fill(struct meta_req *r, int status)
 {
@@ -132,6 +141,8 @@ static void answer_fill(struct meta_req *r, int status)
     for (uint32_t i = 0; r->nodes != NULL && i < 2; i++)
         r->nodes[i] =
             (struct ns_node){ .node = i + 1, .name = "n1", .domain = "disk 1", .path = "/srv/1" };
+    for (uint32_t i = 0; r->nodes_now != NULL && i < 2; i++)
+        r->nodes_now[i] = some_now(i);
     r->nodes_count = 2;
     r->stats = (struct meta_stats){ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
     for (uint32_t i = 0; i < 2; i++) {
@@ -224,6 +235,17 @@ static void assert_answered(const struct asker *a, const struct meta_req *want)
     if (r->op == META_NODES) {
         assert_int_equal(r->nodes_count, 2);
         assert_memory_equal(a->nodes, want->nodes, 2 * sizeof(a->nodes[0]));
+        for (uint32_t i = 0; i < 2; i++) {
+            struct health_now now = some_now(i);
+
+            assert_int_equal(a->now[i].known, now.known);
+            assert_int_equal(a->now[i].state, now.state);
+            assert_int_equal(a->now[i].heard, now.heard);
+            assert_int_equal(a->now[i].writable, now.writable);
+            assert_int_equal(a->now[i].free_bytes, now.free_bytes);
+            assert_int_equal(a->now[i].total_bytes, now.total_bytes);
+            assert_int_equal(a->now[i].fragments, now.fragments);
+        }
     }
     if (r->op == META_STATS)
         assert_memory_equal(&r->stats, &want->stats, sizeof(r->stats));
