@@ -84,15 +84,47 @@ static void commit_manifest_written(struct manifest_write *w)
     waiter_wake(&vs_container_of(w, struct manifest_wait, write)->waiter);
 }
 
+/* What the stores are told of the file, for the day the metadata is lost: as far as it is known
+ * here. `name` receives a copy. */
+static void commit_about(const struct commit *c, struct file_about *about, char *name)
+{
+    struct inode *i = c->inode;
+    struct meta_req req = { .op = META_GETATTR, .ino = i->ino };
+    bool created;
+
+    *about = (struct file_about){ .ino = i->ino, .flushed = c->content.flushed, .name = name };
+    {
+        VS_LOCK_SCOPE(&i->lock);
+        VS_LOCK_SCOPE(&c->w->lock);
+        created = i->provisional;
+        about->parent = i->parent;
+        about->name_len = i->name_len;
+        memcpy(name, i->name, i->name_len);
+        req.attr = i->attr;
+        about->mtime = c->w->mtime;
+    }
+    if (!created)
+        about->base_version = c->w->base->version;
+    if (!created && meta_call(c->fs->meta, &req) < 0)
+        return;
+    about->mode = req.attr.mode;
+    about->uid = req.attr.uid;
+    about->gid = req.attr.gid;
+}
+
 static int commit_manifest(struct commit *c)
 {
+    char name[NS_NAME_BYTES_MAX];
+    struct file_about about;
     struct manifest_wait mw = { .write = { .session = c->w->session,
                                            .chunks = c->chunks,
                                            .chunk_count = c->chunk_count,
                                            .sha = c->sha,
+                                           .about = &about,
                                            .done = commit_manifest_written },
                                 .waiter = WAITER_INIT };
 
+    commit_about(c, &about, name);
     if (c->w->base != NULL && c->w->base->kind == NS_CONTENT_CHUNKS) {
         mw.write.base = &c->w->base->head;
         mw.write.base_chunks = c->w->base_chunks;

@@ -1,12 +1,13 @@
 /* manifest_write: a manifest's new segments into registers of their own, and its head.
  *
  * Happy path: a job plans which segments are new and hashes the root; their ids come from the
- * session; their registers are created some dozens at a time; the head names old and new ones.
- * Failure modes: what the session, the metadata or memory says; ids taken by then are given up. */
+ * session; the head names old and new ones; the registers of the new ones are created some dozens
+ * at a time, and copies of them put on stores at the same time, the last with the head. Failure
+ * modes: what the session, the metadata or memory says; ids taken by then are given up. */
 #include "common/assert.h"
 #include "common/err.h"
 #include "ingest/manifest_plan.h"
-#include "ingest/upload_env.h"
+#include "ingest/segment_copy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct writing {
     size_t run_count;
     struct vs_id *ids; /* of the new segments, in order */
     size_t fresh, ids_taken, written, next_run;
+    unsigned waiting; /* registers and copies of a batch; under env->lock */
     struct vs_job job;
     struct meta_req req;
     struct meta_reg reg[SEGMENTS_AT_ONCE];
@@ -118,21 +120,40 @@ static int dropped_segments(struct writing *m)
     return 0;
 }
 
+/* All ids are known. */
+static int head_end(struct writing *m)
+{
+    int r = head_segments(m);
+
+    if (r == 0)
+        r = dropped_segments(m);
+    return r == 0 ? mf_head_encode(&m->w->head, &m->w->encoded) : r;
+}
+
 static void finish_job(struct vs_job *job)
 {
     struct writing *m = vs_container_of(job, struct writing, job);
     int r = m->w->status;
 
-    if (r == 0)
-        r = head_segments(m);
-    if (r == 0)
-        r = dropped_segments(m);
-    if (r == 0)
-        r = mf_head_encode(&m->w->head, &m->w->encoded);
+    if (r == 0 && m->fresh == 0)
+        r = head_end(m);
     finish(m, r);
 }
 
 /* ---- registers ---- */
+
+/* One of registers and copies is through. */
+static void batch_part_done(void *arg)
+{
+    struct writing *m = arg;
+    bool last;
+
+    pthread_mutex_lock(&m->env->lock);
+    last = --m->waiting == 0;
+    pthread_mutex_unlock(&m->env->lock);
+    if (last)
+        run_on_exec(m, m->w->status < 0 || m->written == m->fresh ? finish_job : write_batch_job);
+}
 
 static void registers_done(struct meta_req *req)
 {
@@ -141,7 +162,7 @@ static void registers_done(struct meta_req *req)
     m->w->status = req->status;
     for (uint32_t i = 0; i < req->reg_count && m->w->status == 0; i++)
         m->w->status = m->reg[i].status;
-    run_on_exec(m, m->w->status < 0 || m->written == m->fresh ? finish_job : write_batch_job);
+    batch_part_done(m);
 }
 
 /* The next fresh run at or behind *run. */
@@ -152,11 +173,44 @@ static const struct manifest_run *next_fresh(const struct writing *m, size_t *ru
     return &m->runs[(*run)++];
 }
 
-static void write_batch_job(struct vs_job *job)
+static int copies_begin(struct writing *m, struct segment_copy **ret)
 {
-    struct writing *m = vs_container_of(job, struct writing, job);
+    const struct file_about *about = m->w->about;
+    struct frag_note note = { .inode = about->ino,
+                              .session = upload_session_number(m->w->session),
+                              .name_bytes = (uint16_t)about->name_len };
+
+    memcpy(note.name, about->name, about->name_len);
+    return segment_copy_new(ret, m->env, m->w->session, &note, SEGMENTS_AT_ONCE);
+}
+
+/* The segment that was just encoded; the last one carries the description of the file. */
+static int copy_add(struct writing *m, struct segment_copy *copies, const struct meta_reg *reg,
+                    uint64_t offset)
+{
+    struct segment_note note = { .segment = reg->value, .segment_len = reg->value_len };
+    struct vs_buf payload = { 0 };
+    int r;
+
+    note.has_about = m->written + 1 == m->fresh;
+    if (note.has_about) {
+        note.about = *m->w->about;
+        note.about.session = upload_session_number(m->w->session);
+        note.about.head = m->w->encoded.data;
+        note.about.head_len = m->w->encoded.len;
+    }
+    r = segment_note_encode(&note, &payload);
+    if (r == 0)
+        segment_copy_add(copies, &reg->id, offset, &payload);
+    vs_buf_close(&payload);
+    return r;
+}
+
+/* Registers of the next segments, and their copies. How many, or why not. */
+static int batch_fill(struct writing *m, struct segment_copy *copies)
+{
     size_t run = m->next_run;
-    uint32_t count = 0;
+    int count = 0;
 
     values_close(m);
     memset(m->reg, 0, sizeof(m->reg));
@@ -164,21 +218,44 @@ static void write_batch_job(struct vs_job *job)
         const struct manifest_run *fresh = next_fresh(m, &run);
         int r = mf_segment_encode(m->w->chunks + fresh->first, fresh->count, &m->value[count]);
 
-        if (r < 0) {
-            finish(m, r);
-            return;
-        }
         m->reg[count] = (struct meta_reg){ .id = m->ids[m->written],
                                            .value = m->value[count].data,
                                            .value_len = m->value[count].len };
+        if (r == 0 && copies != NULL)
+            r = copy_add(m, copies, &m->reg[count], m->w->chunks[fresh->first].offset);
+        if (r < 0)
+            return r;
         count++;
         m->written++;
     }
     m->next_run = run;
+    return count;
+}
+
+static void write_batch_job(struct vs_job *job)
+{
+    struct writing *m = vs_container_of(job, struct writing, job);
+    struct segment_copy *copies = NULL;
+    int r = 0;
+
+    if (m->written == 0)
+        r = head_end(m);
+    if (r == 0 && m->w->about != NULL)
+        r = copies_begin(m, &copies);
+    if (r == 0)
+        r = batch_fill(m, copies);
+    if (r < 0) {
+        segment_copy_free(copies);
+        finish(m, r);
+        return;
+    }
+    m->waiting = copies != NULL ? 2 : 1;
     m->req = (struct meta_req){
-        .op = META_REG_CREATE, .done = registers_done, .regs = m->reg, .reg_count = count
+        .op = META_REG_CREATE, .done = registers_done, .regs = m->reg, .reg_count = (uint32_t)r
     };
     meta_submit(m->env->meta, &m->req);
+    if (copies != NULL)
+        segment_copy_put(copies, batch_part_done, m);
 }
 
 /* ---- ids ---- */
@@ -241,6 +318,15 @@ static int head_begin(struct manifest_write *w)
     return 0;
 }
 
+/* A commit that makes no segment (the file was cut where one ends) would not tell the stores. */
+static void last_is_fresh(struct writing *m)
+{
+    for (size_t i = 0; i < m->run_count; i++)
+        if (m->runs[i].base == MANIFEST_FRESH)
+            return;
+    m->runs[m->run_count - 1].base = MANIFEST_FRESH;
+}
+
 static int plan_begin(struct writing *m)
 {
     struct manifest_write *w = m->w;
@@ -249,6 +335,8 @@ static int plan_begin(struct writing *m)
 
     if (r < 0)
         return r;
+    if (w->about != NULL && m->run_count > 0)
+        last_is_fresh(m);
     for (size_t i = 0; i < m->run_count; i++)
         m->fresh += m->runs[i].base == MANIFEST_FRESH;
     m->ids = calloc(m->fresh + 1, sizeof(*m->ids));

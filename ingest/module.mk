@@ -10,6 +10,7 @@ ingest_SRCS += ingest/cutter_probe.c
 ingest_SRCS += ingest/cutter_proto.c
 ingest_SRCS += ingest/manifest_plan.c
 ingest_SRCS += ingest/manifest_write.c
+ingest_SRCS += ingest/segment_copy.c
 ingest_SRCS += ingest/upload.c
 ingest_SRCS += ingest/upload_chunk.c
 ingest_SRCS += ingest/upload_code.c

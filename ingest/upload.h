@@ -22,6 +22,7 @@
 #include "common/exec.h"
 #include "meta/manifest.h"
 #include "meta/meta_client.h"
+#include "meta/segment_note.h"
 #include "node/store_set.h"
 
 #define UPLOAD_PUT_TIMEOUT_MS       2000
@@ -138,6 +139,8 @@ struct manifest_write {
     const struct mf_head *base;         /* lent */
     const struct mf_chunk *base_chunks; /* lent: all chunks of base, when base is given */
     const uint8_t *sha;                 /* lent */
+    const struct file_about *about;     /* lent: told to the stores (ingest/segment_copy.h), but for
+                                           session and head, which are known here; NULL: nothing */
     manifest_write_fn *done;
     int status;
     struct mf_head head;   /* out: the caller closes it */

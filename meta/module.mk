@@ -83,6 +83,7 @@ meta_SRCS += meta/reg_coord_call.c
 meta_SRCS += meta/reg_coord_frame.c
 meta_SRCS += meta/reg_rule.c
 meta_SRCS += meta/reg_serve.c
+meta_SRCS += meta/segment_note.c
 meta_SRCS += meta/synced_count.c
 
 PROGRAMS += vstack-meta

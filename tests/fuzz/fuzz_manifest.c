@@ -1,12 +1,34 @@
-/* Fuzz target: manifest heads, segments, media descriptions and placement values. The first byte
- * says which; whatever decodes encodes to the same bytes, so there is one way to write each. */
+/* Fuzz target: manifest heads, segments, media descriptions, placement values, and copies of
+ * segments (without their checksum, which is made here). The first byte says which; whatever
+ * decodes encodes to the same bytes, so there is one way to write each. */
 #include "common/assert.h"
+#include "common/codec.h"
+#include "common/crc.h"
 #include "meta/manifest.h"
 #include "meta/place_value.h"
+#include "meta/segment_note.h"
 
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int note_again(const uint8_t *data, size_t size, struct vs_buf *ret)
+{
+    struct segment_note note;
+    struct vs_buf whole = { 0 };
+    struct vs_wr w = vs_wr_init(&whole, SEGMENT_NOTE_BYTES_MAX);
+    int r;
+
+    vs_wr_bytes(&w, data, size);
+    vs_wr_u32(&w, vs_crc32c(0, data, size));
+    r = segment_note_decode(whole.data, whole.len, &note);
+    if (r == 0) {
+        VS_ASSERT(segment_note_encode(&note, ret) == 0);
+        ret->len -= sizeof(uint32_t);
+    }
+    vs_buf_close(&whole);
+    return r == 0;
+}
 
 /* What the bytes decode to, encoded again: 1, or 0 when they are refused. */
 static int again(uint8_t which, const uint8_t *data, size_t size, struct vs_buf *ret)
@@ -17,7 +39,7 @@ static int again(uint8_t which, const uint8_t *data, size_t size, struct vs_buf 
     struct mf_head head;
     int count;
 
-    switch (which % 4) {
+    switch (which % 5) {
     case 0:
         if (mf_head_decode(data, size, &head) < 0)
             return 0;
@@ -38,6 +60,8 @@ static int again(uint8_t which, const uint8_t *data, size_t size, struct vs_buf 
         VS_ASSERT(mf_media_encode(&media, ret) == 0);
         mf_media_close(&media);
         return 1;
+    case 3:
+        return note_again(data, size, ret);
     default:
         if (place_value_decode(data, size, &place) < 0)
             return 0;

@@ -57,8 +57,9 @@ fragments_are() {
     [ "$(vs_status ".nodes[] | select(.id == \"$1\") | .fragments")" = "$2" ]
 }
 cl_up
-chunks=$(vs_info "$MNT/$(basename "$film")" .chunks) # the small film is all that n2 should hold
-await "$PATIENCE_S" fragments_are n2 "$chunks"
+# The small film is all that n2 should hold: its chunks, and a copy of its one segment.
+chunks=$(vs_info "$MNT/$(basename "$film")" .chunks)
+await "$PATIENCE_S" fragments_are n2 $((chunks + 1))
 cl_down
 
 # A start that fails ends what it had started.
