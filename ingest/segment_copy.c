@@ -33,8 +33,12 @@ struct segment_copy {
     uint8_t entry[SEGMENT_COPY_STORES];
     /* under env->lock */
     unsigned lacking;    /* items that have not enough */
-    unsigned unanswered; /* puts, and the call that sends them */
+    unsigned unanswered; /* puts */
+    unsigned refs;       /* puts, the call that sends them, the timer */
+    bool is_timed;       /* the timer runs */
+    bool is_late;        /* it has run: those that did not answer are not waited for */
     bool is_done;        /* `done` was called, or is being called */
+    struct vs_job timer;
     segment_copy_fn *done;
     void *arg;
     struct copy_item item[];
@@ -83,28 +87,40 @@ void segment_copy_free(struct segment_copy *c)
 
 /* ---- answers ---- */
 
-/* One less to wait for: the writer goes on once nothing is lacking; the last one frees. */
+/* Something came to its end: the writer goes on once nothing is lacking; the last one frees. */
 static void copy_leave(struct segment_copy *c)
 {
     struct upload_env *env = c->env;
-    bool tell, last;
+    bool tell;
 
     pthread_mutex_lock(&env->lock);
-    tell = c->lacking == 0 && !c->is_done;
+    if (c->unanswered == 0 && c->is_timed && vs_exec_cancel_after(env->exec, &c->timer) == 1) {
+        c->is_timed = false;
+        c->refs--;
+    }
+    tell = !c->is_done && c->lacking == 0 && (c->unanswered == 0 || c->is_late);
     c->is_done = c->is_done || tell;
     pthread_mutex_unlock(&env->lock);
     if (tell)
         c->done(c->arg);
     pthread_mutex_lock(&env->lock);
-    last = --c->unanswered == 0;
+    if (--c->refs == 0) {
+        upload_session_user_end_locked(c->session);
+        segment_copy_free(c);
+        upload_object_end_locked(env);
+    }
     pthread_mutex_unlock(&env->lock);
-    if (!last)
-        return;
-    pthread_mutex_lock(&env->lock);
-    upload_session_user_end_locked(c->session);
-    segment_copy_free(c);
-    upload_object_end_locked(env);
-    pthread_mutex_unlock(&env->lock);
+}
+
+static void copy_late(struct vs_job *job)
+{
+    struct segment_copy *c = vs_container_of(job, struct segment_copy, timer);
+
+    pthread_mutex_lock(&c->env->lock);
+    c->is_timed = false;
+    c->is_late = true;
+    pthread_mutex_unlock(&c->env->lock);
+    copy_leave(c);
 }
 
 static void copy_put_done(struct store_put *req)
@@ -116,6 +132,7 @@ static void copy_put_done(struct store_put *req)
 
     pthread_mutex_lock(&env->lock);
     item->answered++;
+    c->unanswered--;
     item->durable += req->status == 0;
     if (!item->is_enough && (item->durable > c->asked / 2 || item->answered == c->asked)) {
         item->is_enough = true;
@@ -146,7 +163,14 @@ static void copy_choose(struct segment_copy *c)
             c->entry[c->asked++] = (uint8_t)e;
     }
     c->lacking = c->asked > 0 ? c->count : 0;
-    c->unanswered = 1 + c->count * c->asked;
+    c->unanswered = c->count * c->asked;
+    c->refs = 1 + c->unanswered;
+    if (c->unanswered > 0) {
+        c->refs++;
+        c->is_timed = true;
+        c->timer.fn = copy_late;
+        vs_exec_after(env->exec, &c->timer, SEGMENT_COPY_WAIT_MS * VS_NS_PER_MS);
+    }
     upload_session_user_locked(c->session);
     upload_object_locked(env);
 }

@@ -1,10 +1,11 @@
 /* segment_copy: new segments of a manifest, kept on stores beside their registers, so that the
  * stores alone can tell what a file consists of (meta/segment_note.h).
  *
- * Happy path: each goes to up to SEGMENT_COPY_STORES stores that are up; once more than half
- * of them have it durable, the writer goes on. Failure: a store that refuses or is silent is done
- * without; with none at all the upload goes on as well: the registers have it all. A copy that
- * lands after its segment was given up is left over, and found by the next audit.
+ * Happy path: each goes to up to SEGMENT_COPY_STORES stores that are up, and all say that they have
+ * it. Failure: those that did not answer in SEGMENT_COPY_WAIT_MS are not waited for once more than
+ * half have it durable; a store that refuses is done without; with none at all the upload goes on
+ * as well: the registers have it all. A copy that lands after its segment was given up is left
+ * over, and found by the next audit.
  *
  * Threads: any; the env's lock. */
 #ifndef VS_INGEST_SEGMENT_COPY_H
@@ -12,7 +13,8 @@
 
 #include "ingest/upload_env.h"
 
-#define SEGMENT_COPY_STORES 5 /* so three have it: with any two of them lost, one is left */
+#define SEGMENT_COPY_STORES  5 /* so three have it: with any two of them lost, one is left */
+#define SEGMENT_COPY_WAIT_MS 200
 
 struct segment_copy;
 /* Once, when enough are durable or all have answered; on a store's thread, or in the call of
