@@ -30,6 +30,7 @@ node_SRCS += node/sb_read.c
 node_SRCS += node/sb_recover.c
 node_SRCS += node/sb_remove.c
 node_SRCS += node/sb_replay.c
+node_SRCS += node/sb_scan.c
 node_SRCS += node/sb_scrub.c
 node_SRCS += node/sb_scrubber.c
 node_SRCS += node/sb_seal.c
