@@ -1,5 +1,5 @@
 /* journal_applier: see the header. Locks: a->lock guards the queue only; the namespace belongs to
- * the thread. */
+ * whoever has a->apply_lock, which is the thread but for a reload. */
 #include "meta/journal_applier.h"
 #include "common/assert.h"
 #include "common/err.h"
@@ -21,6 +21,7 @@ struct journal_applier {
     struct journal_applier_calls calls;
     uint64_t start; /* applied when it was opened */
     int failed;     /* the thread's */
+    pthread_mutex_t apply_lock;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -106,10 +107,12 @@ static void *applier_main(void *arg)
 
     pthread_setname_np(pthread_self(), "vs-apply");
     while (applier_take(a, &item, &is_flush)) {
+        pthread_mutex_lock(&a->apply_lock);
         if (is_flush)
             applier_flush(a);
         else
             applier_one(a, &item);
+        pthread_mutex_unlock(&a->apply_lock);
     }
     return NULL;
 }
@@ -133,6 +136,21 @@ void journal_applier_flush(struct journal_applier *a)
     pthread_mutex_unlock(&a->lock);
 }
 
+int journal_applier_reload(struct journal_applier *a)
+{
+    struct ns_apply *apply = NULL;
+    int r;
+
+    pthread_mutex_lock(&a->apply_lock);
+    r = ns_apply_new(&apply, a->ns);
+    if (r == 0) {
+        ns_apply_free(a->apply);
+        a->apply = apply;
+    }
+    pthread_mutex_unlock(&a->apply_lock);
+    return r;
+}
+
 uint64_t journal_applier_slot(const struct journal_applier *a)
 {
     return a->start;
@@ -143,6 +161,7 @@ static void applier_close(struct journal_applier *a)
     ns_apply_free(a->apply);
     pthread_cond_destroy(&a->wake);
     pthread_mutex_destroy(&a->lock);
+    pthread_mutex_destroy(&a->apply_lock);
     free(a);
 }
 
@@ -157,6 +176,7 @@ int journal_applier_new(struct journal_applier **ret, struct kv *ns,
         return -ENOMEM;
     a->ns = ns;
     a->calls = *calls;
+    pthread_mutex_init(&a->apply_lock, NULL);
     pthread_mutex_init(&a->lock, NULL); /* these cannot fail on Linux */
     pthread_cond_init(&a->wake, NULL);
     r = ns_apply_new(&a->apply, ns);

@@ -6,7 +6,8 @@
  * cannot be decoded, or a namespace that cannot be read or written: nothing is applied any more,
  * callers get -EIO, and the journal is told once.
  *
- * Threads: add and flush from the journal's; the callbacks run on the applier's. */
+ * Threads: add and flush from the journal's, reload from any; the callbacks run on the applier's.
+ */
 #ifndef VS_META_JOURNAL_APPLIER_H
 #define VS_META_JOURNAL_APPLIER_H
 
@@ -33,6 +34,9 @@ uint64_t journal_applier_slot(const struct journal_applier *a); /* at new: what 
 void journal_applier_add(struct journal_applier *a, uint64_t slot, struct journal_entry *entry,
                          struct meta_req *req);
 void journal_applier_flush(struct journal_applier *a);
+/* The namespace was replaced by a newer one: go on from there. Nothing waits; it may take as long
+ * as a flush. What reading it says. */
+int journal_applier_reload(struct journal_applier *a);
 /* Finishes what was added. Forgives NULL. */
 void journal_applier_free(struct journal_applier *a);
 

@@ -69,8 +69,18 @@ int journal_member_receive(struct journal_member *m, uint32_t from, const void *
     return 0;
 }
 
+static void member_failed(void *arg, int err);
+
 void journal_member_installed(struct journal_member *m, uint64_t slot)
 {
+    int r = slot > 0 ? journal_applier_reload(m->applier) : 0;
+
+    if (r < 0) {
+        member_failed(m, r);
+        return;
+    }
+    if (slot > 0)
+        m->applied_seen = slot;
     pthread_mutex_lock(&m->lock);
     m->is_installed = true;
     m->installed = slot;
@@ -361,11 +371,13 @@ static int member_load_slot(void *arg, uint64_t slot, const struct px_ballot *ba
 static int member_load(struct journal_member *m)
 {
     struct px_ballot promised = acceptor_promised(m->config.store);
+    uint32_t window = m->config.ring / 2;
     struct journal_config config = { .pid = m->head.pid,
                                      .inc = m->head.inc,
-                                     .ring = JOURNAL_MEMBER_RING,
-                                     .window = JOURNAL_WINDOW_MAX,
-                                     .kept = JOURNAL_MEMBER_KEPT,
+                                     .ring = m->config.ring,
+                                     .window =
+                                         window < JOURNAL_WINDOW_MAX ? window : JOURNAL_WINDOW_MAX,
+                                     .kept = m->config.kept,
                                      .ring_bytes = JOURNAL_MEMBER_RING_BYTES,
                                      .slots = m->slots,
                                      .found = m->found };
@@ -402,6 +414,8 @@ static void member_init(struct journal_member *m, const struct journal_member_co
     pthread_condattr_t attr;
 
     m->config = *config;
+    m->config.ring = config->ring > 0 ? config->ring : JOURNAL_MEMBER_RING;
+    m->config.kept = config->kept > 0 ? config->kept : JOURNAL_MEMBER_KEPT;
     m->head = (struct px_head){ .cluster = id->cluster, .pid = id->pid, .inc = id->inc };
     vs_list_init(&m->messages);
     vs_list_init(&m->changes);
@@ -437,8 +451,8 @@ int journal_member_open(struct journal_member **ret, const struct journal_member
     if (m == NULL)
         return r;
     member_init(m, config);
-    m->slots = calloc(JOURNAL_MEMBER_RING, sizeof(*m->slots));
-    m->found = calloc(JOURNAL_MEMBER_RING, sizeof(*m->found));
+    m->slots = calloc(m->config.ring, sizeof(*m->slots));
+    m->found = calloc(m->config.ring, sizeof(*m->found));
     m->out = calloc(1, sizeof(*m->out));
     if (m->slots != NULL && m->found != NULL && m->out != NULL)
         r = journal_applier_new(&m->applier, config->ns, &calls);

@@ -44,7 +44,8 @@ struct journal_member_config {
     uint64_t epoch;
     unsigned members;
     uint32_t pid[JOURNAL_REPLICAS_MAX];
-    uint64_t installed; /* slot of the snapshot the namespace grew from; 0: none */
+    uint64_t installed;  /* slot of the snapshot the namespace grew from; 0: none */
+    uint32_t ring, kept; /* 0: JOURNAL_MEMBER_RING, JOURNAL_MEMBER_KEPT */
 };
 
 /* A strict read: served by the caller in `done`, from what is applied. */
@@ -68,7 +69,8 @@ void journal_member_read(struct journal_member *m, struct journal_member_read *r
 /* A frame from the replica `from`, proven by the connection. -VS_ECORRUPT, -VS_ENEWER; -ENOBUFS:
  * too many wait, it is lost; -ENOMEM. */
 int journal_member_receive(struct journal_member *m, uint32_t from, const void *frame, size_t len);
-/* slot 0: it came to nothing. */
+/* What install came to: the namespace that is in use reaches this slot, durably; 0: it came to
+ * nothing. It may take as long as a flush. */
 void journal_member_installed(struct journal_member *m, uint64_t slot);
 
 uint32_t journal_member_leader(struct journal_member *m); /* pid; 0: not known */

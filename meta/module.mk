@@ -75,6 +75,7 @@ meta_SRCS += meta/px_frame.c
 meta_SRCS += meta/px_msg.c
 meta_SRCS += meta/px_msg_journal.c
 meta_SRCS += meta/px_msg_move.c
+meta_SRCS += meta/px_msg_snap.c
 meta_SRCS += meta/px_propose.c
 meta_SRCS += meta/px_solo.c
 meta_SRCS += meta/reg_batch.c
@@ -84,6 +85,9 @@ meta_SRCS += meta/reg_coord_frame.c
 meta_SRCS += meta/reg_rule.c
 meta_SRCS += meta/reg_serve.c
 meta_SRCS += meta/segment_note.c
+meta_SRCS += meta/snap.c
+meta_SRCS += meta/snap_give.c
+meta_SRCS += meta/snap_take.c
 meta_SRCS += meta/synced_count.c
 
 PROGRAMS += vstack-meta

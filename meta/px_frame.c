@@ -25,6 +25,8 @@ size_t px_frame_limit(uint8_t kind)
         return PX_FRAME_BYTES_MAX;
     case PX_FRAME_JOURNAL:
         return PX_FRAME_JOURNAL_BYTES_MAX;
+    case PX_FRAME_SNAP:
+        return PX_FRAME_SNAP_BYTES_MAX;
     }
     return 0;
 }

@@ -18,12 +18,14 @@
 #define PX_FRAME_CRC_BYTES         4
 #define PX_FRAME_LENGTH_BYTES      12 /* so many first bytes tell the length */
 #define PX_FRAME_JOURNAL_BYTES_MAX (5u << 20)
+#define PX_FRAME_SNAP_BYTES_MAX    ((1u << 20) + 4096)
 
 enum px_frame_kind {
     PX_FRAME_ASKS = 1,    /* px_msg.h: count of them, at most PX_FRAME_BYTES_MAX in all */
     PX_FRAME_ANSWERS = 2, /* the same */
     PX_FRAME_JOURNAL = 3, /* one message: count is 1, at most PX_FRAME_JOURNAL_BYTES_MAX */
     PX_FRAME_MOVE = 4,    /* px_msg_move.h: count of records, at most PX_FRAME_BYTES_MAX in all */
+    PX_FRAME_SNAP = 5,    /* px_msg_snap.h: count is 1, at most PX_FRAME_SNAP_BYTES_MAX */
 };
 
 /* Bytes of a whole frame of that kind at most; 0: no such kind. */

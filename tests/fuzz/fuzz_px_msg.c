@@ -5,6 +5,7 @@
 #include "common/crc.h"
 #include "meta/px_msg.h"
 #include "meta/px_msg_move.h"
+#include "meta/px_msg_snap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,17 @@ static bool move_again(const uint8_t *bytes, size_t size, struct vs_buf *ret)
     return true;
 }
 
+static bool snap_again(const uint8_t *bytes, size_t size, struct vs_buf *ret)
+{
+    struct px_head head;
+    struct px_snap m;
+
+    if (px_snap_decode(bytes, size, &head, &m) < 0)
+        return false;
+    VS_ASSERT(px_snap_encode(&head, &m, ret) == 0);
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct vs_buf buf = { 0 };
@@ -109,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         put_right(bytes, size);
     (void)px_frame_length(bytes, size);
     if (registers_again(bytes, size, &buf) || journal_again(bytes, size, &buf) ||
-        move_again(bytes, size, &buf)) {
+        move_again(bytes, size, &buf) || snap_again(bytes, size, &buf)) {
         VS_ASSERT(buf.len == size);
         VS_ASSERT(memcmp(buf.data, bytes, size) == 0);
     }
