@@ -24,6 +24,7 @@
 #define KV_ROCKS_MANIFEST_STEP_BYTES  (64u << 10)
 #define KV_ROCKS_FILE_BYTES           (8u << 20)
 #define KV_ROCKS_BLOOM_BITS           10.0
+#define KV_ROCKS_ACCEPTOR_BLOCK_BYTES (32u << 10)
 #define KV_ROCKS_INFO_LOG_LEVEL_WARN  2
 #define KV_ROCKS_RECOVER_TORN_TAIL    0 /* an error when anything but the very end is damaged */
 #define KV_ROCKS_RECOVER_TO_FIRST_BAD 2 /* what is behind is replayed from the journal */
@@ -277,8 +278,12 @@ static rocksdb_options_t *kv_rocks_options(bool create, enum kv_kind kind)
     rocksdb_options_set_keep_log_file_num(o, KV_ROCKS_INFO_LOGS_MAX);
     rocksdb_options_set_stats_dump_period_sec(o, 0);
     rocksdb_options_set_stats_persist_period_sec(o, 0);
-    /* Values are hashes, ids and small files: mostly not compressible, and never large. */
-    rocksdb_options_set_compression(o, rocksdb_no_compression);
+    /* The namespace holds ids, hashes and small files: hardly compressible. Half of a register is
+     * what all have in common, or zero; large blocks bring the chunks of one film together. */
+    rocksdb_options_set_compression(o, kind == KV_ACCEPTOR ? rocksdb_zstd_compression
+                                                           : rocksdb_no_compression);
+    if (kind == KV_ACCEPTOR)
+        rocksdb_block_based_options_set_block_size(table, KV_ROCKS_ACCEPTOR_BLOCK_BYTES);
 
     rocksdb_block_based_options_set_block_cache(table, cache);
     rocksdb_block_based_options_set_filter_policy(

@@ -82,6 +82,7 @@ meta_SRCS += meta/reg_batch.c
 meta_SRCS += meta/reg_coord.c
 meta_SRCS += meta/reg_coord_call.c
 meta_SRCS += meta/reg_coord_frame.c
+meta_SRCS += meta/reg_fresh.c
 meta_SRCS += meta/reg_rule.c
 meta_SRCS += meta/reg_serve.c
 meta_SRCS += meta/segment_note.c

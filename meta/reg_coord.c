@@ -119,7 +119,7 @@ static void coord_free(struct reg_coord *c)
     pthread_cond_destroy(&c->wake);
     pthread_mutex_destroy(&c->lock);
     free(c->memory);
-    free(c->seen);
+    reg_fresh_close(&c->fresh);
     free(c);
 }
 
@@ -133,6 +133,7 @@ static void coord_init(struct reg_coord *c, const struct reg_coord_config *confi
     c->head = (struct px_head){
         .cluster = id->cluster, .epoch = config->epoch, .pid = id->pid, .inc = id->inc
     };
+    c->fresh = (struct reg_fresh){ .pid = (uint16_t)id->pid, .inc = id->inc };
     c->own = config->members;
     for (unsigned i = 0; i < config->members; i++)
         if (config->pid[i] == id->pid)
@@ -175,8 +176,7 @@ int reg_coord_new(struct reg_coord **ret, const struct reg_coord_config *config)
         return r;
     coord_init(c, config);
     c->memory = calloc(PX_COORD_MEMORY(REG_COORD_OPS_MAX), sizeof(c->memory[0]));
-    c->seen = calloc(REG_SEEN, sizeof(c->seen[0]));
-    if (c->memory != NULL && c->seen != NULL)
+    if (c->memory != NULL)
         r = px_coord_init(&c->coord, &who, c->memory, REG_COORD_OPS_MAX);
     if (r == 0 && c->own == config->members)
         r = -EINVAL;

@@ -3,7 +3,6 @@
  * An operation waits while another one on its register is in flight, and while there is no room;
  * those that wait go on in the order in which they came. */
 #include "common/assert.h"
-#include "common/crc.h"
 #include "common/err.h"
 #include "meta/reg_coord_impl.h"
 #include "meta/reg_rule.h"
@@ -57,21 +56,6 @@ static int op_change(void *arg, const uint8_t *cur, size_t cur_len, const uint8_
     return 0;
 }
 
-/* Is this the only value that this life has proposed for the id, as far as is remembered? */
-static bool is_fresh(struct reg_coord *c, const struct meta_reg *reg)
-{
-    struct reg_seen *seen = &c->seen[vs_id_seq(&reg->id) & (REG_SEEN - 1)];
-    uint32_t crc = vs_crc32c(0, reg->value, reg->value_len);
-
-    if (vs_id_pid(&reg->id) != c->head.pid || vs_id_inc(&reg->id) != c->head.inc)
-        return false;
-    if (vs_id_cmp(&seen->id, &reg->id) == 0)
-        return seen->crc == crc;
-    seen->id = reg->id;
-    seen->crc = crc;
-    return true;
-}
-
 /* The round that the own acceptor knows, to save a refusal; a guess is enough. */
 static uint64_t known_round(struct reg_coord *c, const struct vs_id *id)
 {
@@ -98,7 +82,7 @@ static struct px_wish op_wish(struct reg_coord *c, struct reg_op *op)
     wish.op = op->id;
     if (op->call->r->op == META_REG_CREATE) {
         wish.goal = PX_CREATE;
-        wish.fresh = is_fresh(c, op->reg);
+        wish.fresh = op->is_fresh;
         wish.value = op->reg->value;
         wish.value_len = op->reg->value_len;
     } else {
@@ -176,10 +160,12 @@ void reg_call_begin(struct reg_coord *c, struct meta_req *r)
         struct reg_op *op = &call->op[i];
         int err = op_check(r, op->reg);
 
-        if (err < 0)
+        if (err < 0) {
             op_over(c, op, err);
-        else
-            vs_list_add_tail(&c->waiting, &op->waiting);
+            continue;
+        }
+        op->is_fresh = r->op == META_REG_CREATE && reg_fresh_take(&c->fresh, &op->reg->id);
+        vs_list_add_tail(&c->waiting, &op->waiting);
     }
 }
 

@@ -4,9 +4,8 @@
 
 #include "common/rand.h"
 #include "meta/reg_coord.h"
+#include "meta/reg_fresh.h"
 #include <pthread.h>
-
-#define REG_SEEN 16384 /* fresh ids remembered; a power of two */
 
 struct reg_call;
 
@@ -16,7 +15,7 @@ struct reg_op {
     struct meta_reg *reg;
     struct px_op id;
     struct vs_list waiting; /* for its register, or for room */
-    bool is_over;
+    bool is_over, is_fresh;
     uint8_t *large; /* PX_VALUE_BYTES_MAX, once a value did not fit */
     uint8_t small[REG_COORD_SMALL_BYTES];
 };
@@ -41,17 +40,11 @@ struct reg_frame {
     struct meta_replica_frame mine; /* to the own acceptor */
 };
 
-/* What was proposed for a fresh id: another value for it takes the classic path. */
-struct reg_seen {
-    struct vs_id id;
-    uint32_t crc;
-};
-
 struct reg_coord {
     struct reg_coord_config config;
     struct px_coord coord; /* this and what follows: the thread's */
     struct px_coord_op **memory;
-    struct reg_seen *seen;
+    struct reg_fresh fresh;
     struct px_head head;
     unsigned own;
     uint64_t op_seq;
