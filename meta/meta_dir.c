@@ -109,18 +109,20 @@ static int dir_open_acceptor(struct meta_dir *d, const struct meta_dir_config *c
 /* A namespace that is gone can be had again while the journal still begins at the beginning. */
 static int dir_open_namespace(struct meta_dir *d, const struct meta_dir_config *config)
 {
+    const char *dir = config->in_memory ? NULL : config->dir;
     struct vs_id cluster;
-    int r = dir_open_kv(config, "namespace", false, KV_NAMESPACE, &d->ns);
+    int r = ns_store_open(&d->names, dir, config->in_memory);
 
     if (r == -ENOENT) {
         if (acceptor_first_slot(d->store) > 1)
             return -VS_ECORRUPT;
-        r = dir_open_kv(config, "namespace", true, KV_NAMESPACE, &d->ns);
+        r = ns_store_open(&d->names, dir, true);
         if (r == 0)
             r = vs_io_sync_dir(d->io);
     }
     if (r < 0)
         return r;
+    d->ns = d->names.kv;
     r = ns_read_cluster(d->ns, &cluster);
     if (r == -ENOENT)
         return 0;
@@ -137,7 +139,7 @@ void meta_dir_close(struct meta_dir *d, bool flush)
         if (flush && stores[i] != NULL)
             (void)kv_flush(stores[i]); /* a failure loses nothing */
     acceptor_store_close(d->store);
-    kv_close(d->ns);
+    ns_store_close(&d->names);
     kv_close(d->acceptor);
     vs_io_free(d->io);
     *d = (struct meta_dir){ 0 };
@@ -145,15 +147,13 @@ void meta_dir_close(struct meta_dir *d, bool flush)
 
 int meta_dir_open(struct meta_dir *ret, const struct meta_dir_config *config)
 {
-    struct meta_dir d = { 0 };
-    int r = dir_open_acceptor(&d, config);
+    int r;
 
+    *ret = (struct meta_dir){ 0 };
+    r = dir_open_acceptor(ret, config);
     if (r == 0)
-        r = dir_open_namespace(&d, config);
-    if (r < 0) {
-        meta_dir_close(&d, false);
-        return r;
-    }
-    *ret = d;
-    return 0;
+        r = dir_open_namespace(ret, config);
+    if (r < 0)
+        meta_dir_close(ret, false);
+    return r;
 }

@@ -9,6 +9,7 @@
 
 #include "meta/acceptor_store.h"
 #include "meta/kv.h"
+#include "meta/ns_store.h"
 
 struct meta_dir_config {
     const char *dir;
@@ -23,11 +24,14 @@ struct meta_dir_config {
 
 struct meta_dir {
     struct vs_io *io; /* holds both; NULL in memory */
-    struct kv *acceptor, *ns;
+    struct kv *acceptor;
+    struct ns_store names;
+    struct kv *ns; /* of names */
     struct acceptor_store *store;
 };
 
-/* Errors as meta_local_open(). On error there is nothing to close. */
+/* `ret` stays where it is until it is closed. Errors as meta_local_open(); then there is nothing to
+ * close. */
 int meta_dir_open(struct meta_dir *ret, const struct meta_dir_config *config);
 /* flush: only to keep the logs short and the next start fast. Forgives a zeroed one. */
 void meta_dir_close(struct meta_dir *d, bool flush);

@@ -137,6 +137,22 @@ static void replica_tell(struct journal_link *l, uint32_t to, const void *frame,
     px_link_tell(m->link, to, frame, len);
 }
 
+static void replica_install(struct journal_link *l, uint32_t from)
+{
+    snap_install(vs_container_of(l, struct meta_replica, journal_link)->snap, from);
+}
+
+static void replica_installed(void *arg, uint64_t slot)
+{
+    struct meta_replica *m = arg;
+    struct journal_member *journal;
+
+    pthread_mutex_lock(&m->lock); /* it may have said install before it was opened */
+    journal = m->journal;
+    pthread_mutex_unlock(&m->lock);
+    journal_member_installed(journal, slot);
+}
+
 static int receive_journal(struct meta_replica *m, const struct meta_replica_frame *f)
 {
     int r = journal_member_receive(m->journal, f->from, f->bytes, f->len);
@@ -154,6 +170,10 @@ void meta_replica_receive(struct meta_replica *m, struct meta_replica_frame *f)
         f->status = -ESTALE;
     if (f->status == 0 && frame.kind == PX_FRAME_ASKS) {
         reg_serve_frame(m->serve, f);
+        return;
+    }
+    if (f->status == 0 && frame.kind == PX_FRAME_SNAP && m->snap != NULL) {
+        snap_receive(m->snap, f);
         return;
     }
     if (f->status == 0)
@@ -240,7 +260,25 @@ static int open_registers(struct meta_replica *m)
     return r < 0 ? r : reg_coord_new(&m->coord, &config);
 }
 
-static int open_journal(struct meta_replica *m)
+/* The way of snapshots, to this replica and from it. */
+static int open_snap(struct meta_replica *m)
+{
+    struct snap_config config = { .store = &m->dir.names,
+                                  .clock = m->clock,
+                                  .link = m->link,
+                                  .cluster = m->client.cluster,
+                                  .pid = m->client.pid,
+                                  .inc = m->client.inc,
+                                  .installed = replica_installed,
+                                  .arg = m };
+
+    if (m->members == 1)
+        return 0;
+    m->journal_link.install = replica_install;
+    return snap_new(&m->snap, &config);
+}
+
+static int open_journal(struct meta_replica *m, const struct meta_replica_config *c)
 {
     struct journal_member_config config = { .store = m->dir.store,
                                             .writer = m->writer,
@@ -248,17 +286,27 @@ static int open_journal(struct meta_replica *m)
                                             .clock = m->clock,
                                             .link = &m->journal_link,
                                             .epoch = REPLICA_EPOCH,
-                                            .members = m->members };
+                                            .members = m->members,
+                                            .ring = c->ring,
+                                            .kept = c->kept };
+    int r = ns_store_base(m->ns, &config.installed);
 
+    if (r < 0)
+        return r;
     m->journal_link.send = replica_tell;
     for (unsigned i = 0; i < m->members; i++)
         config.pid[i] = m->pid[i];
-    return journal_member_open(&m->journal, &config);
+    pthread_mutex_lock(&m->lock);
+    r = journal_member_open(&m->journal, &config);
+    pthread_mutex_unlock(&m->lock);
+    return r;
 }
 
 static void replica_close(struct meta_replica *m, bool flush)
 {
+    snap_quit(m->snap);
     journal_member_stop(m->journal);
+    snap_free(m->snap);
     reg_coord_stop(m->coord);
     acceptor_writer_free(m->writer);
     reg_serve_free(m->serve);
@@ -296,7 +344,9 @@ int meta_replica_open(struct meta_replica **ret, const struct meta_replica_confi
     if (r == 0)
         r = open_registers(m);
     if (r == 0)
-        r = open_journal(m);
+        r = open_snap(m);
+    if (r == 0)
+        r = open_journal(m, config);
     if (r < 0) {
         replica_close(m, false);
         return r;

@@ -33,6 +33,7 @@ struct meta_replica_config {
     uint16_t members[JOURNAL_REPLICAS_MAX];
     unsigned read_threads; /* 0: 2 */
     bool in_memory;        /* tests */
+    uint32_t ring, kept;   /* tests: of journal_member_config */
     const struct vs_clock *clock;
     struct px_link *link; /* lent until stop; may be NULL with one member */
 };

@@ -9,6 +9,7 @@
 #include "meta/meta_dir.h"
 #include "meta/meta_replica.h"
 #include "meta/reg_coord.h"
+#include "meta/snap.h"
 #include <pthread.h>
 
 #define REPLICA_EPOCH 1 /* of the configuration it is made with */
@@ -25,7 +26,8 @@ struct meta_replica {
     struct acceptor_writer *writer;
     struct reg_serve *serve;
     struct reg_coord *coord;
-    struct journal_member *journal;
+    struct snap *snap;              /* NULL: alone */
+    struct journal_member *journal; /* set under lock */
     struct vs_exec *readers;
 
     pthread_mutex_t lock;

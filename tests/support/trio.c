@@ -18,6 +18,8 @@ static void trio_open(struct trio *t, uint32_t pid, bool create)
                                           .member_count = t->members,
                                           .members = { 1, 2, 3, 4, 5 },
                                           .in_memory = !t->on_disk,
+                                          .ring = t->ring,
+                                          .kept = t->kept,
                                           .clock = &vs_clock_system,
                                           .link = link_mem_of(t->link, pid) };
 
@@ -27,19 +29,31 @@ static void trio_open(struct trio *t, uint32_t pid, bool create)
     link_mem_up(t->link, pid, t->replica[pid - 1]);
 }
 
-struct trio *trio_new(unsigned members, bool on_disk)
+static struct trio *trio_make(unsigned members, bool on_disk, uint32_t ring, uint32_t kept)
 {
     struct trio *t = calloc(1, sizeof(*t));
 
     VS_ASSERT(t != NULL);
     t->members = members;
     t->on_disk = on_disk;
+    t->ring = ring;
+    t->kept = kept;
     if (on_disk)
         temp_dir_make(t->home);
     t->link = link_mem_new();
     for (uint32_t pid = 1; pid <= members; pid++)
         trio_open(t, pid, true);
     return t;
+}
+
+struct trio *trio_new(unsigned members, bool on_disk)
+{
+    return trio_make(members, on_disk, 0, 0);
+}
+
+struct trio *trio_new_short(unsigned members, uint32_t ring, uint32_t kept)
+{
+    return trio_make(members, true, ring, kept);
 }
 
 void trio_start(struct trio *t, uint32_t pid)

@@ -10,12 +10,15 @@ struct trio {
     struct link_mem *link;
     unsigned members;
     bool on_disk;
+    uint32_t ring, kept; /* slots; 0: as always */
     char home[TEMP_DIR_BYTES];
     struct meta_replica *replica[LINK_MEM_REPLICAS]; /* pid - 1; NULL: down */
 };
 
 /* New ones, all up. on_disk: they can be stopped and started again. */
 struct trio *trio_new(unsigned members, bool on_disk);
+/* The same, on disk, with so few slots that a replica is soon away for too long. */
+struct trio *trio_new_short(unsigned members, uint32_t ring, uint32_t kept);
 void trio_free(struct trio *t);
 
 void trio_stop(struct trio *t, uint32_t pid);
