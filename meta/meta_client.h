@@ -44,7 +44,11 @@ enum meta_op {
     META_NODES,      /* -> nodes[] (nodes_max), nodes_count; nodes_now[] unless it is NULL */
     META_STATS,      /* -> stats */
     META_SCAN,       /* program's own lists, see enum meta_scan */
+    META_DUMP,       /* dump: 0, or what the piece before gave -> dump, dump_ended, bytes: the next
+                        piece of the namespace of one slot (meta/dump.h, DUMP_SNAPSHOT) as the one
+                        who answers has it; -ESTALE begin again; -EAGAIN too many at once */
 };
+#define META_OPS (META_DUMP + 1)
 
 /* Lists that a starting mount and the collector need; pages of at most META_LIST_MAX. */
 enum meta_scan {
@@ -116,6 +120,9 @@ struct meta_req {
     uint64_t *scan_u64;         /* lent; room for scan_max */
     struct vs_id *scan_ids;     /* lent; room for scan_max */
     uint32_t scan_max, scan_count;
+
+    uint64_t dump;   /* DUMP: in and out */
+    bool dump_ended; /* DUMP: out */
 
     struct vs_job job; /* private from here */
     struct vs_list link;

@@ -11,6 +11,7 @@
 #include "meta/acceptor_store.h"
 #include "meta/journal_driver.h"
 #include "meta/kv.h"
+#include "meta/meta_dumps.h"
 #include "meta/ns_entry.h"
 #include "meta/ns_read.h"
 #include "meta/reg_batch.h"
@@ -31,6 +32,7 @@ struct meta_local {
     struct acceptor_store *store;
     struct journal_driver *journal;
     struct vs_exec *readers;
+    struct meta_dumps dumps;
 };
 
 /* ---- requests ---- */
@@ -55,6 +57,8 @@ static void local_read(struct meta_local *m, struct meta_req *r)
         reg_batch_read(m->store, r);
     } else if (r->op == META_SCAN && r->scan == META_SCAN_REGISTERS) {
         r->status = local_scan_registers(m, r);
+    } else if (r->op == META_DUMP) {
+        r->status = meta_dumps_read(&m->dumps, m->ns, r);
     } else {
         r->status = ns_read(m->ns, r);
         if (r->op == META_STATS && r->status == 0)
@@ -102,6 +106,7 @@ static void local_close(struct meta_local *m)
 {
     journal_driver_stop(m->journal); /* its callbacks may still read */
     vs_exec_stop(m->readers);
+    meta_dumps_close(&m->dumps);
     acceptor_store_close(m->store);
     kv_close(m->ns);
     kv_close(m->acceptor);
@@ -254,6 +259,7 @@ int meta_local_open(struct meta_client **ret, const struct meta_local_config *co
     if (m == NULL)
         return -ENOMEM;
     m->client.ops = &meta_local_ops;
+    meta_dumps_init(&m->dumps);
     r = local_open_acceptor(m, config);
     if (r == 0)
         r = local_open_namespace(m, config);

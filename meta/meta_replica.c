@@ -50,6 +50,8 @@ int replica_read_here(struct meta_replica *m, struct meta_req *r)
         return read_registers(m, r);
     if (r->op == META_SCAN && r->scan == META_SCAN_REGISTERS)
         return list_registers(m, r);
+    if (r->op == META_DUMP)
+        return meta_dumps_read(&m->dumps, m->ns, r);
     status = ns_read(m->ns, r);
     if (r->op == META_STATS && status == 0) {
         r->stats.first_slot = acceptor_first_slot(m->dir.store);
@@ -76,6 +78,8 @@ static bool is_answered_here(const struct meta_replica *m, const struct meta_req
     case META_REG_CREATE:
     case META_REG_CHANGE:
         return false;
+    case META_DUMP:
+        return true; /* any slot will do */
     case META_REG_READ:
         return r->hint && r->reg_count <= META_REGISTER_BATCH_MAX;
     case META_SCAN:
@@ -311,6 +315,7 @@ static void replica_close(struct meta_replica *m, bool flush)
     acceptor_writer_free(m->writer);
     reg_serve_free(m->serve);
     vs_exec_stop(m->readers);
+    meta_dumps_close(&m->dumps);
     meta_dir_close(&m->dir, flush);
     pthread_cond_destroy(&m->idle);
     pthread_mutex_destroy(&m->lock);
@@ -329,6 +334,7 @@ int meta_replica_open(struct meta_replica **ret, const struct meta_replica_confi
     if (m == NULL)
         return -ENOMEM;
     m->client.ops = &replica_ops;
+    meta_dumps_init(&m->dumps);
     m->link = config->link;
     m->clock = config->clock;
     m->members = config->member_count;

@@ -7,6 +7,7 @@
 #include "common/exec.h"
 #include "meta/journal_member.h"
 #include "meta/meta_dir.h"
+#include "meta/meta_dumps.h"
 #include "meta/meta_replica.h"
 #include "meta/reg_coord.h"
 #include "meta/snap.h"
@@ -29,6 +30,7 @@ struct meta_replica {
     struct snap *snap;              /* NULL: alone */
     struct journal_member *journal; /* set under lock */
     struct vs_exec *readers;
+    struct meta_dumps dumps;
 
     pthread_mutex_t lock;
     pthread_cond_t idle;

@@ -10,13 +10,21 @@
 #include <stdio.h>
 
 static const char *const op_labels[] = {
-    [META_CHANGE] = "op=\"change\"",         [META_LOOKUP] = "op=\"lookup\"",
-    [META_GETATTR] = "op=\"getattr\"",       [META_READDIR] = "op=\"readdir\"",
-    [META_CONTENT] = "op=\"content\"",       [META_MEDIA] = "op=\"media\"",
-    [META_GETXATTR] = "op=\"getxattr\"",     [META_LISTXATTR] = "op=\"listxattr\"",
-    [META_REG_CREATE] = "op=\"reg_create\"", [META_REG_READ] = "op=\"reg_read\"",
-    [META_REG_CHANGE] = "op=\"reg_change\"", [META_NODES] = "op=\"nodes\"",
-    [META_STATS] = "op=\"stats\"",           [META_SCAN] = "op=\"scan\"",
+    [META_CHANGE] = "op=\"change\"",
+    [META_LOOKUP] = "op=\"lookup\"",
+    [META_GETATTR] = "op=\"getattr\"",
+    [META_READDIR] = "op=\"readdir\"",
+    [META_CONTENT] = "op=\"content\"",
+    [META_MEDIA] = "op=\"media\"",
+    [META_GETXATTR] = "op=\"getxattr\"",
+    [META_LISTXATTR] = "op=\"listxattr\"",
+    [META_REG_CREATE] = "op=\"reg_create\"",
+    [META_REG_READ] = "op=\"reg_read\"",
+    [META_REG_CHANGE] = "op=\"reg_change\"",
+    [META_NODES] = "op=\"nodes\"",
+    [META_STATS] = "op=\"stats\"",
+    [META_SCAN] = "op=\"scan\"",
+    [META_DUMP] = "op=\"dump\"",
 };
 
 void meta_ping_run(struct http_req *q)
@@ -49,11 +57,11 @@ static void ops_text(struct vs_metrics_text *t, struct meta_server *m)
 {
     vs_metrics_family(t, "vstack_meta_op_seconds", "histogram",
                       "From the headers of a question to the last byte of its answer.");
-    for (unsigned i = 0; i <= META_SCAN; i++)
+    for (unsigned i = 0; i < META_OPS; i++)
         vs_metrics_histogram(t, "vstack_meta_op_seconds", op_labels[i], &m->op[i].latency);
     vs_metrics_family(t, "vstack_meta_op_failed_total", "counter",
                       "Questions answered with an error of the metadata (no such file, too).");
-    for (unsigned i = 0; i <= META_SCAN; i++)
+    for (unsigned i = 0; i < META_OPS; i++)
         vs_metrics_u64(t, "vstack_meta_op_failed_total", op_labels[i],
                        vs_counter_get(&m->op[i].failed));
     vs_metrics_one(t, "vstack_meta_refused_total", "counter",

@@ -26,7 +26,7 @@ struct meta_server {
     struct {
         struct vs_histogram latency; /* from the headers to the last byte of the answer */
         struct vs_counter failed;    /* answered with an error of the metadata */
-    } op[META_SCAN + 1];
+    } op[META_OPS];
     struct vs_counter refused; /* questions that were none, or too many, or for another cluster */
 };
 

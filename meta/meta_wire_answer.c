@@ -149,6 +149,11 @@ static void wr_body(struct vs_wr *w, const struct meta_req *r)
     case META_SCAN:
         wr_scan(w, r);
         return;
+    case META_DUMP:
+        vs_wr_u64(w, r->dump);
+        vs_wr_u8(w, r->dump_ended);
+        meta_wire_wr_blob(w, r->bytes.data, r->bytes.len, META_WIRE_BLOB_BYTES_MAX);
+        return;
     }
     w->err = -EINVAL;
 }
@@ -197,6 +202,7 @@ size_t meta_wire_answer_max(const struct meta_req *r)
     case META_MEDIA:
     case META_GETXATTR:
     case META_LISTXATTR:
+    case META_DUMP:
         max += META_WIRE_BLOB_BYTES_MAX;
         break;
     case META_REG_CREATE: /* a status each */
@@ -281,6 +287,16 @@ static int rd_blob(struct vs_rd *r, struct vs_buf *ret, size_t len_max)
 
     ret->len = 0;
     return r->err < 0 ? r->err : vs_buf_append(ret, bytes, len, len_max);
+}
+
+static int rd_dump(struct vs_rd *r, struct meta_req *q)
+{
+    uint8_t ended;
+
+    q->dump = vs_rd_u64(r);
+    ended = vs_rd_u8(r);
+    q->dump_ended = ended == 1;
+    return ended > 1 ? -VS_ECORRUPT : rd_blob(r, &q->bytes, META_WIRE_BLOB_BYTES_MAX);
 }
 
 static int rd_regs(struct vs_rd *r, struct meta_req *q)
@@ -399,6 +415,8 @@ static int rd_body(struct vs_rd *r, struct meta_req *q)
     case META_SCAN:
         rd_scan(r, q);
         return 0;
+    case META_DUMP:
+        return rd_dump(r, q);
     }
     return -VS_ECORRUPT;
 }

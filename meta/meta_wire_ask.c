@@ -100,6 +100,9 @@ static void wr_body(struct vs_wr *w, const struct meta_req *r)
     case META_SCAN:
         wr_scan(w, r);
         return;
+    case META_DUMP:
+        vs_wr_u64(w, r->dump);
+        return;
     }
     w->err = -EINVAL;
 }
@@ -267,6 +270,9 @@ static int rd_body(struct vs_rd *r, struct meta_wire_asked *a)
         return vs_rd_done(r);
     case META_SCAN:
         return rd_scan(r, a);
+    case META_DUMP:
+        a->req.dump = vs_rd_u64(r);
+        return vs_rd_done(r);
     }
     return -VS_ECORRUPT;
 }

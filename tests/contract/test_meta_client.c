@@ -3,6 +3,7 @@
  * from a process of its own, and on three replicas, asked at the one that leads and at another. */
 #include "common/assert.h"
 #include "common/err.h"
+#include "meta/meta_backup.h"
 #include "meta/meta_http.h"
 #include "meta/meta_local.h"
 #include "meta/place_value.h"
@@ -458,6 +459,71 @@ static void nodes_sessions_and_figures_are_told(void **state)
     assert_true(stats.stats.applied_slot >= 3);
 }
 
+struct backup_seen {
+    struct dump_in in;
+    uint64_t names, registers;
+    struct vs_id id; /* whose register is looked for */
+    bool has_id, has_name;
+};
+
+static int backup_pair(void *arg, uint8_t section, const uint8_t *key, size_t key_len,
+                       const uint8_t *value, size_t value_len)
+{
+    struct backup_seen *seen = arg;
+
+    (void)value;
+    (void)value_len;
+    if (section == DUMP_REGISTERS)
+        seen->has_id |= memcmp(key, seen->id.b, VS_ID_BYTES) == 0;
+    else
+        seen->has_name |= key[0] == 'D' && key_len == 9 + 7 && memcmp(key + 9, "in time", 7) == 0;
+    seen->registers += section == DUMP_REGISTERS;
+    seen->names += section == DUMP_NAMESPACE;
+    return 0;
+}
+
+static int backup_bytes(void *arg, const void *bytes, size_t len)
+{
+    struct backup_seen *seen = arg;
+
+    return dump_in_feed(&seen->in, bytes, len, backup_pair, seen);
+}
+
+static void a_backup_has_all_that_was_answered_before(void **state)
+{
+    struct fixture *f = *state;
+    struct ns_entry e = { .kind = NS_E_CREATE,
+                          .parent = NS_INO_ROOT,
+                          .name = "in time",
+                          .name_len = 7,
+                          .attr = { .mode = S_IFREG | 0644 } };
+    struct ns_entry open = { .kind = NS_E_SESSION_OPEN, .count = 1 };
+    struct backup_seen seen = { .names = 0 };
+    struct meta_backup_result result;
+    struct vs_buf value = { 0 };
+    struct meta_reg reg = { .status = 0 };
+    struct meta_req create = { .op = META_REG_CREATE, .regs = &reg, .reg_count = 1 };
+
+    placement(&value);
+    seen.id = reg.id =
+        vs_id_make(f->meta->pid, f->meta->inc, change(f->meta, &open).first, VS_ID_CHUNK);
+    reg.value = value.data;
+    reg.value_len = value.len;
+    assert_int_equal(meta_call(f->meta, &create), 0);
+    (void)change(f->meta, &e);
+    assert_int_equal(dump_in_init(&seen.in), 0);
+    assert_int_equal(meta_backup(f->meta, false, 1, backup_bytes, &seen, &result), 0);
+    assert_int_equal(dump_in_done(&seen.in), 0);
+    assert_true(seen.has_id && seen.has_name);
+    assert_int_equal(seen.in.head.kind, DUMP_BACKUP);
+    assert_int_equal(seen.in.head.slot, result.slot);
+    assert_int_equal(seen.names, result.pairs);
+    assert_int_equal(seen.registers, result.registers);
+    dump_in_close(&seen.in);
+    vs_buf_close(&reg.current);
+    vs_buf_close(&value);
+}
+
 #define ALL(test)                                                                                  \
     cmocka_unit_test_setup_teardown(test, setup_local, teardown),                                  \
         cmocka_unit_test_setup_teardown(test, setup_http, teardown),                               \
@@ -476,6 +542,7 @@ int main(void)
         ALL(registers_are_created_once_and_changed_by_generation),
         ALL(an_id_of_another_owner_or_life_is_created_once),
         ALL(nodes_sessions_and_figures_are_told),
+        ALL(a_backup_has_all_that_was_answered_before),
     };
 
     return cmocka_run_group_tests_name("meta_client", tests, NULL, NULL);

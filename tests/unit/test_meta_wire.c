@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#define OPS (META_SCAN + 1)
+#define OPS META_OPS
 
 static const struct vs_id cluster = { { 7, 1, 2, 3 } };
 
@@ -56,6 +56,7 @@ static void asker_init(struct asker *a, enum meta_op op, enum meta_scan scan)
         a->req.name_len = 9;
     }
     a->req.cookie = 17;
+    a->req.dump = 69;
     a->req.with_attr = true;
     a->req.dirents = a->dirents;
     a->req.dirents_max = 4;
@@ -152,14 +153,19 @@ static void answer_fill(struct meta_req *r, int status)
             r->scan_ids[i] = vs_id_make(1, 2, 60 + i, VS_ID_CHUNK);
     }
     r->scan_count = 2;
+    r->dump = 70;
+    r->dump_ended = true;
 }
 
 /* Every operation, and every list. */
 static unsigned kinds(unsigned n, enum meta_op *op, enum meta_scan *scan)
 {
-    *op = n < META_SCAN ? (enum meta_op)n : META_SCAN;
-    *scan = n < META_SCAN ? META_SCAN_SESSIONS : (enum meta_scan)(n - META_SCAN);
-    return n < META_SCAN + META_SCAN_RELEASED_WHOLE + 1;
+    unsigned scans = META_SCAN_RELEASED_WHOLE + 1;
+    bool scanning = n >= META_SCAN && n < META_SCAN + scans;
+
+    *op = scanning ? META_SCAN : n < META_SCAN ? (enum meta_op)n : (enum meta_op)(n - scans + 1);
+    *scan = scanning ? (enum meta_scan)(n - META_SCAN) : META_SCAN_SESSIONS;
+    return n < META_OPS - 1 + scans;
 }
 
 static void assert_asked(const struct asker *a, const struct meta_wire_asked *q)
@@ -196,6 +202,8 @@ static void assert_asked(const struct asker *a, const struct meta_wire_asked *q)
         if (a->regs[i].value_len > 0)
             assert_memory_equal(r->regs[i].value, "value", 5);
     }
+    if (r->op == META_DUMP)
+        assert_int_equal(r->dump, 69);
     if (r->op == META_NODES)
         assert_int_equal(r->nodes_max, 3);
     if (r->op == META_SCAN) {
@@ -210,7 +218,7 @@ static void assert_answered(const struct asker *a, const struct meta_req *want)
 {
     const struct meta_req *r = &a->req;
     bool bytes = r->op == META_CONTENT || r->op == META_MEDIA || r->op == META_GETXATTR ||
-                 r->op == META_LISTXATTR;
+                 r->op == META_LISTXATTR || r->op == META_DUMP;
     bool attr = r->op == META_LOOKUP || r->op == META_GETATTR || r->op == META_CONTENT ||
                 r->op == META_MEDIA;
 
@@ -246,6 +254,10 @@ static void assert_answered(const struct asker *a, const struct meta_req *want)
             assert_int_equal(a->now[i].total_bytes, now.total_bytes);
             assert_int_equal(a->now[i].fragments, now.fragments);
         }
+    }
+    if (r->op == META_DUMP) {
+        assert_int_equal(r->dump, 70);
+        assert_true(r->dump_ended);
     }
     if (r->op == META_STATS)
         assert_memory_equal(&r->stats, &want->stats, sizeof(r->stats));
