@@ -57,6 +57,11 @@ struct px_frame {
 /* Length of the frame that begins here, 0 when fewer than PX_FRAME_LENGTH_BYTES are given.
  * -VS_ECORRUPT: no frame, or longer than any; -VS_ENEWER */
 int px_frame_length(const void *bytes, size_t len);
+/* Its kind, once its length is known. */
+static inline uint8_t px_frame_kind(const void *bytes)
+{
+    return ((const uint8_t *)bytes)[5];
+}
 
 /* Exactly one frame, its checksum right. -VS_ECORRUPT, -VS_ENEWER */
 int px_frame_open(const void *bytes, size_t len, struct px_frame *ret);
