@@ -251,8 +251,7 @@ static int open_registers(struct meta_replica *m)
                                        .clock = m->clock,
                                        .epoch = REPLICA_EPOCH,
                                        .members = m->members,
-                                       .patience_ms =
-                                           m->members > 1 ? META_REPLICA_PATIENCE_MS : 0 };
+                                       .patience_ms = m->members > 1 ? m->patience_ms : 0 };
     int r;
 
     for (unsigned i = 0; i < m->members; i++) {
@@ -338,6 +337,7 @@ int meta_replica_open(struct meta_replica **ret, const struct meta_replica_confi
     m->link = config->link;
     m->clock = config->clock;
     m->members = config->member_count;
+    m->patience_ms = config->patience_ms > 0 ? config->patience_ms : META_REPLICA_PATIENCE_MS;
     for (unsigned i = 0; i < m->members; i++)
         m->pid[i] = config->members[i];
     pthread_mutex_init(&m->lock, NULL); /* these cannot fail on Linux */

@@ -32,6 +32,7 @@ struct meta_replica_config {
     unsigned member_count; /* 1, 3 or 5; with itself */
     uint16_t members[JOURNAL_REPLICAS_MAX];
     unsigned read_threads; /* 0: 2 */
+    unsigned patience_ms;  /* 0: META_REPLICA_PATIENCE_MS */
     bool in_memory;        /* tests */
     uint32_t ring, kept;   /* tests: of journal_member_config */
     const struct vs_clock *clock;

@@ -3,7 +3,7 @@
  * Happy path: a change goes to the journal; a strict read waits until the journal has confirmed
  * that this replica still leads, and is served by a reading thread from what is applied. Failure:
  * who does not lead says so, and the leader is looked for again, with a pause, until
- * META_REPLICA_PATIENCE_MS have passed. A change whose fate is not known is asked again under the
+ * the patience given has passed. A change whose fate is not known is asked again under the
  * same client and request number; one without a number is not: it could happen twice. */
 #include "common/assert.h"
 #include "common/err.h"
@@ -297,7 +297,7 @@ void replica_ask(struct meta_replica *m, struct meta_req *r)
     }
     a->m = m;
     a->r = r;
-    a->deadline_ns = vs_now_ns(m->clock) + META_REPLICA_PATIENCE_MS * VS_NS_PER_MS;
+    a->deadline_ns = vs_now_ns(m->clock) + m->patience_ms * VS_NS_PER_MS;
     if (r->op == META_CHANGE) {
         a->entry = *r->entry;
         if (a->entry.kind == NS_E_SESSION_OPEN && a->entry.pid == 0) {

@@ -22,7 +22,7 @@ struct meta_replica {
     struct kv *ns;
     struct px_link *link;
     const struct vs_clock *clock;
-    unsigned members;
+    unsigned members, patience_ms;
     uint16_t pid[JOURNAL_REPLICAS_MAX];
     struct acceptor_writer *writer;
     struct reg_serve *serve;

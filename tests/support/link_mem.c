@@ -239,8 +239,13 @@ static void mem_ask(struct px_link *link, uint32_t to, struct px_link_ask *ask)
     a->refs = 2;
     pthread_mutex_init(&a->lock, NULL);
     a->patience.fn = ask_patience;
-    vs_exec_after(e->mem->exec, &a->patience, (int64_t)ask->timeout_ms * VS_NS_PER_MS);
-    link_mem_later(e->mem, &a->arrive, ask_arrive);
+    vs_exec_after(e->mem->exec, &a->patience,
+                  (ask->timeout_ms < LINK_MEM_ASK_MS ? ask->timeout_ms : LINK_MEM_ASK_MS) *
+                      VS_NS_PER_MS);
+    if (link_mem_is_cut(e->mem, e->pid, to))
+        ask_put(a);
+    else
+        link_mem_later(e->mem, &a->arrive, ask_arrive);
 }
 
 /* ---- life ---- */

@@ -17,6 +17,7 @@ static void trio_open(struct trio *t, uint32_t pid, bool create)
                                           .pid = (uint16_t)pid,
                                           .member_count = t->members,
                                           .members = { 1, 2, 3, 4, 5 },
+                                          .patience_ms = t->patience_ms,
                                           .in_memory = !t->on_disk,
                                           .ring = t->ring,
                                           .kept = t->kept,
@@ -29,31 +30,46 @@ static void trio_open(struct trio *t, uint32_t pid, bool create)
     link_mem_up(t->link, pid, t->replica[pid - 1]);
 }
 
-static struct trio *trio_make(unsigned members, bool on_disk, uint32_t ring, uint32_t kept)
+static struct trio *trio_open_all(struct trio *t)
+{
+    if (t->on_disk)
+        temp_dir_make(t->home);
+    t->link = link_mem_new();
+    for (uint32_t pid = 1; pid <= t->members; pid++)
+        trio_open(t, pid, true);
+    return t;
+}
+
+static struct trio *trio_make(unsigned members, bool on_disk)
 {
     struct trio *t = calloc(1, sizeof(*t));
 
     VS_ASSERT(t != NULL);
     t->members = members;
     t->on_disk = on_disk;
-    t->ring = ring;
-    t->kept = kept;
-    if (on_disk)
-        temp_dir_make(t->home);
-    t->link = link_mem_new();
-    for (uint32_t pid = 1; pid <= members; pid++)
-        trio_open(t, pid, true);
     return t;
 }
 
 struct trio *trio_new(unsigned members, bool on_disk)
 {
-    return trio_make(members, on_disk, 0, 0);
+    return trio_open_all(trio_make(members, on_disk));
+}
+
+struct trio *trio_new_patient(unsigned members, bool on_disk, unsigned patience_ms)
+{
+    struct trio *t = trio_make(members, on_disk);
+
+    t->patience_ms = patience_ms;
+    return trio_open_all(t);
 }
 
 struct trio *trio_new_short(unsigned members, uint32_t ring, uint32_t kept)
 {
-    return trio_make(members, true, ring, kept);
+    struct trio *t = trio_make(members, true);
+
+    t->ring = ring;
+    t->kept = kept;
+    return trio_open_all(t);
 }
 
 void trio_start(struct trio *t, uint32_t pid)

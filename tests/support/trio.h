@@ -11,6 +11,7 @@ struct trio {
     unsigned members;
     bool on_disk;
     uint32_t ring, kept; /* slots; 0: as always */
+    unsigned patience_ms;
     char home[TEMP_DIR_BYTES];
     struct meta_replica *replica[LINK_MEM_REPLICAS]; /* pid - 1; NULL: down */
 };
@@ -19,6 +20,8 @@ struct trio {
 struct trio *trio_new(unsigned members, bool on_disk);
 /* The same, on disk, with so few slots that a replica is soon away for too long. */
 struct trio *trio_new_short(unsigned members, uint32_t ring, uint32_t kept);
+/* The same; they wait so long for a leader or a majority. */
+struct trio *trio_new_patient(unsigned members, bool on_disk, unsigned patience_ms);
 void trio_free(struct trio *t);
 
 void trio_stop(struct trio *t, uint32_t pid);
