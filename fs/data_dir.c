@@ -8,6 +8,7 @@
 #include "fs/data_setup.h"
 #include "fs/data_store.h"
 #include "meta/meta_local.h"
+#include "meta/placement.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -142,6 +143,7 @@ static bool data_open_store(struct vsfs *fs, struct ns_node *node, struct store_
     int r;
 
     e->node = node->node;
+    atomic_store(&e->domain, node->domain[0] != '\0' ? placement_domain(node->domain) : 0);
     snprintf(e->name, sizeof(e->name), "%.63s", node->name);
     if (fs->nodes != NULL) {
         r = data_cluster_store(fs, node, e->path, &store, e->why);
@@ -159,18 +161,19 @@ static bool data_open_store(struct vsfs *fs, struct ns_node *node, struct store_
 
 static int data_open_stores(struct vsfs *fs, char *why)
 {
-    struct ns_node nodes[STORE_SET_MAX];
-    struct meta_req req = { .op = META_NODES, .nodes = nodes, .nodes_max = STORE_SET_MAX };
+    VS_AUTO_FREE struct ns_node *nodes = calloc(NS_NODE_NUMBER_MAX, sizeof(*nodes));
+    struct meta_req req = { .op = META_NODES, .nodes = nodes, .nodes_max = NS_NODE_NUMBER_MAX };
     struct store_health first = { .state = STORE_DOWN };
     unsigned up = 0;
-    int r = meta_call(fs->meta, &req);
+    int r = nodes != NULL ? meta_call(fs->meta, &req) : -ENOMEM;
 
     if (r < 0) {
         snprintf(why, DATA_DIR_WHY_BYTES, "cannot read the list of stores: %s", vs_err_text(r));
         return r;
     }
     for (unsigned i = 0; i < req.nodes_count; i++)
-        up += data_open_store(fs, &nodes[i], &fs->stores.entries[fs->stores.count++]);
+        if (nodes[i].state != NS_NODE_GONE && fs->stores.count < STORE_SET_MAX)
+            up += data_open_store(fs, &nodes[i], &fs->stores.entries[fs->stores.count++]);
     if (fs->nodes != NULL)
         up = data_cluster_wait(fs);
     if (up > 0)

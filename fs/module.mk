@@ -70,6 +70,7 @@ fs_SRCS += fs/rename.c
 fs_SRCS += fs/staging.c
 fs_SRCS += fs/statfs.c
 fs_SRCS += fs/status.c
+fs_SRCS += fs/store_domains.c
 fs_SRCS += fs/store_watch.c
 fs_SRCS += fs/vsfs.c
 fs_SRCS += fs/vsfs_start.c

@@ -6,24 +6,23 @@
  * alike. */
 #include "fs/statfs.h"
 #include "common/err.h"
+#include "fs/store_domains.h"
 #include <string.h>
 
 #define STATFS_BLOCK           4096u
 #define STATFS_STORE_BYTES_MAX (UINT64_C(1) << 50) /* more than any device has */
 
-static unsigned statfs_devices(struct vsfs *fs, struct statfs_device *d, unsigned *ret_up)
+static unsigned statfs_devices(struct vsfs *fs, struct statfs_device *d)
 {
     unsigned count = 0;
 
-    *ret_up = 0;
     for (unsigned i = 0; i < fs->stores.count; i++) {
         struct store_health h;
         unsigned j = 0;
 
         store_set_health(&fs->stores, i, &h);
-        if (h.state != STORE_UP)
+        if (h.state != STORE_UP || atomic_load(&fs->stores.entries[i].takes) == STORE_TAKES_NOTHING)
             continue;
-        (*ret_up)++;
         while (j < count && d[j].device != h.device)
             j++;
         if (j == count)
@@ -71,13 +70,15 @@ int statfs_fill(struct vsfs *fs, struct statvfs *ret)
     struct statfs_device d[STORE_SET_MAX];
     struct meta_req req = { .op = META_STATS };
     int r = meta_call(fs->meta, &req);
-    unsigned up, count;
+    struct store_domains domains;
+    unsigned count;
     uint64_t avail;
 
     if (r < 0)
         return r;
-    count = statfs_devices(fs, d, &up);
-    avail = statfs_film_bytes(d, count, up, fs->stores.count) / STATFS_BLOCK;
+    count = statfs_devices(fs, d);
+    domains = store_domains(&fs->stores);
+    avail = statfs_film_bytes(d, count, domains.usable, domains.known) / STATFS_BLOCK;
     *ret = (struct statvfs){ .f_bsize = STATFS_BLOCK,
                              .f_frsize = STATFS_BLOCK,
                              .f_bfree = avail,

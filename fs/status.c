@@ -2,6 +2,7 @@
 #include "fs/status.h"
 #include "common/err.h"
 #include "fs/census.h"
+#include "fs/store_domains.h"
 #include <stdio.h>
 
 #define STATUS_STORES_SAFE 3 /* any two may be lost from here on */
@@ -37,22 +38,19 @@ static struct vs_json *status_node(struct vsfs *fs, unsigned i, const struct sto
     return j;
 }
 
-static const char *status_form(unsigned up, unsigned count)
+static void status_form(struct vs_json *j, struct vsfs *fs)
 {
-    switch (up) {
-    case 0:
-        return "none: uploads fail";
-    case 1:
-        return count == 1 ? "replicate:1" : "none: uploads fail until a second store is up";
-    case 2:
-        return "replicate:2";
-    case 3:
-        return "replicate:3";
-    case 4:
-        return "rs:2+2";
-    default:
-        return "rs:3+2";
-    }
+    struct store_domains d = store_domains(&fs->stores);
+    struct vs_redundancy red = store_domains_form(&d);
+    char text[24];
+
+    vs_redundancy_to_text(&red, text);
+    if (red.kind == VS_RED_NONE)
+        vs_json_set_text(j, "new_files_stored_as",
+                         d.usable > 0 ? "none: uploads fail until a second store is up"
+                                      : "none: uploads fail");
+    else
+        vs_json_set_text(j, "new_files_stored_as", text);
 }
 
 /* The sentence a person reads first. */
@@ -129,7 +127,7 @@ struct vs_json *status_json(struct vsfs *fs, int *ret_status)
     vs_json_set_u64(j, "chunks_lost", c.lost);
     vs_json_set_u64(j, "logical_bytes", req.stats.logical_bytes);
     vs_json_set_u64(j, "fragment_bytes", fragment_bytes);
-    vs_json_set_text(j, "new_files_stored_as", status_form(up, fs->stores.count));
+    status_form(j, fs);
     vs_json_set_bool(j, "one_file_system", fs->single_device);
     vs_json_set_u64(j, "synced_batches", req.stats.synced_batches);
     vs_json_set_u64(j, "waiting_to_be_collected", req.stats.released_waiting);

@@ -79,16 +79,17 @@ static void code_job(struct vs_job *job)
     struct um_store stores[UM_STORES_MAX];
     struct up_attempt *a = NULL;
     struct um_place place;
+    unsigned count;
     int r;
 
-    up_stores_look(env, stores);
+    count = up_stores_look(env, stores);
     pthread_mutex_lock(&env->lock);
-    up_stores_judge_locked(c, stores);
+    up_stores_judge_locked(c, stores, count);
     r = up_chunk_is_wanted(c) ? 0 : -ECANCELED;
     pthread_mutex_unlock(&env->lock);
 
     if (r == 0)
-        r = um_place(stores, env->stores->count, c->turn, c->bytes, true, &place);
+        r = um_place(stores, count, c->turn, c->bytes, true, &place);
     if (r == 0)
         r = up_gather(c);
     if (r == 0)

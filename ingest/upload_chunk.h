@@ -99,10 +99,11 @@ int up_gather(struct up_chunk *c);
 int up_attempt_new(struct up_attempt **ret, struct up_chunk *c, const struct um_place *place);
 
 /* ---- upload_put.c ---- */
-/* What the stores say of themselves now; under no lock. */
-void up_stores_look(struct upload_env *env, struct um_store stores[UM_STORES_MAX]);
+/* What the stores say of themselves now, and the metadata of them; how many. Under no lock. */
+unsigned up_stores_look(struct upload_env *env, struct um_store stores[UM_STORES_MAX]);
 /* With what is remembered of them, and what this chunk knows. */
-void up_stores_judge_locked(struct up_chunk *c, struct um_store stores[UM_STORES_MAX]);
+void up_stores_judge_locked(struct up_chunk *c, struct um_store stores[UM_STORES_MAX],
+                            unsigned count);
 /* Get the chunk's attempt ready to be asked for, then ask all stores, not under the lock. */
 void up_attempt_put_ref_locked(struct up_chunk *c);
 void up_attempt_put(struct up_attempt *a);

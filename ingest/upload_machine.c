@@ -5,11 +5,7 @@
 #include "common/assert.h"
 #include "common/clock.h"
 #include "common/err.h"
-#include "common/mix.h"
 #include "meta/placement.h"
-
-#include <math.h>
-#include <stdlib.h>
 
 bool um_may_move(enum um_state from, enum um_state to)
 {
@@ -26,101 +22,116 @@ bool um_may_move(enum um_state from, enum um_state to)
 /* What a chunk is to have, as long as enough stores are there. */
 static const struct vs_redundancy um_wanted = { VS_RED_RS, 3, 2 };
 
-struct candidate {
-    uint8_t entry;
-    uint64_t free_bytes;
-    double score;
+/* Whom a look at the stores lets in. */
+struct look {
+    bool suspect_too, silent_too;
 };
 
-static int by_score(const void *a, const void *b)
+static bool is_reachable(const struct um_store *s, const struct look *look)
 {
-    const struct candidate *x = a, *y = b;
-
-    if (x->score != y->score)
-        return x->score > y->score ? -1 : 1;
-    return (int)x->entry - (int)y->entry;
+    return s->up && !s->left_out && !s->closed && (look->suspect_too || !s->suspect) &&
+           (look->silent_too || !s->silent);
 }
 
-static int by_entry(const void *a, const void *b)
+static uint64_t domain_of(const struct um_store *stores, unsigned i)
 {
-    return (int)((const struct candidate *)a)->entry - (int)((const struct candidate *)b)->entry;
+    return stores[i].domain != 0 ? stores[i].domain : i + 1;
 }
 
-/* Take `wanted` of the candidates, the heavier the likelier, and put them into fragment order. */
-static void choose(struct candidate *c, unsigned count, unsigned wanted, uint64_t turn,
-                   struct um_place *ret)
+/* The stores whose bit is set, heavier by their free space. */
+static void map_of(struct placement_map *map, const struct um_store *stores, unsigned count,
+                   uint64_t usable)
 {
-    if (count > wanted) {
-        for (unsigned i = 0; i < count; i++) {
-            uint64_t h = vs_mix64(vs_mix64(turn) + c[i].entry + 1);
-            double u = ((double)(h >> 11) + 0.5) / (double)(UINT64_C(1) << 53); /* in (0, 1) */
-
-            c[i].score = -((double)c[i].free_bytes + 1) / log(u);
-        }
-        qsort(c, count, sizeof(*c), by_score);
-    }
-    qsort(c, wanted, sizeof(*c), by_entry);
-    ret->count = wanted;
-    for (unsigned i = 0; i < wanted; i++)
-        ret->entry[i] = c[(turn + i) % wanted].entry;
+    placement_clear(map);
+    for (unsigned i = 0; i < count; i++)
+        VS_ASSERT(placement_add(map, i + 1, domain_of(stores, i), stores[i].free_bytes + 1,
+                                (usable >> i & 1) != 0) == 0);
 }
 
-static bool is_reachable(const struct um_store *s, bool silent_too)
+/* In the order of the set, beginning with another one each turn: reading spreads evenly. */
+static void order_by_turn(const struct placement *p, uint64_t turn, struct um_place *ret)
 {
-    return s->up && !s->left_out && (silent_too || !s->silent);
+    uint64_t chosen = 0;
+    unsigned n = 0, sorted[VS_EC_N_MAX];
+
+    for (unsigned i = 0; i < p->count; i++)
+        chosen |= UINT64_C(1) << (p->node[i] - 1);
+    for (unsigned i = 0; i < UM_STORES_MAX; i++)
+        if ((chosen >> i & 1) != 0)
+            sorted[n++] = i;
+    VS_ASSERT(n == p->count);
+    ret->count = n;
+    for (unsigned i = 0; i < n; i++)
+        ret->entry[i] = (uint8_t)sorted[(turn + i) % n];
 }
 
 static int place_on(const struct um_store *stores, unsigned count, uint64_t turn,
-                    uint32_t chunk_bytes, bool silent_too, struct um_place *ret)
+                    uint32_t chunk_bytes, struct look look, struct um_place *ret)
 {
-    struct candidate c[UM_STORES_MAX];
+    const struct vs_id id = vs_id_make(0, 0, turn, VS_ID_CHUNK);
+    uint64_t reachable = 0, usable = 0;
     struct vs_redundancy whole, red;
-    unsigned reachable = 0, usable = 0;
+    struct placement_map map;
+    unsigned domains;
+    struct placement p;
 
     for (unsigned i = 0; i < count; i++) {
-        if (!is_reachable(&stores[i], silent_too))
+        if (!is_reachable(&stores[i], &look))
             continue;
-        reachable++;
-        if (!stores[i].full)
-            c[usable++] = (struct candidate){ (uint8_t)i, stores[i].free_bytes, 0 };
+        reachable |= UINT64_C(1) << i;
+        usable |= stores[i].full ? 0 : UINT64_C(1) << i;
     }
-    whole = placement_form(&um_wanted, reachable, count);
-    /* Fewer stores mean longer fragments, which fit on fewer stores: until nothing changes. */
+    map_of(&map, stores, count, reachable);
+    domains = map.domains_usable;
+    whole = placement_form(&um_wanted, domains, map.domains_known);
+    /* Fewer domains mean longer fragments, which fit on fewer stores: until nothing changes. */
     for (;;) {
-        unsigned kept = 0;
-        uint64_t needed;
+        uint64_t kept = 0, needed;
 
-        red = placement_form(&um_wanted, usable, count);
+        map_of(&map, stores, count, usable);
+        red = placement_form(&um_wanted, map.domains_usable, map.domains_known);
         if (red.kind == VS_RED_NONE)
             break;
         needed = vs_ec_fragment_bytes(chunk_bytes, red.k) + UM_RECORD_EXTRA_BYTES;
-        for (unsigned i = 0; i < usable; i++) {
-            if (c[i].free_bytes >= needed)
-                c[kept++] = c[i];
-        }
+        for (unsigned i = 0; i < count; i++)
+            kept |= (usable >> i & 1) != 0 && stores[i].free_bytes >= needed ? UINT64_C(1) << i : 0;
         if (kept == usable)
             break;
         usable = kept;
     }
     /* Want of space may cost a step, but not lead from coding to copies: they take more of it. */
-    if (usable < reachable && (whole.k > 1 ? red.k < 2 : whole.k > red.k))
+    if (map.domains_usable < domains && (whole.k > 1 ? red.k < 2 : whole.k > red.k))
         return -ENOSPC;
     if (red.kind == VS_RED_NONE)
         return -EIO;
+    VS_ASSERT(placement_choose(&map, &id, &red, &p) == 0 && p.verdict == PLACEMENT_AS_ASKED);
     ret->red = red;
-    choose(c, usable, red.k + red.m, turn, ret);
+    order_by_turn(&p, turn, ret);
     return 0;
+}
+
+static bool is_whole(int r, const struct um_place *p)
+{
+    return r == 0 && p->red.k == um_wanted.k && p->red.m == um_wanted.m;
 }
 
 int um_place(const struct um_store *stores, unsigned count, uint64_t turn, uint32_t chunk_bytes,
              bool may_wait, struct um_place *ret)
 {
+    struct um_place more;
     int r;
 
     VS_ASSERT(count <= UM_STORES_MAX);
-    r = place_on(stores, count, turn, chunk_bytes, false, ret);
+    r = place_on(stores, count, turn, chunk_bytes, (struct look){ false, false }, ret);
+    if (!is_whole(r, ret)) {
+        int e = place_on(stores, count, turn, chunk_bytes, (struct look){ true, false }, &more);
+
+        if (e == 0)
+            *ret = more;
+        r = r == 0 ? 0 : e;
+    }
     if (r == -EIO && may_wait)
-        r = place_on(stores, count, turn, chunk_bytes, true, ret);
+        r = place_on(stores, count, turn, chunk_bytes, (struct look){ true, true }, ret);
     return r;
 }
 

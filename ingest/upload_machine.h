@@ -36,10 +36,13 @@ bool um_may_move(enum um_state from, enum um_state to);
 
 /* What is known of a store when a chunk is placed. */
 struct um_store {
-    bool up;       /* accepts puts, says its health */
-    bool left_out; /* failed this chunk before */
-    bool silent;   /* owes an answer for too long */
-    bool full;     /* refused a put for want of space just now */
+    bool up;         /* accepts puts, says its health */
+    bool left_out;   /* failed this chunk before */
+    bool silent;     /* owes an answer for too long */
+    bool full;       /* refused a put for want of space just now */
+    bool suspect;    /* the metadata has not heard it for a moment: only when there are too few */
+    bool closed;     /* is being emptied, or is down by what the metadata hears: takes nothing */
+    uint64_t domain; /* what fails together, as a number; 0: itself alone */
     uint64_t free_bytes;
 };
 
@@ -49,10 +52,11 @@ struct um_place {
     uint8_t entry[VS_EC_N_MAX]; /* index of the store of each fragment */
 };
 
-/* Choose form and stores: the strongest form that the usable stores allow, never two fragments on
- * one. Of more than five, five by weighted rendezvous on free space (Schindelhauer & Schomaker,
- * 2005); `turn` rotates which of them gets fragment 0. Silent stores are used only where nothing
- * else is left (`may_wait` false: not even then).
+/* Choose form and stores: the strongest form that the usable failure domains allow, never two
+ * fragments in one. Of more than five, five by weighted rendezvous on free space
+ * (meta/placement.h); `turn`, a number of the chunk, decides, and rotates which of them gets
+ * fragment 0. Suspect stores are used where 3+2 is not possible without, silent ones only where
+ * nothing else is left (`may_wait` false: not even then).
  *
  * Errors  -ENOSPC  too few have space: no form, or only copies where coding was possible (copies
  *                  take more space than what was refused)

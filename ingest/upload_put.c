@@ -14,15 +14,22 @@
 
 /* ---- what is known of the stores ---- */
 
-void up_stores_look(struct upload_env *env, struct um_store stores[UM_STORES_MAX])
+unsigned up_stores_look(struct upload_env *env, struct um_store stores[UM_STORES_MAX])
 {
-    for (unsigned i = 0; i < env->stores->count; i++) {
+    unsigned count = env->stores->count; /* more may join meanwhile */
+
+    for (unsigned i = 0; i < count; i++) {
+        const struct store_set_entry *e = &env->stores->entries[i];
         struct store_health health;
 
         store_set_health(env->stores, i, &health);
-        stores[i] =
-            (struct um_store){ .up = health.state == STORE_UP, .free_bytes = health.free_bytes };
+        stores[i] = (struct um_store){ .up = health.state == STORE_UP,
+                                       .suspect = atomic_load(&e->takes) == STORE_TAKES_LAST,
+                                       .closed = atomic_load(&e->takes) == STORE_TAKES_NOTHING,
+                                       .domain = atomic_load(&e->domain),
+                                       .free_bytes = health.free_bytes };
     }
+    return count;
 }
 
 /* The record of entry i; a new one when another store took its place. */
@@ -35,12 +42,13 @@ struct up_store *up_store_record_locked(struct upload_env *env, unsigned i)
     return &env->store[i];
 }
 
-void up_stores_judge_locked(struct up_chunk *c, struct um_store stores[UM_STORES_MAX])
+void up_stores_judge_locked(struct up_chunk *c, struct um_store stores[UM_STORES_MAX],
+                            unsigned count)
 {
     struct upload_env *env = c->env;
     int64_t now_ns = upload_now_ns(env);
 
-    for (unsigned i = 0; i < env->stores->count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         const struct up_store *known = up_store_record_locked(env, i);
 
         stores[i].silent = known->silent;

@@ -28,7 +28,8 @@ static uint64_t overdue_locked(struct up_chunk *c, int64_t now_ns)
     return overdue;
 }
 
-static void look_at_locked(struct up_chunk *c, const struct um_store looked[UM_STORES_MAX])
+static void look_at_locked(struct up_chunk *c, const struct um_store looked[UM_STORES_MAX],
+                           unsigned count)
 {
     int64_t now_ns = upload_now_ns(c->env);
     uint64_t overdue = overdue_locked(c, now_ns), left_out = c->left_out;
@@ -42,10 +43,10 @@ static void look_at_locked(struct up_chunk *c, const struct um_store looked[UM_S
         up_chunk_end_locked(c);
         return;
     }
-    memcpy(stores, looked, c->env->stores->count * sizeof(stores[0]));
+    memcpy(stores, looked, count * sizeof(stores[0]));
     c->left_out |= overdue;
-    up_stores_judge_locked(c, stores);
-    replaceable = um_place(stores, c->env->stores->count, c->turn, c->bytes, false, &place) == 0;
+    up_stores_judge_locked(c, stores, count);
+    replaceable = um_place(stores, count, c->turn, c->bytes, false, &place) == 0;
     switch (um_after_silence(replaceable, c->attempt->asked_ns, now_ns)) {
     case UM_RECODE:
         if (c->stalled) { /* all were silent, and now they come back one by one: one more look */
@@ -70,11 +71,11 @@ static void watch_job(struct vs_job *job)
     struct upload_env *env = vs_container_of(job, struct upload_env, watch_job);
     struct um_store looked[UM_STORES_MAX];
     struct vs_list *pos, *tmp;
+    unsigned count = up_stores_look(env, looked);
 
-    up_stores_look(env, looked);
     pthread_mutex_lock(&env->lock);
     vs_list_for_each (pos, tmp, &env->putting)
-        look_at_locked(vs_container_of(pos, struct up_chunk, queue), looked);
+        look_at_locked(vs_container_of(pos, struct up_chunk, queue), looked, count);
     env->watching = false;
     if (!vs_list_empty(&env->putting))
         up_watch_locked(env);

@@ -12,49 +12,63 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The domain's number; a domain not met before gets the next one. */
-static uint16_t domain_number(const struct placement_map *map, const struct placement_node *nodes,
-                              unsigned i)
+uint64_t placement_domain(const char *name)
 {
-    for (unsigned earlier = 0; earlier < i; earlier++) {
-        if (strcmp(nodes[earlier].domain, nodes[i].domain) == 0)
-            return map->places[earlier].domain;
+    uint64_t h = UINT64_C(0xcbf29ce484222325); /* FNV-1a, then spread */
+
+    for (; *name != '\0'; name++)
+        h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+    h = vs_mix64(h);
+    return h != 0 ? h : 1;
+}
+
+void placement_clear(struct placement_map *map)
+{
+    map->count = map->domains_known = map->domains_usable = 0;
+}
+
+int placement_add(struct placement_map *map, uint32_t node, uint64_t domain, uint64_t weight,
+                  bool usable)
+{
+    struct placement_place *p = &map->places[map->count];
+    bool known = false, served = false; /* its domain: met before, with a node that takes data */
+
+    if (map->count == PLACEMENT_NODES_MAX || node == 0 || domain == 0)
+        return -EINVAL;
+    *p = (struct placement_place){ .node = node,
+                                   .domain = (uint16_t)map->domains_known,
+                                   .weight = usable ? (double)weight : 0,
+                                   .named = domain };
+    for (unsigned i = 0; i < map->count; i++) {
+        if (map->places[i].node == node)
+            return -EINVAL;
+        if (map->places[i].named != domain)
+            continue;
+        known = true;
+        served = served || map->places[i].weight > 0;
+        p->domain = map->places[i].domain;
     }
-    return (uint16_t)map->domains_known;
+    map->domains_known += !known;
+    map->domains_usable += p->weight > 0 && !served;
+    map->count++;
+    return 0;
 }
 
 int placement_init(struct placement_map *map, const struct placement_node *nodes, unsigned count)
 {
-    bool usable[PLACEMENT_NODES_MAX] = { false };
+    int r = count > PLACEMENT_NODES_MAX ? -EINVAL : 0;
 
     *map = (struct placement_map){ 0 };
-    if (count > PLACEMENT_NODES_MAX)
-        return -EINVAL;
-    for (unsigned i = 0; i < count; i++) {
-        struct placement_place *p = &map->places[i];
-
-        if (nodes[i].node == 0 || nodes[i].domain == NULL || nodes[i].domain[0] == '\0')
-            goto fail;
-        for (unsigned earlier = 0; earlier < i; earlier++) {
-            if (nodes[earlier].node == nodes[i].node)
-                goto fail;
-        }
-        p->node = nodes[i].node;
-        p->domain = domain_number(map, nodes, i);
-        p->weight = nodes[i].usable ? (double)nodes[i].weight : 0;
-        if (p->domain == map->domains_known)
-            map->domains_known++;
-        if (p->weight > 0 && !usable[p->domain]) {
-            usable[p->domain] = true;
-            map->domains_usable++;
-        }
+    for (unsigned i = 0; r == 0 && i < count; i++) {
+        if (nodes[i].domain == NULL || nodes[i].domain[0] == '\0')
+            r = -EINVAL;
+        else
+            r = placement_add(map, nodes[i].node, placement_domain(nodes[i].domain),
+                              nodes[i].weight, nodes[i].usable);
     }
-    map->count = count;
-    return 0;
-
-fail:
-    *map = (struct placement_map){ 0 };
-    return -EINVAL;
+    if (r < 0)
+        *map = (struct placement_map){ 0 };
+    return r;
 }
 
 struct vs_redundancy placement_form(const struct vs_redundancy *asked, unsigned usable,

@@ -36,6 +36,7 @@ struct placement_map {
         uint32_t node;
         uint16_t domain; /* 0 .. domains_known - 1 */
         double weight;   /* 0: takes nothing now */
+        uint64_t named;  /* placement_domain() of its name */
     } places[PLACEMENT_NODES_MAX];
 };
 
@@ -57,6 +58,15 @@ struct placement {
 /* Take over `count` nodes. -EINVAL: more than PLACEMENT_NODES_MAX, a number that is 0 or comes
  * twice, a domain without a name. */
 int placement_init(struct placement_map *map, const struct placement_node *nodes, unsigned count);
+
+/* The same node by node: an empty map, and one more. `domain` is placement_domain() of its name.
+ * -EINVAL as above. */
+void placement_clear(struct placement_map *map);
+int placement_add(struct placement_map *map, uint32_t node, uint64_t domain, uint64_t weight,
+                  bool usable);
+/* A failure domain as a number, for those who keep many: a hash of its name, never 0. Of 64 domains
+ * two share one with a probability of 10^-16. */
+uint64_t placement_domain(const char *name);
 
 /* The form for so many usable failure domains out of those known. `asked` where it fits; else
  * copies as far as they go where copies were asked, and else 3+2 on five domains, 2+2 on four, 3

@@ -47,6 +47,32 @@ unsigned store_set_up_count(struct store_set *set)
     return up;
 }
 
+int store_set_add(struct store_set *set, uint32_t node, const char *name, const char *path,
+                  uint64_t domain, struct chunk_store *store, const char *why)
+{
+    unsigned count = set->count;
+    struct store_set_entry *e;
+    int r = count == STORE_SET_MAX ? -ENOBUFS : 0;
+
+    for (unsigned i = 0; i < count; i++)
+        if (set->entries[i].node == node)
+            r = -EEXIST;
+    if (r < 0) {
+        chunk_store_stop(store);
+        return r;
+    }
+    e = &set->entries[count];
+    e->node = node;
+    atomic_store(&e->takes, STORE_TAKES_ALL);
+    atomic_store(&e->domain, domain);
+    snprintf(e->name, sizeof(e->name), "%s", name);
+    snprintf(e->path, sizeof(e->path), "%s", path);
+    snprintf(e->why, sizeof(e->why), "%s", store == NULL ? why : "");
+    atomic_store(&e->store, store);
+    set->count = count + 1; /* from here on others see it */
+    return 0;
+}
+
 int store_set_replace(struct store_set *set, unsigned i, struct chunk_store *store,
                       const char *path)
 {

@@ -111,6 +111,30 @@ static void too_many_replacements_are_refused(void **state)
     chunk_store_stop(other);
 }
 
+static void one_more_store_is_seen_whole_and_a_node_comes_once(void **state)
+{
+    struct fixture *f = *state;
+    struct chunk_store *store;
+    struct store_health h;
+
+    assert_int_equal(store_mem_new(&store, f->exec), 0);
+    assert_int_equal(store_set_add(&f->set, 14, "n14", "http://h:1", 5, store, ""), 0);
+    assert_int_equal(f->set.count, 4);
+    assert_ptr_equal(store_set_get(&f->set, 14), store);
+    assert_string_equal(f->set.entries[3].name, "n14");
+    assert_int_equal(f->set.entries[3].domain, 5);
+    assert_int_equal(store_set_add(&f->set, 15, "n15", "", 5, NULL, "no address"), 0);
+    store_set_health(&f->set, 4, &h);
+    assert_int_equal(h.state, STORE_DOWN);
+    assert_string_equal(h.why, "no address");
+    assert_int_equal(store_mem_new(&store, f->exec), 0);
+    assert_int_equal(store_set_add(&f->set, 11, "n11", "", 5, store, ""), -EEXIST);
+    assert_int_equal(f->set.count, 5);
+    while (f->set.count < STORE_SET_MAX)
+        assert_int_equal(store_set_add(&f->set, 100 + f->set.count, "n", "", 0, NULL, "none"), 0);
+    assert_int_equal(store_set_add(&f->set, 999, "n", "", 0, NULL, "none"), -ENOBUFS);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -121,6 +145,7 @@ int main(void)
         TEST(only_stores_that_take_puts_count_as_up),
         TEST(a_replaced_store_serves_and_the_old_one_stays_until_close),
         TEST(too_many_replacements_are_refused),
+        TEST(one_more_store_is_seen_whole_and_a_node_comes_once),
     };
 
     return cmocka_run_group_tests_name("store_set", tests, NULL, NULL);

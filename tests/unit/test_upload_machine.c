@@ -152,6 +152,91 @@ static void silent_stores_are_used_where_nothing_else_is_left(void **state)
     assert_int_equal(p.count, 5);
 }
 
+static void suspects_are_used_only_where_3_2_is_not_possible_without(void **state)
+{
+    struct um_store s[7];
+    struct um_place p;
+
+    (void)state;
+    stores_up(s, 7);
+    s[0].suspect = s[1].suspect = true;
+    for (uint64_t turn = 0; turn < 100; turn++) {
+        p = place(s, 7, turn);
+        assert_int_equal(p.count, 5);
+        for (unsigned i = 0; i < 5; i++)
+            assert_true(p.entry[i] > 1);
+    }
+    s[6].up = false;
+    assert_int_equal(place(s, 7, 0).count, 5);
+    s[5].up = false; /* four others: 2+2, or 3+2 with a suspect */
+    assert_int_equal(place(s, 7, 0).count, 5);
+    s[0].full = s[1].full = true; /* no help */
+    assert_int_equal(place(s, 7, 0).count, 3);
+}
+
+static void a_closed_store_gets_nothing_even_when_too_few_are_left(void **state)
+{
+    struct um_store s[5];
+    struct um_place p;
+
+    (void)state;
+    stores_up(s, 5);
+    s[4].closed = true;
+    p = place(s, 5, 3);
+    assert_int_equal(p.red.k, 2);
+    assert_int_equal(p.count, 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_not_equal(p.entry[i], 4);
+    for (unsigned i = 1; i < 4; i++)
+        s[i].closed = true;
+    assert_int_equal(um_place(s, 5, 0, MIB, true, &p),
+                     -EIO); /* one copy where more were possible */
+}
+
+static void no_two_fragments_share_a_failure_domain(void **state)
+{
+    struct um_store s[12];
+
+    (void)state;
+    stores_up(s, 12);
+    for (unsigned i = 0; i < 12; i++)
+        s[i].domain = 100 + i / 2; /* six machines of two disks */
+    for (uint64_t turn = 0; turn < 1000; turn++) {
+        struct um_place p = place(s, 12, turn);
+        unsigned seen = 0;
+
+        assert_int_equal(p.count, 5);
+        for (unsigned i = 0; i < 5; i++) {
+            assert_int_equal(seen >> p.entry[i] / 2 & 1, 0);
+            seen |= 1u << p.entry[i] / 2;
+        }
+    }
+    assert_int_equal(place(s, 8, 0).red.k, 2); /* eight disks in four machines */
+    assert_int_equal(place(s, 6, 0).red.kind, VS_RED_REPLICATE);
+    assert_int_equal(place(s, 2, 0).count, 1); /* all there is is one machine */
+}
+
+static void load_over_seven_equal_stores_differs_by_less_than_5_percent(void **state)
+{
+    unsigned used[7] = { 0 }, low = UINT32_MAX, high = 0;
+    struct um_store s[7];
+
+    (void)state;
+    stores_up(s, 7);
+    for (uint64_t turn = 0; turn < 10000; turn++) {
+        struct um_place p = place(s, 7, turn);
+
+        for (unsigned i = 0; i < 5; i++)
+            used[p.entry[i]]++;
+    }
+    for (unsigned i = 0; i < 7; i++) {
+        low = used[i] < low ? used[i] : low;
+        high = used[i] > high ? used[i] : high;
+    }
+    print_message("seven stores, 10000 chunks: %u .. %u fragments each\n", low, high);
+    assert_true((high - low) * 100 < 5 * (50000 / 7));
+}
+
 static void want_of_space_ends_in_enospc_before_it_ends_in_copies(void **state)
 {
     struct um_store s[5];
@@ -330,6 +415,10 @@ int main(void)
         cmocka_unit_test(of_more_than_five_the_load_follows_the_free_space),
         cmocka_unit_test(stores_that_failed_or_are_silent_are_left_out),
         cmocka_unit_test(silent_stores_are_used_where_nothing_else_is_left),
+        cmocka_unit_test(suspects_are_used_only_where_3_2_is_not_possible_without),
+        cmocka_unit_test(a_closed_store_gets_nothing_even_when_too_few_are_left),
+        cmocka_unit_test(no_two_fragments_share_a_failure_domain),
+        cmocka_unit_test(load_over_seven_equal_stores_differs_by_less_than_5_percent),
         cmocka_unit_test(want_of_space_ends_in_enospc_before_it_ends_in_copies),
         cmocka_unit_test(a_fragment_must_fit_in_the_form_it_gets),
         cmocka_unit_test(random_sets_never_break_the_rules_of_placement),

@@ -324,6 +324,76 @@ static void an_upload_freed_while_a_store_is_silent_frees_its_budget(void **stat
     upload_rig_close(&rig);
 }
 
+/* ---- where they go ---- */
+
+/* One chunk of a file of its own. */
+static void put_one(struct upload_rig *rig, uint64_t ino, struct place_value *ret)
+{
+    const struct upload_config config = {
+        .session = rig->session, .ino = ino, .name = "x", .name_len = 1
+    };
+    struct upload_flush f;
+    struct upload *u;
+
+    assert_int_equal(upload_new(&u, rig->env, &config), 0);
+    assert_int_equal(upload_rig_append(u, ino, 300, 300), 0);
+    assert_int_equal(upload_rig_flush(u, &f), 0);
+    assert_int_equal(f.chunk_count, 1);
+    upload_rig_place(rig, &f.chunks[0].id, ret);
+    upload_free(u);
+}
+
+static void load_over_seven_equal_stores_differs_by_less_than_5_percent(void **state)
+{
+    unsigned used[8] = { 0 }, low = UINT32_MAX, high = 0;
+    struct upload_rig rig;
+    struct place_value v;
+
+    (void)state;
+    upload_rig_open(&rig, 7, 0, NULL);
+    for (unsigned i = 0; i < 7; i++)
+        store_stall_health(rig.stall[i], STORE_UP, INT64_C(1) << 40);
+    for (uint64_t ino = 100; ino < 10100; ino++) {
+        put_one(&rig, ino, &v);
+        assert_int_equal(v.red.k + v.red.m, 5);
+        for (unsigned i = 0; i < 5; i++)
+            used[v.frag[i].node]++;
+    }
+    for (unsigned i = 1; i <= 7; i++) {
+        low = used[i] < low ? used[i] : low;
+        high = used[i] > high ? used[i] : high;
+    }
+    print_message("seven stores, 10000 chunks uploaded: %u .. %u fragments each\n", low, high);
+    assert_true((high - low) * 100 < 5 * (50000 / 7));
+    upload_rig_close(&rig);
+}
+
+static void a_node_that_joins_is_used_and_one_that_is_emptied_gets_nothing_new(void **state)
+{
+    unsigned used[9] = { 0 };
+    struct upload_rig rig;
+    struct place_value v;
+    struct chunk_store *joined;
+
+    (void)state;
+    upload_rig_open(&rig, 6, 0, NULL);
+    put_one(&rig, 100, &v);
+    assert_int_equal(store_mem_new(&joined, rig.store_exec), 0);
+    assert_int_equal(store_set_add(&rig.stores, 7, "n7", "", 0, joined, ""), 0);
+    atomic_store(&rig.stores.entries[0].takes, STORE_TAKES_NOTHING);
+    atomic_store(&rig.stores.entries[1].takes, STORE_TAKES_LAST);
+    for (uint64_t ino = 101; ino < 200; ino++) {
+        put_one(&rig, ino, &v);
+        assert_int_equal(v.red.k + v.red.m, 5);
+        for (unsigned i = 0; i < 5; i++)
+            used[v.frag[i].node]++;
+    }
+    assert_int_equal(used[1], 0);
+    assert_int_equal(used[2], 0);
+    assert_int_equal(used[7], 99);
+    upload_rig_close(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +406,8 @@ int main(void)
         cmocka_unit_test(a_chunk_survives_one_failure_after_the_other),
         cmocka_unit_test(a_store_put_in_place_of_a_hung_one_begins_with_a_clean_record),
         cmocka_unit_test(an_upload_freed_while_a_store_is_silent_frees_its_budget),
+        cmocka_unit_test(load_over_seven_equal_stores_differs_by_less_than_5_percent),
+        cmocka_unit_test(a_node_that_joins_is_used_and_one_that_is_emptied_gets_nothing_new),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
