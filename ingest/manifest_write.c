@@ -54,6 +54,7 @@ static void finish(struct writing *m, int status)
     struct manifest_write *w = m->w;
     struct upload_env *env = m->env;
 
+    VS_ASSERT(status < 0 || m->written == m->fresh); /* I10: what will be linked is there */
     if (status < 0) {
         mf_head_close(&w->head);
         vs_buf_close(&w->encoded);

@@ -96,6 +96,7 @@ void upload_settle_locked(struct upload *u)
         return;
     if (u->hash.known && u->hash.next < u->chunk_count)
         return;
+    VS_ASSERT(vs_list_empty(&u->live)); /* I10: every chunk has its register */
     finish_locked(u, 0);
 }
 

@@ -62,6 +62,9 @@ static int value_encode(const struct up_chunk *c, struct vs_buf *ret)
                              .red = a->place.red };
 
     for (unsigned i = 0; i < a->place.count; i++) {
+        VS_ASSERT(a->state[i] == UM_PUT_DURABLE); /* I9 */
+        for (unsigned other = 0; other < i; other++)
+            VS_ASSERT(a->frag[other].node != a->frag[i].node); /* I9 */
         v.frag[i] = a->frag[i];
         v.frag[i].generation = a->generation;
     }

@@ -310,8 +310,10 @@ int acceptor_reg_list(struct acceptor_store *s, const struct vs_id *after, struc
 int acceptor_reg_store(struct acceptor_store *s, const struct vs_id *id, const struct px_reg *reg)
 {
     uint8_t key[ACCEPTOR_REG_KEY_BYTES];
-    int r = acceptor_reg_encode(reg, &s->scratch);
+    int r;
 
+    VS_ASSERT(px_ballot_cmp(&reg->ballot, &reg->promised) <= 0); /* I3 */
+    r = acceptor_reg_encode(reg, &s->scratch);
     if (r < 0)
         return r;
     acceptor_reg_key(id, key);

@@ -7,6 +7,7 @@
  * session that is closed. docs/CHUNKPAXOS.md, "Sessions". */
 #include "meta/ns_rules.h"
 
+#include "common/assert.h"
 #include "common/err.h"
 
 #include <string.h>
@@ -114,6 +115,7 @@ static int session_reserve(struct ns_tx *tx, uint64_t session, struct ns_session
         s->range_count++;
     }
     tx->state.next_seq += count;
+    VS_ASSERT(tx->state.next_seq > *ret_first); /* I6: never back to numbers that were given out */
     s->extended = tx->now;
     range = ns_key_u64x2(NS_T_SESSION_IDS, session, s->last_first);
     range_put(tx, &range, s->last_count);

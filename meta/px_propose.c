@@ -230,6 +230,8 @@ static void on_accepted(struct px_propose *p, unsigned from, struct px_actions *
         p->result = 0;
         p->version = p->next.version;
     }
+    /* I2: what is chosen was made from what was chosen before, or is that. */
+    VS_ASSERT(p->next.version - p->cur.version <= 1);
     p->cur = p->next;
     p->at = p->ballot;
     finish(p, p->result, ret);

@@ -4,7 +4,9 @@
  * not follow the current one is refused with the current one. Invariant I7: nothing follows a TOMB.
  */
 #include "meta/reg_batch.h"
+#include "common/assert.h"
 #include "common/err.h"
+#include "meta/place_value.h"
 #include "meta/reg_rule.h"
 #include <string.h>
 
@@ -44,6 +46,7 @@ static int reg_change_value(void *arg, const uint8_t *cur, size_t cur_len, const
 
     if (r != 0)
         return r;
+    VS_ASSERT(cur == NULL || cur[0] != PLACE_TOMB); /* I7 */
     *ret_new = reg->value;
     *ret_new_len = reg->value_len;
     return 0;

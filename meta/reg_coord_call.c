@@ -4,6 +4,7 @@
  * those that wait go on in the order in which they came. */
 #include "common/assert.h"
 #include "common/err.h"
+#include "meta/place_value.h"
 #include "meta/reg_coord_impl.h"
 #include "meta/reg_rule.h"
 #include <stdlib.h>
@@ -51,6 +52,7 @@ static int op_change(void *arg, const uint8_t *cur, size_t cur_len, const uint8_
 
     if (r != 0)
         return r;
+    VS_ASSERT(cur == NULL || cur[0] != PLACE_TOMB); /* I7 */
     *ret_new = op->reg->value;
     *ret_new_len = op->reg->value_len;
     return 0;
