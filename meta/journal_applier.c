@@ -146,6 +146,7 @@ int journal_applier_reload(struct journal_applier *a)
     if (r == 0) {
         ns_apply_free(a->apply);
         a->apply = apply;
+        ns_apply_set_feed(apply, a->calls.feed); /* which begins anew */
     }
     pthread_mutex_unlock(&a->apply_lock);
     return r;
@@ -182,6 +183,7 @@ int journal_applier_new(struct journal_applier **ret, struct kv *ns,
     r = ns_apply_new(&a->apply, ns);
     if (r < 0)
         goto fail;
+    ns_apply_set_feed(a->apply, calls->feed);
     a->start = ns_apply_slot(a->apply);
     sigfillset(&all); /* signals are the program's other threads' business */
     pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -15,6 +15,7 @@
 #include "meta/kv.h"
 #include "meta/meta_client.h"
 
+struct feed;
 struct journal_applier;
 
 struct journal_applier_calls {
@@ -22,6 +23,7 @@ struct journal_applier_calls {
     void (*flushed)(void *arg, uint64_t slot); /* the namespace is durable up to it */
     void (*failed)(void *arg, int err);
     void *arg;
+    struct feed *feed; /* told of every change; lent until free; NULL: none */
 };
 
 /* ns: lent until free. -ENOMEM, -EAGAIN, or what reading the namespace says. */

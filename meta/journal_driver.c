@@ -346,6 +346,11 @@ int journal_driver_open(struct journal_driver **ret, struct acceptor_store *stor
     return 0;
 }
 
+void journal_driver_set_feed(struct journal_driver *d, struct feed *feed)
+{
+    ns_apply_set_feed(d->apply, feed);
+}
+
 int journal_driver_start(struct journal_driver *d)
 {
     sigset_t all, old;

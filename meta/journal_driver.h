@@ -24,6 +24,7 @@
 #define JOURNAL_SLOT_BYTES_MAX     (8u << 20) /* same, by bytes since then */
 #define JOURNAL_SLOTS_KEPT         16         /* below the applied one, behind a flush */
 
+struct feed;
 struct journal_driver;
 
 /* Replay what the namespace has not applied. store, ns and clock are lent until stop.
@@ -32,6 +33,9 @@ struct journal_driver;
  * -VS_ECORRUPT   a slot is missing or cannot be decoded */
 int journal_driver_open(struct journal_driver **ret, struct acceptor_store *store, struct kv *ns,
                         const struct vs_clock *clock);
+
+/* Before the start: tell this feed of every change. Lent until stop. */
+void journal_driver_set_feed(struct journal_driver *d, struct feed *feed);
 
 /* Start the thread. -EAGAIN, -ENOMEM. */
 int journal_driver_start(struct journal_driver *d);

@@ -443,9 +443,11 @@ static int member_start(struct journal_member *m)
 int journal_member_open(struct journal_member **ret, const struct journal_member_config *config)
 {
     struct journal_member *m = calloc(1, sizeof(*m));
-    struct journal_applier_calls calls = {
-        .applied = member_applied, .flushed = member_flushed, .failed = member_failed, .arg = m
-    };
+    struct journal_applier_calls calls = { .applied = member_applied,
+                                           .flushed = member_flushed,
+                                           .failed = member_failed,
+                                           .arg = m,
+                                           .feed = config->feed };
     int r = -ENOMEM;
 
     if (m == NULL)

@@ -24,6 +24,7 @@
 #define JOURNAL_MEMBER_RING_BYTES   (32u << 20)
 #define JOURNAL_MEMBER_KEPT         32768 /* below the flushed slot, for members that come back */
 
+struct feed;
 struct journal_member;
 
 /* The way to the other replicas; called on the member's thread, must not block. */
@@ -46,6 +47,7 @@ struct journal_member_config {
     uint32_t pid[JOURNAL_REPLICAS_MAX];
     uint64_t installed;  /* slot of the snapshot the namespace grew from; 0: none */
     uint32_t ring, kept; /* 0: JOURNAL_MEMBER_RING, JOURNAL_MEMBER_KEPT */
+    struct feed *feed;   /* told of every change; NULL: none */
 };
 
 /* A strict read: served by the caller in `done`, from what is applied. */

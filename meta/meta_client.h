@@ -18,8 +18,9 @@
 #include "meta/health.h"
 #include "meta/ns_types.h"
 
-#define META_REGISTER_BATCH_MAX 1024
-#define META_LIST_MAX           1024
+#define META_REGISTER_BATCH_MAX  1024
+#define META_LIST_MAX            1024
+#define META_CHANGES_WAIT_MS_MAX 5000
 
 struct meta_client;
 
@@ -47,8 +48,12 @@ enum meta_op {
     META_DUMP,       /* dump: 0, or what the piece before gave -> dump, dump_ended, bytes: the next
                         piece of the namespace of one slot (meta/dump.h, DUMP_SNAPSHOT) as the one
                         who answers has it; -ESTALE begin again; -EAGAIN too many at once */
+    /* What changed behind slot `after`: records (meta/feed_change.h) in `bytes`, complete up to
+     * `slot`; reset: too much has happened since `after`, forget all that was kept. hint: from any
+     * replica, which may be behind, and waits wait_ms for something newer. */
+    META_CHANGES,
 };
-#define META_OPS (META_DUMP + 1)
+#define META_OPS (META_CHANGES + 1)
 
 /* Lists that a starting mount and the collector need; pages of at most META_LIST_MAX. */
 enum meta_scan {
@@ -87,9 +92,9 @@ struct meta_req {
     enum meta_op op;
     meta_done_fn *done;
     int status; /* out */
-    bool hint;  /* REG_READ, META_CONTENT: what any one replica has will do: it may lack the newest,
-                   but of a decided register it is the value or absent */
-    bool here;  /* passed on to this replica, which answers it itself or says -EREMOTE */
+    bool hint; /* REG_READ, CONTENT, CHANGES: what any one replica has will do: may lack the newest,
+                  but of a decided register it is the value or absent */
+    bool here; /* passed on to this replica, which answers it itself or says -EREMOTE */
 
     const struct ns_entry *entry; /* CHANGE */
     struct ns_answer answer;      /* CHANGE: out */
@@ -121,8 +126,12 @@ struct meta_req {
     struct vs_id *scan_ids;     /* lent; room for scan_max */
     uint32_t scan_max, scan_count;
 
-    uint64_t dump;   /* DUMP: in and out */
-    bool dump_ended; /* DUMP: out */
+    uint64_t dump;    /* DUMP: in and out */
+    bool dump_ended;  /* DUMP: out */
+    uint64_t after;   /* CHANGES: in */
+    uint32_t wait_ms; /* CHANGES: in, at most META_CHANGES_WAIT_MS_MAX */
+    uint64_t slot;    /* CHANGES: out */
+    bool reset;       /* CHANGES: out */
 
     struct vs_job job; /* private from here */
     struct vs_list link;
@@ -143,6 +152,7 @@ struct meta_client {
     uint16_t pid; /* proposer id and incarnation: the owner of fresh ids */
     uint32_t inc;
     struct vs_id cluster;
+    uint64_t own_first, own_count; /* its changes carry client ids from this range; 0: none */
 };
 
 void meta_submit(struct meta_client *c, struct meta_req *r);

@@ -50,6 +50,8 @@ static void set_failed(struct meta_req *r, int status)
     r->answer = (struct ns_answer){ .status = status };
     r->dirents_count = r->nodes_count = r->scan_count = 0;
     r->bytes.len = 0;
+    r->slot = 0;
+    r->reset = false;
     if (!meta_wire_op_regs(r->op))
         return;
     for (uint32_t i = 0; i < r->reg_count; i++) {
@@ -131,12 +133,19 @@ static unsigned left_ms(const struct ask *a)
     return left_ns <= 0 ? 0 : (unsigned)(left_ns / VS_NS_PER_MS) + 1;
 }
 
+/* How long whoever is asked may wait before it answers. */
+static unsigned asked_wait_ms(const struct meta_req *r)
+{
+    return r->op == META_CHANGES ? r->wait_ms : 0;
+}
+
 static void ask_send(struct ask *a)
 {
     struct meta_http *m = a->m;
     unsigned round = a->tries / m->host_count, left = left_ms(a);
-    unsigned patience = m->config.first_ms
-                        << (round < PAUSE_DOUBLINGS_MAX ? round : PAUSE_DOUBLINGS_MAX);
+    unsigned patience =
+        (m->config.first_ms << (round < PAUSE_DOUBLINGS_MAX ? round : PAUSE_DOUBLINGS_MAX)) +
+        asked_wait_ms(a->r);
     unsigned replica = (atomic_load(&m->preferred) + a->tries) % m->host_count;
 
     if (left == 0) {
@@ -294,7 +303,8 @@ static void meta_http_submit(struct meta_client *c, struct meta_req *r)
         return;
     }
     *a = (struct ask){ .m = m, .r = r, .lane = -1 };
-    a->deadline_ns = vs_now_ns(&vs_clock_system) + (int64_t)m->config.deadline_ms * VS_NS_PER_MS;
+    a->deadline_ns = vs_now_ns(&vs_clock_system) +
+                     (int64_t)(m->config.deadline_ms + asked_wait_ms(r)) * VS_NS_PER_MS;
     if (r->op == META_CHANGE && r->entry->client == 0 && !lane_enter(m, a))
         return;
     ask_begin(a);
@@ -390,6 +400,8 @@ int meta_http_open(struct meta_client **ret, const struct meta_http_config *conf
     m->base.pid = hello.pid;
     m->base.inc = hello.inc;
     m->base.cluster = hello.cluster;
+    m->base.own_first = m->first_client;
+    m->base.own_count = META_HTTP_LANES;
     *ret = &m->base;
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "common/file_io.h"
 #include "meta/acceptor_store.h"
+#include "meta/feed.h"
 #include "meta/journal_driver.h"
 #include "meta/kv.h"
 #include "meta/meta_dumps.h"
@@ -33,6 +34,7 @@ struct meta_local {
     struct journal_driver *journal;
     struct vs_exec *readers;
     struct meta_dumps dumps;
+    struct feed *feed;
 };
 
 /* ---- requests ---- */
@@ -59,6 +61,8 @@ static void local_read(struct meta_local *m, struct meta_req *r)
         r->status = local_scan_registers(m, r);
     } else if (r->op == META_DUMP) {
         r->status = meta_dumps_read(&m->dumps, m->ns, r);
+    } else if (r->op == META_CHANGES) {
+        feed_answer(m->feed, r);
     } else {
         r->status = ns_read(m->ns, r);
         if (r->op == META_STATS && r->status == 0)
@@ -74,9 +78,18 @@ static void local_read_job(struct vs_job *job)
     r->done(r);
 }
 
+static void local_wait_job(struct vs_job *job)
+{
+    struct meta_req *r = vs_container_of(job, struct meta_req, job);
+    struct meta_local *m = r->client;
+
+    feed_ask(m->feed, r);
+}
+
 static bool local_answer(struct meta_client *c, struct meta_req *r)
 {
-    if (r->op == META_CHANGE || r->op == META_REG_CREATE || r->op == META_REG_CHANGE)
+    if (r->op == META_CHANGE || r->op == META_REG_CREATE || r->op == META_REG_CHANGE ||
+        r->op == META_CHANGES)
         return false;
     local_read(vs_container_of(c, struct meta_local, client), r);
     return true;
@@ -94,7 +107,7 @@ static void local_submit(struct meta_client *c, struct meta_req *r)
         journal_driver_submit(m->journal, r);
         return;
     default:
-        r->job.fn = local_read_job;
+        r->job.fn = r->op == META_CHANGES && r->hint ? local_wait_job : local_read_job;
         vs_exec_submit(m->readers, &r->job);
         return;
     }
@@ -105,8 +118,10 @@ static void local_submit(struct meta_client *c, struct meta_req *r)
 static void local_close(struct meta_local *m)
 {
     journal_driver_stop(m->journal); /* its callbacks may still read */
+    feed_stop(m->feed);
     vs_exec_stop(m->readers);
     meta_dumps_close(&m->dumps);
+    feed_free(m->feed);
     acceptor_store_close(m->store);
     kv_close(m->ns);
     kv_close(m->acceptor);
@@ -267,6 +282,10 @@ int meta_local_open(struct meta_client **ret, const struct meta_local_config *co
         r = journal_driver_open(&m->journal, m->store, m->ns, config->clock);
     if (r == 0)
         r = vs_exec_start(&m->readers, "vs-meta-read", threads);
+    if (r == 0)
+        r = feed_new(&m->feed, m->readers);
+    if (r == 0)
+        journal_driver_set_feed(m->journal, m->feed);
     if (r == 0)
         r = journal_driver_start(m->journal);
     if (r < 0) {

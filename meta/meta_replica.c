@@ -52,6 +52,10 @@ int replica_read_here(struct meta_replica *m, struct meta_req *r)
         return list_registers(m, r);
     if (r->op == META_DUMP)
         return meta_dumps_read(&m->dumps, m->ns, r);
+    if (r->op == META_CHANGES) {
+        feed_answer(m->feed, r);
+        return r->status;
+    }
     status = ns_read(m->ns, r);
     if (r->op == META_STATS && status == 0) {
         r->stats.first_slot = acceptor_first_slot(m->dir.store);
@@ -68,6 +72,14 @@ static void replica_read_job(struct vs_job *job)
     r->status = replica_read_here(m, r);
     r->done(r);
     replica_leave(m);
+}
+
+static void replica_wait_job(struct vs_job *job)
+{
+    struct meta_req *r = vs_container_of(job, struct meta_req, job);
+    struct meta_replica *m = r->client;
+
+    feed_ask(m->feed, r);
 }
 
 /* From what this replica has, whatever the others say. */
@@ -94,6 +106,11 @@ static void replica_submit(struct meta_client *c, struct meta_req *r)
     struct meta_replica *m = vs_container_of(c, struct meta_replica, client);
 
     r->client = m;
+    if (r->op == META_CHANGES && r->hint) { /* stop does not wait for it, the feed answers it */
+        r->job.fn = replica_wait_job;
+        vs_exec_submit(m->readers, &r->job);
+        return;
+    }
     if (is_answered_here(m, r)) {
         replica_enter(m);
         r->job.fn = replica_read_job;
@@ -288,6 +305,7 @@ static int open_journal(struct meta_replica *m, const struct meta_replica_config
                                             .ns = m->ns,
                                             .clock = m->clock,
                                             .link = &m->journal_link,
+                                            .feed = m->feed,
                                             .epoch = REPLICA_EPOCH,
                                             .members = m->members,
                                             .ring = c->ring,
@@ -313,8 +331,10 @@ static void replica_close(struct meta_replica *m, bool flush)
     reg_coord_stop(m->coord);
     acceptor_writer_free(m->writer);
     reg_serve_free(m->serve);
+    feed_stop(m->feed);
     vs_exec_stop(m->readers);
     meta_dumps_close(&m->dumps);
+    feed_free(m->feed);
     meta_dir_close(&m->dir, flush);
     pthread_cond_destroy(&m->idle);
     pthread_mutex_destroy(&m->lock);
@@ -347,6 +367,8 @@ int meta_replica_open(struct meta_replica **ret, const struct meta_replica_confi
         r = acceptor_writer_new(&m->writer, m->dir.store, m->clock);
     if (r == 0)
         r = vs_exec_start(&m->readers, "vs-meta-read", threads);
+    if (r == 0)
+        r = feed_new(&m->feed, m->readers);
     if (r == 0)
         r = open_registers(m);
     if (r == 0)

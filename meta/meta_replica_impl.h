@@ -5,6 +5,7 @@
 #define VS_META_META_REPLICA_IMPL_H
 
 #include "common/exec.h"
+#include "meta/feed.h"
 #include "meta/journal_member.h"
 #include "meta/meta_dir.h"
 #include "meta/meta_dumps.h"
@@ -31,6 +32,7 @@ struct meta_replica {
     struct journal_member *journal; /* set under lock */
     struct vs_exec *readers;
     struct meta_dumps dumps;
+    struct feed *feed;
 
     pthread_mutex_t lock;
     pthread_cond_t idle;

@@ -25,6 +25,7 @@ static const char *const op_labels[] = {
     [META_STATS] = "op=\"stats\"",
     [META_SCAN] = "op=\"scan\"",
     [META_DUMP] = "op=\"dump\"",
+    [META_CHANGES] = "op=\"changes\"",
 };
 
 void meta_ping_run(struct http_req *q)

@@ -18,5 +18,6 @@ const struct http_route meta_routes[] = {
     { "/nodes/", HTTP_POST, false, META_SERVER_BODY_MAX, NULL, NULL, meta_node_post_run, NULL },
     { "/nodes/", HTTP_GET, false, 0, NULL, NULL, meta_nodes_run, NULL },
     { "/chunk/", HTTP_GET, false, 0, NULL, NULL, meta_fragments_run, NULL },
+    { "/changes", HTTP_GET, false, 0, NULL, NULL, meta_changes_run, meta_changes_end },
 };
 const unsigned meta_routes_count = sizeof(meta_routes) / sizeof(meta_routes[0]);

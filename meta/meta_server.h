@@ -63,6 +63,8 @@ void meta_videos_run(struct http_req *q);
 void meta_manifest_run(struct http_req *q);  /* meta_api_manifest.c */
 void meta_consensus_run(struct http_req *q); /* meta_api_chunk.c */
 void meta_fragments_run(struct http_req *q);
+void meta_changes_run(struct http_req *q); /* meta_api_changes.c */
+void meta_changes_end(struct http_req *q);
 
 /* ---- meta_api_nodes.c ---- */
 

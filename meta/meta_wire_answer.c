@@ -7,6 +7,7 @@
 
 #include "common/assert.h"
 #include "common/err.h"
+#include "meta/feed_change.h"
 #include "meta/ns_record.h"
 #include "meta/px.h"
 
@@ -112,6 +113,13 @@ static void wr_scan(struct vs_wr *w, const struct meta_req *r)
     }
 }
 
+static void wr_changes(struct vs_wr *w, const struct meta_req *r)
+{
+    vs_wr_u64(w, r->slot);
+    vs_wr_u8(w, r->reset);
+    meta_wire_wr_blob(w, r->bytes.data, r->bytes.len, FEED_ANSWER_BYTES_MAX);
+}
+
 static void wr_body(struct vs_wr *w, const struct meta_req *r)
 {
     switch (r->op) {
@@ -153,6 +161,9 @@ static void wr_body(struct vs_wr *w, const struct meta_req *r)
         vs_wr_u64(w, r->dump);
         vs_wr_u8(w, r->dump_ended);
         meta_wire_wr_blob(w, r->bytes.data, r->bytes.len, META_WIRE_BLOB_BYTES_MAX);
+        return;
+    case META_CHANGES:
+        wr_changes(w, r);
         return;
     }
     w->err = -EINVAL;
@@ -217,6 +228,9 @@ size_t meta_wire_answer_max(const struct meta_req *r)
         break;
     case META_SCAN:
         max += (size_t)META_LIST_MAX * VS_ID_BYTES;
+        break;
+    case META_CHANGES:
+        max += FEED_ANSWER_BYTES_MAX;
         break;
     default:
         break;
@@ -376,6 +390,16 @@ static void rd_scan(struct vs_rd *r, struct meta_req *q)
     q->scan_count = count;
 }
 
+static int rd_changes(struct vs_rd *r, struct meta_req *q)
+{
+    uint8_t reset;
+
+    q->slot = vs_rd_u64(r);
+    reset = vs_rd_u8(r);
+    q->reset = reset != 0;
+    return reset > 1 ? -VS_ECORRUPT : rd_blob(r, &q->bytes, FEED_ANSWER_BYTES_MAX);
+}
+
 /* Nothing, when the request failed. */
 static int rd_content(struct vs_rd *r, struct meta_req *q)
 {
@@ -417,6 +441,8 @@ static int rd_body(struct vs_rd *r, struct meta_req *q)
         return 0;
     case META_DUMP:
         return rd_dump(r, q);
+    case META_CHANGES:
+        return rd_changes(r, q);
     }
     return -VS_ECORRUPT;
 }

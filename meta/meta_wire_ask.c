@@ -103,6 +103,10 @@ static void wr_body(struct vs_wr *w, const struct meta_req *r)
     case META_DUMP:
         vs_wr_u64(w, r->dump);
         return;
+    case META_CHANGES:
+        vs_wr_u64(w, r->after);
+        vs_wr_u32(w, r->wait_ms);
+        return;
     }
     w->err = -EINVAL;
 }
@@ -272,6 +276,10 @@ static int rd_body(struct vs_rd *r, struct meta_wire_asked *a)
         return rd_scan(r, a);
     case META_DUMP:
         a->req.dump = vs_rd_u64(r);
+        return vs_rd_done(r);
+    case META_CHANGES:
+        a->req.after = vs_rd_u64(r);
+        a->req.wait_ms = rd_count(r, 0, META_CHANGES_WAIT_MS_MAX);
         return vs_rd_done(r);
     }
     return -VS_ECORRUPT;

@@ -8,6 +8,7 @@
 
 #include "common/assert.h"
 #include "common/err.h"
+#include "meta/feed.h"
 #include "meta/journal_retry.h"
 #include "meta/ns_rules.h"
 
@@ -18,6 +19,7 @@ struct ns_apply {
     struct kv_batch *batch;
     struct ns_state state; /* as written */
     struct vs_buf in, out;
+    struct feed *feed; /* lent; NULL: nobody is told */
     int fail;
 };
 
@@ -64,6 +66,13 @@ void ns_apply_free(struct ns_apply *a)
     vs_buf_close(&a->in);
     vs_buf_close(&a->out);
     free(a);
+}
+
+void ns_apply_set_feed(struct ns_apply *a, struct feed *feed)
+{
+    if (feed != NULL)
+        feed_begin(feed, a->state.slot);
+    a->feed = feed;
 }
 
 uint64_t ns_apply_slot(const struct ns_apply *a)
@@ -209,6 +218,8 @@ int ns_apply_entry(struct ns_apply *a, uint64_t slot, const struct ns_entry *e,
     tx.out = a->out;
     apply_rule_run(a, &tx, e, &answer);
     a->fail = tx.fail < 0 ? tx.fail : apply_write(a, &tx, slot);
+    if (a->fail == 0)
+        feed_note(a->feed, slot, e->client, a->batch);
     kv_batch_clear(a->batch);
     a->in = tx.in; /* the buffers may have grown */
     a->out = tx.out;

@@ -12,11 +12,15 @@
 #include "meta/kv.h"
 #include "meta/ns_types.h"
 
+struct feed;
 struct ns_apply; /* scratch memory and counters kept between entries */
 
 /* -ENOMEM, or what reading the namespace's counters says. */
 int ns_apply_new(struct ns_apply **ret, struct kv *kv);
 void ns_apply_free(struct ns_apply *a);
+
+/* Tell this feed of every entry from now on; it begins at the applied slot. Lent until free. */
+void ns_apply_set_feed(struct ns_apply *a, struct feed *feed);
 
 /* Highest slot applied to the namespace; 0: none. */
 uint64_t ns_apply_slot(const struct ns_apply *a);

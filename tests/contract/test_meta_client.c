@@ -3,6 +3,7 @@
  * from a process of its own, and on three replicas, asked at the one that leads and at another. */
 #include "common/assert.h"
 #include "common/err.h"
+#include "meta/feed_change.h"
 #include "meta/meta_backup.h"
 #include "meta/meta_http.h"
 #include "meta/meta_local.h"
@@ -283,6 +284,49 @@ static void a_file_is_read_back_as_it_was_made(void **state)
     vs_buf_close(&media.bytes);
 }
 
+/* Asked behind the last slot it waits; the change of another is told as soon as it is there. */
+static void who_waits_for_changes_is_told_the_next_one(void **state)
+{
+    struct fixture *f = *state;
+    static struct burst b = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+    struct meta_req now = { .op = META_CHANGES };
+    struct feed_change c = { 0 };
+    struct feed_walk w;
+    uint64_t ino;
+    bool named = false;
+
+    assert_int_equal(meta_call(f->meta, &now), 0); /* whatever was before */
+    now.after = now.slot;
+    assert_int_equal(meta_call(f->meta, &now), 0);
+    assert_false(now.reset);
+    assert_int_equal(now.bytes.len, 0);
+    b.left = 1;
+    b.reqs[0] = (struct meta_req){ .op = META_CHANGES,
+                                   .hint = true,
+                                   .after = now.slot,
+                                   .wait_ms = META_CHANGES_WAIT_MS_MAX,
+                                   .done = burst_done,
+                                   .waiter = &b };
+    meta_submit(f->meta, &b.reqs[0]);
+    ino = make_file(f->meta, "fresh", "words");
+    pthread_mutex_lock(&b.lock);
+    while (b.left > 0)
+        pthread_cond_wait(&b.wake, &b.lock);
+    pthread_mutex_unlock(&b.lock);
+    assert_int_equal(b.reqs[0].status, 0);
+    assert_false(b.reqs[0].reset);
+    assert_true(b.reqs[0].slot > now.slot);
+    w = feed_walk_init(b.reqs[0].bytes.data, b.reqs[0].bytes.len);
+    while (feed_walk_next(&w, &c) == 1)
+        named = named || (c.what == FEED_NAME && c.ino == ino && c.dir == NS_INO_ROOT &&
+                          c.name_len == 5 && memcmp(c.name, "fresh", 5) == 0);
+    assert_true(named);
+    if (f->meta->own_count > 0) /* and it is known as the own one */
+        assert_in_range(c.client, f->meta->own_first, f->meta->own_first + f->meta->own_count - 1);
+    vs_buf_close(&b.reqs[0].bytes);
+    vs_buf_close(&now.bytes);
+}
+
 static void an_error_is_that_of_the_system_call(void **state)
 {
     struct fixture *f = *state;
@@ -539,6 +583,7 @@ int main(void)
         ALL(an_error_is_that_of_the_system_call),
         ALL(a_directory_is_listed_in_pages_without_gaps),
         ALL(an_attribute_is_kept_listed_and_missed),
+        ALL(who_waits_for_changes_is_told_the_next_one),
         ALL(registers_are_created_once_and_changed_by_generation),
         ALL(an_id_of_another_owner_or_life_is_created_once),
         ALL(nodes_sessions_and_figures_are_told),

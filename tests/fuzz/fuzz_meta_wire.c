@@ -45,7 +45,7 @@ static void try_answer(const uint8_t *bytes, size_t size, unsigned kind)
     static uint64_t u64s[ROOM];
     static struct vs_id ids[ROOM];
     struct meta_reg regs[ROOM] = { 0 };
-    struct meta_req r = { .op = (enum meta_op)(kind % (META_OPS)),
+    struct meta_req r = { .op = (enum meta_op)(kind % META_OPS),
                           .with_attr = kind & 32,
                           .dirents = dirents,
                           .dirents_max = ROOM,

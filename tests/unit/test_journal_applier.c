@@ -1,5 +1,6 @@
 /* The thread that applies chosen entries to the namespace. */
 #include "common/err.h"
+#include "meta/feed.h"
 #include "meta/journal_applier.h"
 #include "meta/ns_entry.h"
 #include <pthread.h>
@@ -113,15 +114,14 @@ static void encode(unsigned n, const struct ns_entry *entry)
         (struct journal_entry){ .refs = 1, .len = (uint32_t)bytes[n].len, .bytes = bytes[n].data };
 }
 
-static int setup(void **state)
+static int start_with(struct feed *feed)
 {
     struct ns_entry cluster = { .kind = NS_E_CLUSTER, .attr = { .mode = S_IFDIR | 0755 } };
     struct ns_entry reserve = { .kind = NS_E_RESERVE, .count = 1 };
-    struct journal_applier_calls calls = { .applied = on_applied,
-                                           .flushed = on_flushed,
-                                           .failed = on_failed };
+    struct journal_applier_calls calls = {
+        .applied = on_applied, .flushed = on_flushed, .failed = on_failed, .feed = feed
+    };
 
-    (void)state;
     memset(cluster.cluster.b, 5, VS_ID_BYTES);
     encode(0, &cluster);
     encode(1, &reserve);
@@ -134,6 +134,12 @@ static int setup(void **state)
     assert_int_equal(journal_applier_new(&applier, &ns.kv, &calls), 0);
     assert_int_equal(journal_applier_slot(applier), 0);
     return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return start_with(NULL);
 }
 
 static int teardown(void **state)
@@ -194,6 +200,32 @@ static void after_a_failure_nothing_is_applied_and_callers_are_told(void **state
     assert_int_equal(seen.flushed, 0);
 }
 
+static void a_feed_is_told_and_begins_anew_with_another_namespace(void **state)
+{
+    struct meta_req r = { .op = META_CHANGES, .done = on_answer };
+    struct vs_exec *exec;
+    struct feed *feed;
+
+    (void)state;
+    assert_int_equal(vs_exec_serial_new(&exec), 0);
+    assert_int_equal(feed_new(&feed, exec), 0);
+    start_with(feed);
+    journal_applier_add(applier, 1, &entries[0], NULL);
+    wait_for(&seen.applied, 1);
+    feed_answer(feed, &r);
+    assert_false(r.reset);
+    assert_true(r.bytes.len > 0);
+    assert_int_equal(journal_applier_reload(applier), 0);
+    feed_answer(feed, &r);
+    assert_true(r.reset);
+    assert_int_equal(r.slot, 1);
+    vs_buf_close(&r.bytes);
+    (void)teardown(NULL);
+    feed_stop(feed);
+    vs_exec_stop(exec);
+    feed_free(feed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +234,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_flush_says_up_to_which_slot, setup, teardown),
         cmocka_unit_test_setup_teardown(after_a_failure_nothing_is_applied_and_callers_are_told,
                                         setup, teardown),
+        cmocka_unit_test(a_feed_is_told_and_begins_anew_with_another_namespace),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

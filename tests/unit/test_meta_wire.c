@@ -57,6 +57,8 @@ static void asker_init(struct asker *a, enum meta_op op, enum meta_scan scan)
     }
     a->req.cookie = 17;
     a->req.dump = 69;
+    a->req.after = 23;
+    a->req.wait_ms = 250;
     a->req.with_attr = true;
     a->req.dirents = a->dirents;
     a->req.dirents_max = 4;
@@ -145,6 +147,8 @@ static void answer_fill(struct meta_req *r, int status)
     for (uint32_t i = 0; r->nodes_now != NULL && i < 2; i++)
         r->nodes_now[i] = some_now(i);
     r->nodes_count = 2;
+    r->slot = 29;
+    r->reset = true;
     r->stats = (struct meta_stats){ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
     for (uint32_t i = 0; i < 2; i++) {
         if (r->scan_u64 != NULL)
@@ -206,6 +210,10 @@ static void assert_asked(const struct asker *a, const struct meta_wire_asked *q)
         assert_int_equal(r->dump, 69);
     if (r->op == META_NODES)
         assert_int_equal(r->nodes_max, 3);
+    if (r->op == META_CHANGES) {
+        assert_int_equal(r->after, 23);
+        assert_int_equal(r->wait_ms, 250);
+    }
     if (r->op == META_SCAN) {
         assert_int_equal(r->scan, a->req.scan);
         assert_int_equal(r->scan_after, 5);
@@ -218,7 +226,7 @@ static void assert_answered(const struct asker *a, const struct meta_req *want)
 {
     const struct meta_req *r = &a->req;
     bool bytes = r->op == META_CONTENT || r->op == META_MEDIA || r->op == META_GETXATTR ||
-                 r->op == META_LISTXATTR || r->op == META_DUMP;
+                 r->op == META_LISTXATTR || r->op == META_DUMP || r->op == META_CHANGES;
     bool attr = r->op == META_LOOKUP || r->op == META_GETATTR || r->op == META_CONTENT ||
                 r->op == META_MEDIA;
 
@@ -259,6 +267,8 @@ static void assert_answered(const struct asker *a, const struct meta_req *want)
         assert_int_equal(r->dump, 70);
         assert_true(r->dump_ended);
     }
+    assert_int_equal(r->slot, r->op == META_CHANGES ? 29 : 0);
+    assert_int_equal(r->reset, r->op == META_CHANGES);
     if (r->op == META_STATS)
         assert_memory_equal(&r->stats, &want->stats, sizeof(r->stats));
     if (r->op == META_SCAN) {
