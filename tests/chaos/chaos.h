@@ -71,6 +71,7 @@ struct chaos {
     struct chaos_meta meta[CHAOS_METAS_MAX];
     char origins[CHAOS_METAS_MAX][64];
     const char *origin[CHAOS_METAS_MAX];
+    bool is_cut[CHAOS_METAS_MAX][CHAOS_METAS_MAX]; /* from, to */
     struct vs_exec *exec;
     struct http_client *http; /* of the main thread: /health */
     struct http_host *host[CHAOS_METAS_MAX];
@@ -126,6 +127,8 @@ int64_t chaos_now(void);
 
 int chaos_cluster_start(struct chaos *c);
 void chaos_cluster_stop(struct chaos *c); /* politely; what was frozen goes on first */
+/* Ways, connections; what runs is stopped already. */
+void chaos_cluster_close(struct chaos *c);
 /* A replica, again after it was ended. 0, or -EIO. */
 int chaos_meta_start(struct chaos *c, unsigned i);
 struct chaos_health {

@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "common/json.h"
 #include "tests/chaos/chaos.h"
+#include "tests/support/tcp_cut.h"
 
 #include <arpa/inet.h>
 #include <semaphore.h>
@@ -46,8 +47,8 @@ int chaos_meta_start(struct chaos *c, unsigned i)
 
     vs_id_to_text(&c->cluster, cluster);
     for (unsigned j = 0; j < c->config.metas; j++)
-        len += (size_t)snprintf(peers + len, sizeof(peers) - len, "%s%u=%s", j > 0 ? "," : "",
-                                j + 1, c->origins[j]);
+        len += (size_t)snprintf(peers + len, sizeof(peers) - len, "%s%u=http://127.0.0.1:%u",
+                                j > 0 ? "," : "", j + 1, j == i ? m->port : tcp_cut_port(m->to[j]));
     VS_ASSERT(len < sizeof(peers));
     return node_proc_start_program(&m->proc, "vstack-meta", m->id, m->dir, m->port, args);
 }
@@ -59,6 +60,10 @@ int chaos_cluster_start(struct chaos *c)
     if (r == 0)
         r = http_client_start(&c->http, c->exec);
     choose_ports(c);
+    for (unsigned i = 0; i < c->config.metas; i++)
+        for (unsigned j = 0; j < c->config.metas; j++)
+            if (i != j)
+                c->meta[i].to[j] = tcp_cut_start(c->meta[j].port);
     {
         uint8_t chance[VS_UUID_CHANCE_BYTES];
 
@@ -168,8 +173,19 @@ unsigned chaos_leader(struct chaos *c, unsigned timeout_ms)
 
 void chaos_cut(struct chaos *c, unsigned from, unsigned to, bool is_cut)
 {
-    (void)c;
-    (void)from;
-    (void)to;
-    (void)is_cut;
+    c->is_cut[from][to] = is_cut;
+    /* Its questions on the way it opened, its answers on the way the other one opened. */
+    tcp_cut_set(c->meta[from].to[to], is_cut, c->is_cut[to][from]);
+    tcp_cut_set(c->meta[to].to[from], c->is_cut[to][from], is_cut);
+}
+
+void chaos_cluster_close(struct chaos *c)
+{
+    for (unsigned i = 0; i < c->config.metas; i++) {
+        for (unsigned j = 0; j < c->config.metas; j++)
+            tcp_cut_stop(c->meta[i].to[j]);
+        http_host_close(c->host[i]);
+    }
+    http_client_stop(c->http);
+    vs_exec_stop(c->exec);
 }

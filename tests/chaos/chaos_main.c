@@ -136,10 +136,7 @@ static int chaos_run(struct chaos *c)
 
 static void chaos_close(struct chaos *c)
 {
-    for (unsigned i = 0; i < c->config.metas; i++)
-        http_host_close(c->host[i]);
-    http_client_stop(c->http);
-    vs_exec_stop(c->exec);
+    chaos_cluster_close(c);
     free(c->old);
     if (atomic_load(&c->violations) > 0 || c->config.keep)
         printf("kept: %s\n", c->dir);
