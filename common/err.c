@@ -18,7 +18,7 @@ struct own_code {
 static const struct own_code own_codes[VS_ERR_LAST - VS_ERR_FIRST] = {
     [VS_ECORRUPT - VS_ERR_FIRST] = { "Bytes do not match their checksum", -EIO },
     [VS_ENEWER - VS_ERR_FIRST] = { "Written by a newer version of this program", -EIO },
-    [VS_EDOWN - VS_ERR_FIRST] = { "The storage node is down", -EHOSTDOWN },
+    [VS_EDOWN - VS_ERR_FIRST] = { "It is down, or cannot be reached", -EHOSTDOWN },
     [VS_EEXISTS_OTHER - VS_ERR_FIRST] = { "Exists already with other content", -EIO },
     [VS_ELOST - VS_ERR_FIRST] = { "Too few fragments are left to rebuild the bytes", -EIO },
     [VS_EFORGOT - VS_ERR_FIRST] = { "The disk has lost state it had acknowledged", -EIO },

@@ -13,7 +13,8 @@ enum {
     VS_ERR_FIRST = 4000,
     VS_ECORRUPT = VS_ERR_FIRST, /* bytes do not match their checksum, or cannot be decoded */
     VS_ENEWER,                  /* written by a newer format version than this program knows */
-    VS_EDOWN,                   /* the store (node) is down; another one may answer */
+    VS_EDOWN,                   /* the store (node) is down; another one may answer. No replica,
+                                  or no majority, of the metadata */
     VS_EEXISTS_OTHER,           /* the key exists already with other content */
     VS_ELOST,                   /* fewer fragments are left than are needed to rebuild the bytes */
     VS_EFORGOT,                 /* durable state is behind what was acknowledged: a lost disk */

@@ -15,7 +15,7 @@
 
 #define FETCH_LOG_EVERY_NS VS_NS_PER_S /* one line per store and second */
 
-static void chunk_fetch_read_place(struct chunk_fetch *f);
+static void chunk_fetch_read_place(struct chunk_fetch *f, bool hint);
 
 static void fetch_parts_free(struct chunk_fetch *f)
 {
@@ -169,7 +169,7 @@ void chunk_fetch_advance(struct chunk_fetch *f)
             f->place_checked = true;
             fetch_parts_free(f);
             place_cache_forget(f->env->places, &f->chunk.id);
-            chunk_fetch_read_place(f);
+            chunk_fetch_read_place(f, false);
             return;
         }
         if (r < 0) {
@@ -289,19 +289,25 @@ static void fetch_place_read(struct meta_req *req)
     struct chunk_fetch *f = vs_container_of(req, struct chunk_fetch, req);
     int r = fetch_take_place(f);
 
-    if (r < 0)
+    /* that replica lacks it, or has what was never decided; the others know */
+    if (r < 0 && r != -VS_EDOWN && req->hint)
+        chunk_fetch_read_place(f, false);
+    else if (r < 0)
         chunk_fetch_finish(f, r);
     else
         chunk_fetch_ask(f, false);
 }
 
-static void chunk_fetch_read_place(struct chunk_fetch *f)
+/* The link in the journal proves that the placement was decided, and bytes of a chunk never change:
+ * what any replica has of it will do, until it leads nowhere. */
+static void chunk_fetch_read_place(struct chunk_fetch *f, bool hint)
 {
     vs_buf_close(&f->reg.current);
     f->reg = (struct meta_reg){ .id = f->chunk.id };
     f->req = (struct meta_req){
         .op = META_REG_READ,
         .done = fetch_place_read,
+        .hint = hint,
         .regs = &f->reg,
         .reg_count = 1,
     };
@@ -314,7 +320,7 @@ void chunk_fetch_start(struct chunk_fetch *f)
     pthread_mutex_init(&f->lock, NULL);
     vs_list_init(&f->parts);
     if (!place_cache_get(f->env->places, &f->chunk.id, &f->place))
-        chunk_fetch_read_place(f);
+        chunk_fetch_read_place(f, true);
     else
         chunk_fetch_ask(f, true);
 }

@@ -169,6 +169,8 @@ static struct content_segment *content_segment_keep(struct content *c, int index
     return none;
 }
 
+static void content_segment_ask(struct content_find *f, const struct vs_id *id, bool hint);
+
 static void content_segment_read(struct meta_req *req)
 {
     struct content_find *f = vs_container_of(req, struct content_find, req);
@@ -181,9 +183,28 @@ static void content_segment_read(struct meta_req *req)
     if (f->status == 0)
         seg = content_segment_decode(&c->head, index, &f->reg, &f->status);
     vs_buf_close(&f->reg.current);
+    if (seg == NULL && req->hint && f->status != -VS_EDOWN) {
+        /* that replica lacks it, or has what was never decided; the others know */
+        content_segment_ask(f, &c->head.segments[index].id, false);
+        return;
+    }
     if (seg != NULL)
         f->status = content_find_in(f, content_segment_keep(c, index, seg));
     f->done(f);
+}
+
+static void content_segment_ask(struct content_find *f, const struct vs_id *id, bool hint)
+{
+    vs_buf_close(&f->reg.current);
+    f->reg = (struct meta_reg){ .id = *id };
+    f->req = (struct meta_req){
+        .op = META_REG_READ,
+        .done = content_segment_read,
+        .hint = hint,
+        .regs = &f->reg,
+        .reg_count = 1,
+    };
+    meta_submit(f->content->meta, &f->req);
 }
 
 int content_find(struct content *c, struct content_find *f)
@@ -192,6 +213,7 @@ int content_find(struct content *c, struct content_find *f)
     struct content_segment *seg;
 
     f->content = c;
+    f->reg = (struct meta_reg){ .status = 0 };
     if (index < 0) {
         f->status = index;
         return 1;
@@ -201,13 +223,6 @@ int content_find(struct content *c, struct content_find *f)
         f->status = content_find_in(f, seg);
         return 1;
     }
-    f->reg = (struct meta_reg){ .id = c->head.segments[index].id };
-    f->req = (struct meta_req){
-        .op = META_REG_READ,
-        .done = content_segment_read,
-        .regs = &f->reg,
-        .reg_count = 1,
-    };
-    meta_submit(c->meta, &f->req);
+    content_segment_ask(f, &c->head.segments[index].id, true);
     return 0;
 }

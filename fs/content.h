@@ -50,9 +50,10 @@ struct content_find {
     struct mf_chunk next;  /* out: the chunk behind it, in the same segment; bytes 0: none */
     struct meta_req req;   /* private from here */
     struct meta_reg reg;
-    struct vs_job job;
 };
-/* 1: found at once, f filled, `done` will not run. 0: `done` will run. */
+/* A segment is first asked for as a hint: what a replica has of it is what was decided, so a film
+ * that is open plays on without a majority. 1: found at once, f filled, `done` will not run. 0:
+ * `done` will run. */
 int content_find(struct content *c, struct content_find *f);
 
 /* Blocking helpers for the write path and workers (never on a metadata or store thread). */

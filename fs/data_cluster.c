@@ -3,13 +3,12 @@
 #include "common/cleanup.h"
 #include "common/cluster_file.h"
 #include "common/err.h"
-#include "common/json.h"
+#include "fs/http_ask.h"
 #include "node/store_http.h"
 #include <stdio.h>
 #include <string.h>
 
 #define HTTP_THREADS       4 /* callbacks: decoding, hashing of receipts */
-#define ASK_BODY_BYTES     16384
 #define ASK_PATH           "/health"
 #define ASK_TIMEOUT_MS     2000
 #define WAIT_STEP_NS       (10 * VS_NS_PER_MS)
@@ -19,10 +18,6 @@
 
 /* One node, asked who it is. */
 struct node_ask {
-    struct data_cluster *dc;
-    struct http_host *host;
-    struct http_request req;
-    char body[ASK_BODY_BYTES];
     bool answered;      /* as the right node of the right cluster */
     char why[256];      /* why not */
     struct vs_id store; /* its uuid */
@@ -33,105 +28,57 @@ struct data_cluster {
     struct cluster_json file;
     struct http_client *client;
     struct vs_exec *exec;
-    pthread_mutex_t lock;
-    pthread_cond_t told;
-    unsigned waiting; /* under lock */
     struct node_ask ask[CLUSTER_NODES_MAX];
 };
 
 /* ---- asking ---- */
 
-static void ask_judge(struct node_ask *a, const struct cluster_member *m)
+static void ask_judge(struct node_ask *a, const struct vs_id *cluster,
+                      const struct cluster_member *m, const struct http_ask *said)
 {
-    const struct vs_id *cluster = &a->dc->file.cluster;
+    const struct vs_json *j = said->json;
     const char *id, *of, *uuid;
-    struct vs_json *j = NULL;
-    struct vs_id said;
+    struct vs_id whose;
 
-    if (a->req.status < 0 || a->req.http_status != 200) {
+    if (said->status < 0 && said->status != -EBADMSG) {
         snprintf(a->why, sizeof(a->why), "%.60s at %.100s does not answer (%s)", m->id, m->url,
-                 a->req.status < 0 ? vs_err_text(a->req.status) : "with a report");
-        return;
-    }
-    if (vs_json_parse(a->body, a->req.body_bytes, &j) < 0) {
-        snprintf(a->why, sizeof(a->why), "what answers at %.100s is no storage node", m->url);
+                 said->status == -ENOENT ? "it was never started" : vs_err_text(said->status));
         return;
     }
     id = vs_json_get_text(j, "id");
     of = vs_json_get_text(j, "cluster");
     uuid = vs_json_get_text(j, "uuid");
-    if (id == NULL || of == NULL || uuid == NULL || vs_id_from_text(of, &said) < 0 ||
+    if (id == NULL || of == NULL || uuid == NULL || vs_id_from_text(of, &whose) < 0 ||
         vs_id_from_text(uuid, &a->store) < 0 || vs_json_get_u64(j, "fragments", &a->fragments) < 0)
         snprintf(a->why, sizeof(a->why), "what answers at %.100s is no storage node", m->url);
     else if (strcmp(id, m->id) != 0)
         snprintf(a->why, sizeof(a->why), "the node at %.100s is %.60s, not %.60s", m->url, id,
                  m->id);
-    else if (vs_id_cmp(&said, cluster) != 0)
+    else if (vs_id_cmp(&whose, cluster) != 0)
         snprintf(a->why, sizeof(a->why), "%.60s at %.100s belongs to another cluster", m->id,
                  m->url);
     else
         a->answered = true;
-    vs_json_free(j);
 }
 
-static void ask_done(struct http_request *r)
+static int ask_all(struct data_cluster *dc)
 {
-    struct node_ask *a = vs_container_of(r, struct node_ask, req);
-    struct data_cluster *dc = a->dc;
-    VS_LOCK_SCOPE(&dc->lock);
+    unsigned count = dc->file.nodes_count;
+    VS_AUTO_FREE struct http_ask *asks = calloc(count, sizeof(*asks));
 
-    ask_judge(a, &dc->file.nodes[a - dc->ask]);
-    if (--dc->waiting == 0)
-        pthread_cond_signal(&dc->told);
-}
-
-/* Ask one; an answer will come, or `why` is set. */
-static void ask_start(struct node_ask *a, const struct cluster_member *m)
-{
-    const struct http_host_config host = {
-        .origin = m->url,
-        .connections_max = 1,
-        .queue_max = 1,
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-    };
-    int r = m->url[0] != '\0' ? http_host_open(&a->host, a->dc->client, &host) : -ENOENT;
-
-    if (r < 0) {
-        char id[sizeof(m->id)]; /* gcc takes it for a part of `a` else, under the sanitizers */
-
-        memcpy(id, m->id, sizeof(id));
-        snprintf(a->why, sizeof(a->why), "%.60s: %s", id,
-                 r == -ENOENT ? "it was never started" : vs_err_text(r));
-        return;
+    if (asks == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < count; i++) {
+        asks[i].origin = dc->file.nodes[i].url;
+        asks[i].path = ASK_PATH;
+        asks[i].timeout_ms = ASK_TIMEOUT_MS;
     }
-    a->req = (struct http_request){
-        .method = HTTP_GET,
-        .path = ASK_PATH,
-        .body = a->body,
-        .body_cap = sizeof(a->body),
-        .timeout_ms = ASK_TIMEOUT_MS,
-        .done = ask_done,
-    };
-    pthread_mutex_lock(&a->dc->lock);
-    a->dc->waiting++;
-    pthread_mutex_unlock(&a->dc->lock);
-    http_client_submit(a->host, &a->req);
-}
-
-static void ask_all(struct data_cluster *dc)
-{
-    for (unsigned i = 0; i < dc->file.nodes_count; i++) {
-        dc->ask[i].dc = dc;
-        ask_start(&dc->ask[i], &dc->file.nodes[i]);
+    http_ask_all(dc->client, asks, count);
+    for (unsigned i = 0; i < count; i++) {
+        ask_judge(&dc->ask[i], &dc->file.cluster, &dc->file.nodes[i], &asks[i]);
+        vs_json_free(asks[i].json);
     }
-    pthread_mutex_lock(&dc->lock);
-    while (dc->waiting > 0) /* each has its deadline */
-        pthread_cond_wait(&dc->told, &dc->lock);
-    pthread_mutex_unlock(&dc->lock);
-    for (unsigned i = 0; i < dc->file.nodes_count; i++) {
-        http_host_close(dc->ask[i].host);
-        dc->ask[i].host = NULL;
-    }
+    return 0;
 }
 
 /* ---- start, stop ---- */
@@ -145,26 +92,18 @@ int data_cluster_start(struct vsfs *fs, char why[DATA_DIR_WHY_BYTES])
         snprintf(why, DATA_DIR_WHY_BYTES, "out of memory");
         return -ENOMEM;
     }
-    pthread_mutex_init(&dc->lock, NULL);
-    pthread_cond_init(&dc->told, NULL);
     fs->nodes = dc;
     r = cluster_file_load(fs->opt.cluster_file, &dc->file, why);
-    if (r == 0 && dc->file.metas_count > 0) {
-        snprintf(why, DATA_DIR_WHY_BYTES,
-                 "%.300s names metadata replicas, which this version cannot use; use a newer one",
-                 fs->opt.cluster_file);
-        r = -VS_ENEWER;
-    }
     if (r == 0) {
         r = vs_exec_start(&dc->exec, "http", HTTP_THREADS);
         if (r == 0)
             r = http_client_start(&dc->client, dc->exec);
+        if (r == 0)
+            r = ask_all(dc);
         if (r < 0)
             snprintf(why, DATA_DIR_WHY_BYTES, "cannot start: %s", vs_err_text(r));
     }
-    if (r == 0)
-        ask_all(dc);
-    else
+    if (r < 0)
         data_cluster_stop(fs);
     return r;
 }
@@ -178,8 +117,6 @@ void data_cluster_stop(struct vsfs *fs)
     fs->nodes = NULL;
     http_client_stop(dc->client);
     vs_exec_stop(dc->exec);
-    pthread_cond_destroy(&dc->told);
-    pthread_mutex_destroy(&dc->lock);
     free(dc);
 }
 
@@ -188,6 +125,11 @@ void data_cluster_stop(struct vsfs *fs)
 struct vs_id data_cluster_id(const struct vsfs *fs)
 {
     return fs->nodes->file.cluster;
+}
+
+const struct cluster_json *data_cluster_file(const struct vsfs *fs)
+{
+    return &fs->nodes->file;
 }
 
 unsigned data_cluster_count(const struct vsfs *fs)

@@ -10,6 +10,7 @@
 #ifndef VS_FS_DATA_CLUSTER_H
 #define VS_FS_DATA_CLUSTER_H
 
+#include "common/cluster_json.h"
 #include "fs/data_dir.h"
 
 struct data_cluster;
@@ -21,7 +22,8 @@ int data_cluster_start(struct vsfs *fs, char why[DATA_DIR_WHY_BYTES]);
 /* After the stores were stopped. Forgives not started, and twice. */
 void data_cluster_stop(struct vsfs *fs);
 
-/* What the file says: the cluster, and how many nodes it has. */
+/* What the file says; borrowed until stop. The cluster, and how many nodes it has. */
+const struct cluster_json *data_cluster_file(const struct vsfs *fs);
 struct vs_id data_cluster_id(const struct vsfs *fs);
 unsigned data_cluster_count(const struct vsfs *fs);
 

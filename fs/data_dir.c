@@ -4,6 +4,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "fs/data_cluster.h"
+#include "fs/data_metas.h"
 #include "fs/data_path.h"
 #include "fs/data_setup.h"
 #include "fs/data_store.h"
@@ -221,9 +222,43 @@ static int data_open_staging(struct vsfs *fs, char *why)
     return r < 0 ? r : 0;
 }
 
-static int data_open_locked(struct data_dir *d, struct vsfs *fs, char *why)
+/* The metadata in this directory: what is there, or new. */
+static int data_open_own_meta(struct data_dir *d, struct vsfs *fs, char *why)
 {
     char path[256];
+    int r = data_setup_pending(fs) ? data_setup_undo(fs, why) : 0;
+
+    if (r < 0)
+        return r;
+    if (data_path_exists(fs, "meta/acceptor") || data_path_exists(fs, "meta/namespace"))
+        return data_open_meta(fs, why);
+    if (data_was_used(fs, path)) {
+        snprintf(why, DATA_DIR_WHY_BYTES,
+                 "%s was in use, but the metadata in %s/meta is missing: without it nothing can be "
+                 "found, so nothing is mounted; put meta/ back",
+                 path, fs->opt.data_dir);
+        return -ENOENT;
+    }
+    r = data_setup_create(fs, why);
+    d->created = r == 0;
+    return r;
+}
+
+/* Replicas hold it; metadata of this directory's own would be another history of the same films. */
+static int data_open_metas(struct data_dir *d, struct vsfs *fs, char *why)
+{
+    if (data_path_exists(fs, "meta/acceptor")) {
+        snprintf(why, DATA_DIR_WHY_BYTES,
+                 "%.190s/meta holds metadata of a mount's own, and %.300s names replicas that hold "
+                 "it; give another --data",
+                 fs->opt.data_dir, fs->opt.cluster_file);
+        return -EEXIST;
+    }
+    return data_metas_open(fs, &d->created, why);
+}
+
+static int data_open_locked(struct data_dir *d, struct vsfs *fs, char *why)
+{
     int r = 0;
 
     if (fs->opt.cluster_file != NULL) {
@@ -236,22 +271,10 @@ static int data_open_locked(struct data_dir *d, struct vsfs *fs, char *why)
             fs->opt.data_dir, fs->opt.data_dir);
         r = -EINVAL;
     }
-    if (r == 0 && data_setup_pending(fs))
-        r = data_setup_undo(fs, why);
-    if (r < 0)
-        return r;
-    if (data_path_exists(fs, "meta/acceptor") || data_path_exists(fs, "meta/namespace")) {
-        r = data_open_meta(fs, why);
-    } else if (data_was_used(fs, path)) {
-        snprintf(why, DATA_DIR_WHY_BYTES,
-                 "%s was in use, but the metadata in %s/meta is missing: without it nothing can be "
-                 "found, so nothing is mounted; put meta/ back",
-                 path, fs->opt.data_dir);
-        r = -ENOENT;
-    } else {
-        r = data_setup_create(fs, why);
-        d->created = r == 0;
-    }
+    if (r == 0 && fs->nodes != NULL && data_cluster_file(fs)->metas_count > 0)
+        r = data_open_metas(d, fs, why);
+    else if (r == 0)
+        r = data_open_own_meta(d, fs, why);
     if (r == 0)
         r = data_open_stores(fs, why);
     if (r == 0)
@@ -311,6 +334,7 @@ void data_dir_close(struct data_dir *d, struct vsfs *fs)
         return;
     d->opened = false;
     store_set_close(&fs->stores);
+    data_metas_close(fs);
     meta_client_stop(fs->meta);
     fs->meta = NULL;
     if (fs->staging_fd >= 0)

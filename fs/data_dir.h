@@ -1,4 +1,5 @@
-/* data_dir: the directory an embedded mount lives on: lock, metadata, stores.
+/* data_dir: the directory a mount lives on: lock, metadata, stores. With storage nodes elsewhere it
+ * has no nodes/, with metadata replicas elsewhere no meta/ and setup.
  *
  *   DATA/lock            held while a mount runs
  *   DATA/setup           only while a new cluster is being made

@@ -3,26 +3,71 @@
 #include "common/err.h"
 #include "fs/fuse_calls.h"
 #include "fs/statfs.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* ---- getattr ---- */
 
+#define GETATTR_PATIENCE_NS VS_NS_PER_S
+
+/* The kernel asks before reads, too. So an open file, and the root (the way to `.vstack`), are
+ * answered with what was told last when the metadata is out of reach, or late: a film that is open
+ * plays on. Everything else is an error then. */
 struct getattr {
-    fuse_req_t req;
+    struct vsfs *fs;
+    fuse_req_t req; /* until it is answered */
     uint64_t node;
     struct meta_req meta;
+    struct inode *i; /* a reference */
+    struct vs_job late;
+    bool timed;       /* `late` was set */
+    atomic_uint refs; /* the question, the timer */
+    atomic_bool answered;
 };
+
+static void getattr_end(struct getattr *g)
+{
+    if (atomic_fetch_sub(&g->refs, 1) > 1)
+        return;
+    inode_put(g->fs->inodes, g->i);
+    free(g);
+    fuse_end();
+}
+
+/* What the kernel was told last, of a file that is open, or the root. */
+static bool getattr_told(struct inode *i, struct ns_attr *ret)
+{
+    VS_LOCK_SCOPE(&i->lock);
+    *ret = i->told;
+    return i->told.ino != 0 && (i->opens > 0 || i->ino == NS_INO_ROOT);
+}
+
+static void getattr_late(struct vs_job *job)
+{
+    struct getattr *g = vs_container_of(job, struct getattr, late);
+    struct ns_attr told;
+
+    if (getattr_told(g->i, &told) && !atomic_exchange(&g->answered, true))
+        fuse_reply_attributes(g->req, g->node, &told);
+    getattr_end(g);
+}
 
 static void getattr_done(struct meta_req *m)
 {
     struct getattr *g = vs_container_of(m, struct getattr, meta);
+    struct ns_attr told;
 
-    if (m->status < 0)
-        fuse_reply_error(g->req, m->status);
-    else
-        fuse_reply_attributes(g->req, g->node, &m->attr);
-    free(g);
-    fuse_end();
+    if (g->timed && vs_exec_cancel_after(g->fs->exec, &g->late) == 1)
+        atomic_fetch_sub(&g->refs, 1);
+    if (!atomic_exchange(&g->answered, true)) {
+        if (m->status == 0)
+            fuse_reply_attributes(g->req, g->node, &m->attr);
+        else if (m->status == -VS_EDOWN && getattr_told(g->i, &told))
+            fuse_reply_attributes(g->req, g->node, &told);
+        else
+            fuse_reply_error(g->req, m->status);
+    }
+    getattr_end(g);
 }
 
 /* True: the metadata does not know it yet; its attributes. */
@@ -50,16 +95,26 @@ static void answer_attr(struct fuse_call *c, int r)
 static void getattr_start(fuse_req_t req, uint64_t node, struct inode *i)
 {
     struct getattr *g = calloc(1, sizeof(*g));
+    struct vsfs *fs = fuse_fs(req);
+    struct ns_attr told;
 
     if (g == NULL) {
         fuse_reply_err(req, ENOMEM);
         return;
     }
     fuse_begin();
+    g->fs = fs;
     g->req = req;
     g->node = node;
+    g->i = inode_ref(i, fs->inodes);
     g->meta = (struct meta_req){ .op = META_GETATTR, .done = getattr_done, .ino = i->ino };
-    meta_submit(fuse_fs(req)->meta, &g->meta);
+    g->timed = fs->metas != NULL && getattr_told(i, &told);
+    atomic_store(&g->refs, g->timed ? 2 : 1);
+    if (g->timed) {
+        g->late.fn = getattr_late;
+        vs_exec_after(fs->exec, &g->late, GETATTR_PATIENCE_NS);
+    }
+    meta_submit(fs->meta, &g->meta);
 }
 
 void fuse_call_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -235,14 +235,23 @@ static bool attr_is_old(struct inode *i, const struct ns_attr *attr)
     return attr->version < i->version;
 }
 
+/* For times without metadata: fs/fuse_attr.c. */
+static void attr_note(struct inode *i, const struct ns_attr *attr)
+{
+    VS_LOCK_SCOPE(&i->lock);
+    if (attr->version >= i->told.version)
+        i->told = *attr;
+}
+
 /* Overlay what is being written; the time-out of the attributes. */
 static double fuse_attr_timeout(struct vsfs *fs, uint64_t parent, uint64_t node, struct inode *i,
                                 struct ns_attr *attr)
 {
+    attr_note(i, attr);
     wfile_getattr(i, attr);
-    if (attr_is_old(i, attr) || dir_moving(fs, attr) || inode_is_alias(node) || inode_moving(i) ||
-        inbox_has_dir(fs->inbox, parent) || inbox_has_dir(fs->inbox, node))
-        return 0;
+    if (fs->metas != NULL || attr_is_old(i, attr) || dir_moving(fs, attr) || inode_is_alias(node) ||
+        inode_moving(i) || inbox_has_dir(fs->inbox, parent) || inbox_has_dir(fs->inbox, node))
+        return 0; /* other mounts may change it, or we are about to */
     return FUSE_TREE_TIMEOUT_S;
 }
 
@@ -253,7 +262,9 @@ static double fuse_entry_timeout(struct vsfs *fs, uint64_t parent, struct inode 
     pthread_mutex_lock(&i->lock);
     provisional = i->provisional; /* a commit that fails takes the name back */
     pthread_mutex_unlock(&i->lock);
-    return provisional || inbox_has_dir(fs->inbox, parent) ? 0 : FUSE_TREE_TIMEOUT_S;
+    return provisional || fs->metas != NULL || inbox_has_dir(fs->inbox, parent)
+               ? 0
+               : FUSE_TREE_TIMEOUT_S;
 }
 
 int fuse_entry(struct vsfs *fs, uint64_t parent, const char *name, size_t len, uint64_t node,

@@ -33,6 +33,11 @@ int inode_table_new(struct inode_table **ret, struct vsfs *fs)
     t->next_alias = INODE_ALIAS_FIRST;
     pthread_mutex_init(&t->lock, NULL);
     pthread_mutex_init(&t->reserve, NULL);
+    /* stays: what the kernel was told of it is the way to `.vstack` without metadata */
+    if (inode_get(t, NS_INO_ROOT) == NULL) {
+        inode_table_free(t);
+        return -ENOMEM;
+    }
     *ret = t;
     return 0;
 }

@@ -47,6 +47,7 @@ struct inode {
     bool no_privs;              /* known to have no suid or sgid that a write takes away */
     struct file_xattrs *xattrs; /* provisional: set before the first commit, or NULL */
     struct ns_attr attr;        /* provisional only (wfile owns size and times while it exists) */
+    struct ns_attr told;        /* what the kernel was told last; ino 0: nothing */
     uint64_t parent; /* provisional: its name; also of files opened for writing: last known */
     char name[NS_NAME_BYTES_MAX];
     uint8_t name_len;

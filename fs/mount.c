@@ -108,8 +108,9 @@ static int mount_refuse(struct mounting *m)
     return 1;
 }
 
-/* In the background the log is DATA/vstackfs.log; a large old one is kept once. */
-static void mount_log_to_file(const struct mounting *m)
+/* In the background the log is DATA/vstackfs.log; a large old one is kept once. False: there is no
+ * place for it, or it is not asked for. */
+static bool mount_log_to_file(const struct mounting *m)
 {
     VS_AUTO_FREE char *path = NULL;
     VS_AUTO_FREE char *old = NULL;
@@ -118,12 +119,12 @@ static void mount_log_to_file(const struct mounting *m)
 
     if (m->tell_fd < 0 || asprintf(&path, "%s/vstackfs.log", m->options.fs.data_dir) < 0 ||
         asprintf(&old, "%s.1", path) < 0)
-        return;
+        return false;
     if (stat(path, &st) == 0 && st.st_size > MOUNT_LOG_BYTES_MAX && rename(path, old) < 0)
         vs_warn("%s: cannot be renamed -> it grows on", path);
     fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
-        return; /* the data directory is not made yet, or will be refused */
+        return false; /* the data directory is not made yet, or will be refused */
     null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null >= 0) {
         dup2(null, 0);
@@ -133,6 +134,7 @@ static void mount_log_to_file(const struct mounting *m)
     }
     vs_log_to_fd(2);
     close(fd);
+    return true;
 }
 
 /* ---- FUSE ---- */
@@ -181,36 +183,46 @@ static double mount_room_gib(struct mounting *m)
                                          : 0;
 }
 
+/* Where all of it lies: the directory of cluster.json, or the mount's own. */
+static int mount_place(const struct vsfs_options *o)
+{
+    return o->cluster_file != NULL ? (int)(strrchr(o->cluster_file, '/') - o->cluster_file)
+                                   : (int)strlen(o->data_dir);
+}
+
 static void mount_greet(struct mounting *m)
 {
     char text[2048];
     const struct vsfs_options *o = &m->fs.opt;
+    const char *place = o->cluster_file != NULL ? o->cluster_file : o->data_dir;
     unsigned up = store_set_up_count(&m->fs.stores);
     int n = snprintf(text, sizeof(text), "+");
 
     if (m->data.created)
         n += snprintf(
             text + n, sizeof(text) - (size_t)n,
-            "V-Stack: a new video store on %s\n"
+            "V-Stack: a new video store in %.*s\n"
             "  stores      %u%s\n"
             "%s"
             "  room for    %.1f GiB of film\n"
             "  survives    %s\n"
             "  copy in     cp film.mkv %s/inbox/   (it appears as %s/film.mkv)\n"
             "  look        vstackfs status --mount %s\n"
-            "  stop        vstackfs %s %s\n",
-            o->data_dir, m->fs.stores.count,
+            "  stop        vstackfs %s %.*s\n",
+            mount_place(o), place, m->fs.stores.count,
             o->cluster_file != NULL ? " (storage nodes of their own)"
             : o->disk_count > 0     ? " (--disk)"
                                     : " below nodes/",
-            o->cluster_file != NULL ? "  metadata    with this mount alone, in the folder above\n"
-                                    : "",
+            m->fs.metas != NULL       ? "  metadata    with replicas of its own\n"
+            : o->cluster_file != NULL ? "  metadata    with this mount alone, in the folder above\n"
+                                      : "",
             mount_room_gib(m),
             m->fs.single_device ? "corruption in any two stores, not the loss of this one disk"
                                 : "the loss of disks, as `vstackfs status` says",
             o->mountpoint, o->mountpoint, o->mountpoint,
             o->cluster_file != NULL ? "down --dir" : "umount",
-            o->cluster_file != NULL ? o->data_dir : o->mountpoint);
+            o->cluster_file != NULL ? mount_place(o) : (int)strlen(o->mountpoint),
+            o->cluster_file != NULL ? place : o->mountpoint);
     else if (up < m->fs.stores.count)
         n += snprintf(text + n, sizeof(text) - (size_t)n,
                       "V-Stack: %u of %u stores are down; see vstackfs status --mount %s\n",
@@ -258,15 +270,16 @@ static int mount_serve(struct mounting *m)
 
 static int mount_child(struct mounting *m)
 {
+    bool logs;
     int r;
 
     m->fs.opt = m->options.fs;
     m->fs.clock = &vs_clock_system;
     mount_limits();
-    mount_log_to_file(m);
+    logs = mount_log_to_file(m);
     if (vsfs_start(&m->fs, &m->data, m->why) < 0)
         return mount_refuse(m);
-    if (m->data.created)
+    if (!logs)
         mount_log_to_file(m); /* there was no place for it before */
     vs_info("mount %s: serving %s", m->fs.opt.mountpoint, m->fs.opt.data_dir);
     r = mount_serve(m);

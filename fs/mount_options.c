@@ -1,8 +1,10 @@
 /* mount_options: see the header. */
 #include "fs/mount_options.h"
 #include "common/cleanup.h"
+#include "common/cluster_file.h"
 #include "common/conf.h"
 #include "common/err.h"
+#include "fs/cluster_mounts.h"
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -241,15 +243,30 @@ static int mount_default_data(struct mount_options *o)
     return 0;
 }
 
-/* With --cluster the metadata is beside the file, unless --data says otherwise. */
+/* Does the file name metadata replicas? What is wrong with it the start will say. */
+static bool mount_has_metas(const char *cluster_file)
+{
+    VS_AUTO_FREE struct cluster_json *file = calloc(1, sizeof(*file));
+    char why[CLUSTER_WHY_BYTES];
+
+    return file != NULL && cluster_file_load(cluster_file, file, why) == 0 && file->metas_count > 0;
+}
+
+/* With --cluster the mount's own directory is beside the file, unless --data says otherwise: the
+ * file's, with the metadata in it, or one of several. */
 static int mount_cluster_data(struct mount_options *o)
 {
-    char *text = strdup(o->fs.cluster_file), *slash;
+    VS_AUTO_FREE char *dir = strdup(o->fs.cluster_file);
+    char name[CLUSTER_MOUNTS_NAME_BYTES] = "", *text = NULL, *slash;
 
-    if (text == NULL)
+    if (dir == NULL)
         return -ENOMEM;
-    slash = strrchr(text, '/');
-    slash[slash == text ? 1 : 0] = '\0';
+    slash = strrchr(dir, '/');
+    slash[slash == dir ? 1 : 0] = '\0';
+    if (mount_has_metas(o->fs.cluster_file))
+        cluster_mounts_name(o->fs.mountpoint, name);
+    if (asprintf(&text, "%s%s%s", dir, name[0] != '\0' ? "/" : "", name) < 0)
+        return -ENOMEM;
     o->text[o->text_count++] = text;
     o->fs.data_dir = text;
     return 0;
@@ -344,11 +361,11 @@ int mount_options_parse(struct mount_options *o, int argc, char **argv, char why
     o->fs.mountpoint = mount_absolute(o, places[place_count - 1]);
     if (place_count == 2 && o->fs.data_dir == NULL && o->fs.cluster_file == NULL)
         mount_source(o, places[0]);
+    if (o->fs.mountpoint == NULL)
+        return -ENOMEM;
     if (o->fs.cluster_file != NULL && o->fs.data_dir == NULL && mount_cluster_data(o) < 0)
         return -ENOMEM;
     if (o->fs.data_dir == NULL && mount_default_data(o) < 0)
-        return -ENOMEM;
-    if (o->fs.mountpoint == NULL)
         return -ENOMEM;
     return mount_options_check(o, why);
 }

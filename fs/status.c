@@ -2,6 +2,7 @@
 #include "fs/status.h"
 #include "common/err.h"
 #include "fs/census.h"
+#include "fs/data_metas.h"
 #include "fs/store_domains.h"
 #include <stdio.h>
 
@@ -54,7 +55,8 @@ static void status_form(struct vs_json *j, struct vsfs *fs)
 }
 
 /* The sentence a person reads first. */
-static void status_advice(struct vs_json *j, struct vsfs *fs, const struct census *c, unsigned up)
+static void status_advice(struct vs_json *j, struct vsfs *fs, const struct census *c, unsigned up,
+                          unsigned metas_missing)
 {
     unsigned count = fs->stores.count;
     char text[256];
@@ -68,6 +70,11 @@ static void status_advice(struct vs_json *j, struct vsfs *fs, const struct censu
                  count - up, count, count - up == 1 ? "is" : "are",
                  fs->nodes != NULL ? "start vstack-node there again (vstackfs up --dir DIR)"
                                    : "bring the disk back or `vstackfs node replace ID DIR`");
+    else if (metas_missing > 0)
+        snprintf(text, sizeof(text),
+                 "%u metadata replica%s down: all works; start vstack-meta there again (vstackfs "
+                 "up --dir DIR) before another one goes",
+                 metas_missing, metas_missing == 1 ? " is" : "s are");
     else if (c->degraded > 0)
         snprintf(text, sizeof(text), "%llu chunk%s less redundancy than there should be",
                  (unsigned long long)c->degraded, c->degraded == 1 ? " has" : "s have");
@@ -86,22 +93,91 @@ static void status_advice(struct vs_json *j, struct vsfs *fs, const struct censu
     vs_json_set_text(j, "advice", text);
 }
 
+/* Who holds the metadata. How many of them answer. */
+static struct vs_json *status_metas(struct vsfs *fs, unsigned *ret_up, unsigned *ret_count)
+{
+    struct data_meta metas[CLUSTER_METAS_MAX];
+    struct vs_json *arr = vs_json_array();
+
+    *ret_up = 0;
+    *ret_count = data_metas_ask(fs, metas);
+    for (unsigned i = 0; i < *ret_count; i++) {
+        struct vs_json *j = vs_json_object();
+
+        vs_json_set_text(j, "id", metas[i].id);
+        vs_json_set_text(j, "url", metas[i].url);
+        vs_json_set_text(j, "state", metas[i].reachable ? "up" : "down");
+        if (metas[i].role[0] != '\0')
+            vs_json_set_text(j, "role", metas[i].role);
+        if (metas[i].has_applied)
+            vs_json_set_u64(j, "applied", metas[i].applied);
+        if (metas[i].why[0] != '\0')
+            vs_json_set_text(j, "why", metas[i].why);
+        vs_json_add(arr, j);
+        *ret_up += metas[i].reachable;
+    }
+    return arr;
+}
+
+/* The metadata is out of reach: what can be said without it, and never that all is well. */
+static struct vs_json *status_without_meta(struct vsfs *fs)
+{
+    struct vs_json *j = vs_json_object(), *nodes = vs_json_array(), *metas;
+    unsigned up, count;
+    char text[256];
+
+    metas = status_metas(fs, &up, &count);
+    for (unsigned i = 0; i < fs->stores.count; i++) {
+        struct store_health h;
+
+        store_set_health(&fs->stores, i, &h);
+        vs_json_add(nodes, status_node(fs, i, &h));
+    }
+    snprintf(text, sizeof(text),
+             "no majority of the metadata replicas (%u of %u answer): open films play on, all else "
+             "is an error; start vstack-meta there again (vstackfs up --dir DIR)",
+             up, count);
+    vs_json_set_text(j, "state", "down");
+    vs_json_set_text(j, "advice", text);
+    vs_json_set_text(j, "mountpoint", fs->opt.mountpoint);
+    vs_json_set_text(j, "data", fs->opt.data_dir);
+    vs_json_set_text(j, "metadata", "replicas");
+    vs_json_set_text(j, "cluster", fs->opt.cluster_file);
+    vs_json_set(j, "metas", metas);
+    vs_json_set(j, "nodes", nodes);
+    return j;
+}
+
+/* One replica less is no harm yet, and has to be known. */
+static const char *status_state(const struct vsfs *fs, const struct census *c, unsigned up,
+                                bool metas_missing)
+{
+    return c->lost > 0                                                 ? "lost"
+           : c->degraded > 0 || up < fs->stores.count || metas_missing ? "degraded"
+                                                                       : "ok";
+}
+
 struct vs_json *status_json(struct vsfs *fs, int *ret_status)
 {
     struct meta_req req = { .op = META_STATS };
-    struct vs_json *j, *nodes;
+    struct vs_json *j, *nodes, *metas;
     struct census c;
     uint64_t fragment_bytes = 0;
-    unsigned up = 0;
+    unsigned up = 0, metas_up, metas_count;
     int r = meta_call(fs->meta, &req);
 
     if (r == 0)
         r = census_take(fs, &c);
+    if (r == -VS_EDOWN && fs->metas != NULL) {
+        *ret_status = 0;
+        return status_without_meta(fs);
+    }
     *ret_status = r;
     if (r < 0)
         return NULL;
     j = vs_json_object();
     nodes = vs_json_array();
+    metas = status_metas(fs, &metas_up, &metas_count);
     for (unsigned i = 0; i < fs->stores.count; i++) {
         struct store_health h;
 
@@ -110,14 +186,14 @@ struct vs_json *status_json(struct vsfs *fs, int *ret_status)
         fragment_bytes += h.payload_bytes;
         vs_json_add(nodes, status_node(fs, i, &h));
     }
-    vs_json_set_text(j, "state",
-                     c.lost > 0                                ? "lost"
-                     : c.degraded > 0 || up < fs->stores.count ? "degraded"
-                                                               : "ok");
-    status_advice(j, fs, &c, up);
+    vs_json_set_text(j, "state", status_state(fs, &c, up, metas_up < metas_count));
+    status_advice(j, fs, &c, up, metas_count - metas_up);
     vs_json_set_text(j, "mountpoint", fs->opt.mountpoint);
     vs_json_set_text(j, "data", fs->opt.data_dir);
-    vs_json_set_text(j, "metadata", fs->nodes != NULL ? "this mount alone" : "this mount");
+    vs_json_set_text(j, "metadata",
+                     fs->metas != NULL   ? "replicas"
+                     : fs->nodes != NULL ? "this mount alone"
+                                         : "this mount");
     if (fs->opt.cluster_file != NULL)
         vs_json_set_text(j, "cluster", fs->opt.cluster_file);
     vs_json_set_u64(j, "files", req.stats.files);
@@ -131,6 +207,10 @@ struct vs_json *status_json(struct vsfs *fs, int *ret_status)
     vs_json_set_bool(j, "one_file_system", fs->single_device);
     vs_json_set_u64(j, "synced_batches", req.stats.synced_batches);
     vs_json_set_u64(j, "waiting_to_be_collected", req.stats.released_waiting);
+    if (fs->metas != NULL)
+        vs_json_set(j, "metas", metas);
+    else
+        vs_json_free(metas);
     vs_json_set(j, "nodes", nodes);
     return j;
 }

@@ -28,6 +28,7 @@
 
 struct fuse_session;
 struct data_cluster;
+struct data_metas;
 struct inode_table;
 struct provisional;
 struct inbox;
@@ -58,6 +59,8 @@ struct vsfs {
     struct meta_client *meta;
     struct store_set stores;
     struct data_cluster *nodes; /* with --cluster: how the stores are reached */
+    struct data_metas *metas;   /* the metadata is replicas elsewhere, which other mounts use, too:
+                                 * how they are reached; NULL: it is in this process */
     struct vs_exec *exec, *ops;
     struct chunk_reader *reader;
     struct cutter *cutter;

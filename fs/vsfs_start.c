@@ -92,7 +92,7 @@ int vsfs_start(struct vsfs *fs, struct data_dir *d, char why[DATA_DIR_WHY_BYTES]
     if (r == 0)
         r = collect_start(&fs->collect, fs->meta, &fs->stores, fs->ops);
     if (r == 0)
-        r = collect_at_start(fs->collect);
+        r = collect_at_start(fs->collect, fs->metas != NULL);
     if (r == 0)
         vsfs_audit(fs, &mark);
     if (r == 0)

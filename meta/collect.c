@@ -307,11 +307,11 @@ static int collect_each(struct collect *c, enum meta_scan scan, enum ns_entry_ki
     return n < 0 ? n : 0;
 }
 
-int collect_at_start(struct collect *c)
+int collect_at_start(struct collect *c, bool shared)
 {
-    int r = collect_each(c, META_SCAN_SESSIONS, NS_E_SESSION_ABORT);
+    int r = shared ? 0 : collect_each(c, META_SCAN_SESSIONS, NS_E_SESSION_ABORT);
 
-    if (r == 0)
+    if (r == 0 && !shared)
         r = collect_each(c, META_SCAN_ORPHANS, NS_E_FORGET);
     if (r == 0)
         collect_wake(c);

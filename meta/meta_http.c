@@ -22,6 +22,8 @@
 #define OPEN_MS_DEFAULT     10000
 #define PAUSE_NS_MIN        (10 * VS_NS_PER_MS)
 #define PAUSE_DOUBLINGS_MAX 5
+#define DOWN_MS             1000u             /* for a read, while nobody answers */
+#define DOWN_NS             (5 * VS_NS_PER_S) /* so long after that was last seen */
 
 struct ask {
     struct http_request req;
@@ -91,6 +93,29 @@ static void leave(struct meta_http *m)
         pthread_cond_broadcast(&m->idle);
 }
 
+/* Does one replica answer it alone? Then the answer says nothing of a majority. */
+static bool is_for_one(const struct meta_req *r)
+{
+    return r->hint || r->op == META_CHANGES;
+}
+
+/* Where nobody answers, who reads is told soon: a listing is several questions. */
+static void note_down(struct meta_http *m, const struct meta_req *r)
+{
+    if (!is_for_one(r))
+        atomic_store(&m->down_ns, r->status == -VS_EDOWN ? vs_now_ns(&vs_clock_system) : 0);
+}
+
+static unsigned patience_ms(struct meta_http *m, const struct meta_req *r, int64_t now_ns)
+{
+    int64_t down_ns = atomic_load(&m->down_ns);
+
+    if (r->op == META_CHANGE || is_for_one(r) || down_ns == 0 || now_ns - down_ns > DOWN_NS ||
+        m->config.deadline_ms < DOWN_MS)
+        return m->config.deadline_ms;
+    return DOWN_MS;
+}
+
 static void ask_finish(struct ask *a, int failed)
 {
     struct meta_http *m = a->m;
@@ -99,6 +124,7 @@ static void ask_finish(struct ask *a, int failed)
 
     if (failed < 0)
         set_failed(r, failed);
+    note_down(m, r);
     vs_buf_close(&a->frame);
     free(a->answer);
     free(a);
@@ -292,6 +318,7 @@ static void meta_http_submit(struct meta_client *c, struct meta_req *r)
 {
     struct meta_http *m = vs_container_of(c, struct meta_http, base);
     struct ask *a = malloc(sizeof(*a));
+    int64_t now_ns = vs_now_ns(&vs_clock_system);
 
     pthread_mutex_lock(&m->lock);
     m->in_flight++;
@@ -303,8 +330,8 @@ static void meta_http_submit(struct meta_client *c, struct meta_req *r)
         return;
     }
     *a = (struct ask){ .m = m, .r = r, .lane = -1 };
-    a->deadline_ns = vs_now_ns(&vs_clock_system) +
-                     (int64_t)(m->config.deadline_ms + asked_wait_ms(r)) * VS_NS_PER_MS;
+    a->deadline_ns =
+        now_ns + (int64_t)(patience_ms(m, r, now_ns) + asked_wait_ms(r)) * VS_NS_PER_MS;
     if (r->op == META_CHANGE && r->entry->client == 0 && !lane_enter(m, a))
         return;
     ask_begin(a);

@@ -3,7 +3,7 @@
  * Happy path: a request becomes a frame (meta/meta_wire.h), goes to the replica that answered last,
  * and the frame that comes back is its answer. No answer in `first_ms`, or none at all: the same
  * question goes to the next replica of the list, or again to the only one, with growing patience,
- * until `deadline_ms` has passed: -VS_EDOWN.
+ * until `deadline_ms` has passed: -VS_EDOWN. For some seconds after that, reads get one second.
  *
  * Every operation may be repeated: reads, registers (a value is written once), and changes, which
  * carry the id of one of META_HTTP_LANES clients and a number: the journal applies each number of

@@ -15,8 +15,10 @@ struct meta_http {
     struct meta_http_config config; /* defaults filled in; origins not kept */
     struct http_host *hosts[META_HTTP_REPLICAS_MAX];
     unsigned host_count;
-    atomic_uint preferred; /* the replica that answered last */
-    uint64_t first_client; /* of the lanes */
+    atomic_uint preferred;   /* the replica that answered last */
+    uint64_t first_client;   /* of the lanes */
+    _Atomic int64_t down_ns; /* when a strict question was last given up; 0: not since one was
+                                answered */
 
     /* Lock order: this one, then the HTTP client's. */
     pthread_mutex_t lock;

@@ -19,19 +19,46 @@ static unsigned long long number(const struct vs_json *j, const char *key)
     return v;
 }
 
-static void status_print(const struct vs_json *j)
+/* Replicas of the metadata: id, state, role, what they have applied. */
+static void status_print_metas(const struct vs_json *j)
 {
-    const struct vs_json *n = vs_json_first(vs_json_get(j, "nodes"));
+    const struct vs_json *n = vs_json_first(vs_json_get(j, "metas"));
 
-    printf("%s: %s: %s\n", text_or(j, "mountpoint"), text_or(j, "state"), text_or(j, "advice"));
+    for (; n != NULL; n = vs_json_next(n)) {
+        const char *why = vs_json_get_text(n, "why");
+        uint64_t applied;
+
+        printf("  meta %-3s %-6s %-9s %s", text_or(n, "id"), text_or(n, "state"),
+               text_or(n, "role"), text_or(n, "url"));
+        if (vs_json_get_u64(n, "applied", &applied) == 0)
+            printf("  applied %llu", (unsigned long long)applied);
+        printf("%s%s\n", why != NULL ? "  " : "", why != NULL ? why : "");
+    }
+}
+
+static void status_print_counts(const struct vs_json *j)
+{
+    if (vs_json_get(j, "files") == NULL) /* the metadata is out of reach */
+        return;
     printf("  files %llu, bytes %llu, on disk %llu\n", number(j, "files"),
            number(j, "logical_bytes"), number(j, "fragment_bytes"));
     printf("  chunks %llu, degraded %llu, lost %llu; new files are stored as %s\n",
            number(j, "chunks"), number(j, "chunks_degraded"), number(j, "chunks_lost"),
            text_or(j, "new_files_stored_as"));
-    if (vs_json_get_text(j, "cluster") != NULL)
+}
+
+static void status_print(const struct vs_json *j)
+{
+    const struct vs_json *n = vs_json_first(vs_json_get(j, "nodes"));
+
+    printf("%s: %s: %s\n", text_or(j, "mountpoint"), text_or(j, "state"), text_or(j, "advice"));
+    status_print_counts(j);
+    if (vs_json_get(j, "metas") != NULL)
+        printf("  cluster %s; the metadata is with its replicas\n", text_or(j, "cluster"));
+    else if (vs_json_get_text(j, "cluster") != NULL)
         printf("  cluster %s; the metadata is with %s, in %s/meta: keep a copy of it\n",
                text_or(j, "cluster"), text_or(j, "metadata"), text_or(j, "data"));
+    status_print_metas(j);
     for (; n != NULL; n = vs_json_next(n)) {
         const char *why = vs_json_get_text(n, "why");
 

@@ -6,21 +6,34 @@
 #   cl_down                      ends it; fails when a process of it is left
 #   cl_signal STOP n2 n4         a signal to these nodes;  cl_kill9 n1 n3  waits until they are gone
 #   cl_empty n2                  removes everything that its store holds
-#   node_pid n3                  its process number, from cluster.json
+#   node_pid n3   meta_pid 1     its process number, from cluster.json
+#   cl_signal_metas STOP 1 2     cl_kill9_metas 3     the same for replicas of the metadata
+#   cl_kill9_all                 everything at once, the mount too
+#   cl_reads_on FD FILE          the rest of an open film (two chunks were read) plays, byte-exact
+#   cl_is_down                   without metadata all else is EHOSTDOWN, in bounded time
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 VSTACK_NODE=${VSTACK_NODE:-$BUILD/vstack-node}
-[ -x "$VSTACK_NODE" ] || fail "$VSTACK_NODE is not built; run make first"
+VSTACK_META=${VSTACK_META:-$BUILD/vstack-meta}
+for program in "$VSTACK_NODE" "$VSTACK_META"; do
+    [ -x "$program" ] || fail "$program is not built; run make first"
+done
+# From the first question to the error, where no majority answers; a question has 10 s.
+DOWN_S=$((15 * ${LIMIT_FACTOR:-1}))
 
 node_pid() {
     jq -er ".nodes[] | select(.id == \"$1\") | .pid" "$DATA/cluster.json"
 }
 
-# Processes of nodes that this case started.
+meta_pid() {
+    jq -er ".metas[] | select(.id == \"$1\") | .pid" "$DATA/cluster.json"
+}
+
+# Processes of nodes and replicas that this case started.
 our_node_pids() {
     local exe
     for exe in /proc/[0-9]*/exe; do
-        [ "$exe" -ef "$VSTACK_NODE" ] || continue
+        [ "$exe" -ef "$VSTACK_NODE" ] || [ "$exe" -ef "$VSTACK_META" ] || continue
         grep -zqxF "CASE_DIR=$CASE_DIR" "${exe%exe}environ" 2>/dev/null || continue
         exe=${exe#/proc/}
         echo "${exe%/exe}"
@@ -65,6 +78,53 @@ cl_kill9() {
         kill -KILL "$pid"
         await "$PATIENCE_S" process_gone "$pid"
     done
+}
+
+cl_signal_metas() {
+    local signal=$1 meta
+    shift
+    for meta in "$@"; do kill "-$signal" "$(meta_pid "$meta")"; done
+}
+
+cl_kill9_metas() {
+    local meta pid
+    for meta in "$@"; do
+        pid=$(meta_pid "$meta")
+        kill -KILL "$pid"
+        await "$PATIENCE_S" process_gone "$pid"
+    done
+}
+
+cl_kill9_all() {
+    local pids pid
+    pids="$(our_pids) $(our_node_pids)"
+    for pid in $pids; do # a helper ends by itself when its mount is gone
+        kill -KILL "$pid" 2>>"$CASE_DIR/said" || process_gone "$pid" || fail "$pid cannot be killed"
+    done
+    for pid in $pids; do await "$PATIENCE_S" process_gone "$pid"; done
+}
+
+cl_reads_on() {
+    cat <&"$1" >"$CASE_DIR/rest" || fail "an open film stopped playing"
+    cmp "$CASE_DIR/rest" <(tail -c +$((2 * CHUNK + 1)) "$2") || fail "an open film played other bytes"
+    rm "$CASE_DIR/rest"
+}
+
+# is_error COMMAND...: it fails with EHOSTDOWN within DOWN_S and prints nothing.
+is_error() {
+    local began=$SECONDS
+    : >"$CASE_DIR/said"
+    refute "$@" >"$CASE_DIR/listed"
+    at_most "seconds until the error of $*" $((SECONDS - began)) "$DOWN_S"
+    grep -q 'Host is down' "$CASE_DIR/said" || fail "$*: said '$(cat "$CASE_DIR/said")', not EHOSTDOWN"
+    [ ! -s "$CASE_DIR/listed" ] || fail "$* listed $(cat "$CASE_DIR/listed")"
+}
+
+cl_is_down() {
+    is_error ls "$MNT"
+    is_error stat "$MNT/film.mkv"
+    is_error cp "$WORK/small.txt" "$MNT/new.txt"
+    equal "state without metadata" "$(vs_status .state)" down
 }
 
 cl_empty() {

@@ -219,6 +219,39 @@ static void answer_down(void *arg, struct meta_req *r)
     r->status = -VS_EDOWN;
 }
 
+static void strict_is_down(void *arg, struct meta_req *r)
+{
+    (void)arg;
+    if (!r->hint)
+        r->status = -VS_EDOWN;
+}
+
+static void hints_are_absent(void *arg, struct meta_req *r)
+{
+    (void)arg;
+    if (!r->hint)
+        return;
+    r->regs[0].status = -ENOENT;
+    vs_buf_close(&r->regs[0].current);
+}
+
+static void a_placement_needs_no_majority_but_one_that_is_missed_is_asked_for_strictly(void **state)
+{
+    struct chunk_rig *f = *state;
+    unsigned c = chunk_rig_write(f, 300000, rs32), d = chunk_rig_write(f, 200000, rs32);
+    struct env e;
+
+    env_open(&e, f);
+    f->answering = strict_is_down;
+    assert_int_equal(fetch_whole(f, &e, c), 0);
+    assert_int_equal(f->register_reads, 1);
+    f->answering = hints_are_absent;
+    assert_int_equal(fetch_whole(f, &e, d), 0);
+    assert_int_equal(f->register_reads, 3);
+    f->answering = NULL;
+    env_close(&e);
+}
+
 static void metadata_out_of_reach_is_said_as_it_is(void **state)
 {
     struct chunk_rig *f = *state;
@@ -527,6 +560,7 @@ int main(void)
         CHUNK_TEST(a_chunk_that_was_moved_is_found_at_its_new_place),
         CHUNK_TEST(a_chunk_placed_anew_in_another_form_has_room),
         CHUNK_TEST(what_the_register_cannot_mean_is_an_error),
+        CHUNK_TEST(a_placement_needs_no_majority_but_one_that_is_missed_is_asked_for_strictly),
         CHUNK_TEST(metadata_out_of_reach_is_said_as_it_is),
         CHUNK_TEST(garbage_of_two_stores_is_rebuilt_and_of_three_is_an_error),
         CHUNK_TEST(every_wrong_answer_is_counted),

@@ -175,7 +175,7 @@ static void a_start_aborts_sessions_and_forgets_orphans(void **state)
     crig_unlink_film(f); /* and the process ends before the last close */
     crig_open_session(f, 8);
     half = crig_put_chunk(f, 1);
-    assert_int_equal(collect_at_start(f->collect), 0);
+    assert_int_equal(collect_at_start(f->collect, false), 0);
     scan.scan = META_SCAN_SESSIONS;
     assert_int_equal(meta_call(f->meta, &scan), 0);
     assert_int_equal(scan.scan_count, 0);

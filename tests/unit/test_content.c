@@ -333,6 +333,47 @@ static void a_released_segment_is_stale(void **state)
     content_put(c);
 }
 
+/* ---- hints ---- */
+
+static void strict_is_down(void *arg, struct meta_req *r)
+{
+    (void)arg;
+    if (r->op == META_REG_READ && !r->hint)
+        r->status = -VS_EDOWN;
+}
+
+static void hints_are_absent(void *arg, struct meta_req *r)
+{
+    (void)arg;
+    if (r->op != META_REG_READ || !r->hint)
+        return;
+    r->regs[0].status = -ENOENT;
+    vs_buf_close(&r->regs[0].current);
+}
+
+static void hints_are_garbage(void *arg, struct meta_req *r)
+{
+    (void)arg;
+    if (r->op == META_REG_READ && r->hint)
+        r->regs[0].current.data[0] ^= 0x40;
+}
+
+static void a_segment_needs_no_majority_but_one_that_is_missed_is_asked_for_strictly(void **state)
+{
+    struct chunk_rig *f = *state;
+    unsigned file = many_pieces(f);
+    struct content *c = load_good(f, file);
+
+    f->answering = strict_is_down;
+    assert_int_equal(find_status(c, 0), 0);
+    f->answering = hints_are_absent;
+    assert_int_equal(find_status(c, c->head.segments[1].offset), 0);
+    f->answering = hints_are_garbage;
+    assert_int_equal(find_status(c, c->head.segments[2].offset), 0);
+    f->answering = NULL;
+    content_put(c);
+}
+
 /* ---- threads ---- */
 
 static void *find_all(void *arg)
@@ -374,6 +415,7 @@ int main(void)
         CHUNK_TEST(nothing_is_found_at_or_behind_the_end),
         CHUNK_TEST(a_segment_that_does_not_fit_the_head_is_refused),
         CHUNK_TEST(a_released_segment_is_stale),
+        CHUNK_TEST(a_segment_needs_no_majority_but_one_that_is_missed_is_asked_for_strictly),
         CHUNK_TEST(many_threads_may_find_at_once),
     };
 

@@ -19,15 +19,6 @@ upload() { # upload CYCLE FOLDER
     done
 }
 
-kill_all() {
-    local pids pid
-    pids="$(our_pids) $(our_node_pids)"
-    for pid in $pids; do # a helper ends by itself when its mount is gone
-        kill -KILL "$pid" 2>>"$CASE_DIR/said" || process_gone "$pid" || fail "$pid cannot be killed"
-    done
-    for pid in $pids; do await "$PATIENCE_S" process_gone "$pid"; done
-}
-
 touch "$WORK/acknowledged.inbox" "$WORK/acknowledged.mnt"
 cl_up
 for cycle in $(seq "$CYCLES"); do
@@ -36,7 +27,7 @@ for cycle in $(seq "$CYCLES"); do
     upload "$cycle" "$MNT" &
     two=$!
     sleep "1.$RANDOM" # the moment of the kill, not a wait
-    kill_all
+    cl_kill9_all
     wait $one $two
     cl_up
     while read -r name; do

@@ -1,0 +1,185 @@
+/* data_metas: see the header. */
+#include "fs/data_metas.h"
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "fs/data_cluster.h"
+#include "fs/data_store.h"
+#include "fs/http_ask.h"
+#include "meta/meta_http.h"
+#include <stdio.h>
+#include <string.h>
+
+#define THREADS 4 /* callbacks: they decode, and go on with reads and uploads */
+
+struct data_metas {
+    struct vs_exec *exec;
+    struct http_client *client;
+};
+
+/* ---- open, close ---- */
+
+static void say_why(const struct vsfs *fs, int r, char *why)
+{
+    const char *file = fs->opt.cluster_file;
+
+    if (r == -VS_EDOWN)
+        snprintf(why, DATA_DIR_WHY_BYTES,
+                 "no metadata replica of %.300s answers, or no majority of them; start them "
+                 "(vstackfs up --dir DIR, or vstack-meta on its machine) and mount again",
+                 file);
+    else if (r == -ESTALE)
+        snprintf(why, DATA_DIR_WHY_BYTES,
+                 "the metadata replicas in %.300s belong to another cluster; give the right file",
+                 file);
+    else if (r == -VS_ENEWER || r == -EOPNOTSUPP)
+        snprintf(why, DATA_DIR_WHY_BYTES,
+                 "the metadata replicas of %.300s are of another version of V-Stack; use the same",
+                 file);
+    else
+        snprintf(why, DATA_DIR_WHY_BYTES, "cannot use the metadata replicas of %.300s: %s", file,
+                 vs_err_text(r));
+}
+
+static int open_client(struct vsfs *fs, const struct cluster_json *file)
+{
+    const char *origins[META_HTTP_REPLICAS_MAX];
+    struct meta_http_config config = { .origins = origins, .cluster = file->cluster };
+    struct data_metas *dm = fs->metas;
+    int r = vs_exec_start(&dm->exec, "meta", THREADS);
+
+    if (r == 0)
+        r = http_client_start(&dm->client, dm->exec);
+    for (unsigned i = 0; i < file->metas_count && config.origin_count < META_HTTP_REPLICAS_MAX; i++)
+        if (file->metas[i].url[0] != '\0')
+            origins[config.origin_count++] = file->metas[i].url;
+    if (r == 0 && config.origin_count == 0)
+        r = -VS_EDOWN; /* none was ever started */
+    config.client = dm->client;
+    config.exec = dm->exec;
+    return r == 0 ? meta_http_open(&fs->meta, &config) : r;
+}
+
+/* Record the nodes of the file that are not known; without any that is, all must answer. */
+static int record_nodes(struct vsfs *fs, bool *ret_created, char *why)
+{
+    struct ns_node nodes[STORE_SET_MAX], node;
+    struct meta_req req = { .op = META_NODES, .nodes = nodes, .nodes_max = STORE_SET_MAX };
+    int r = meta_call(fs->meta, &req);
+
+    *ret_created = r == 0 && req.nodes_count == 0;
+    if (r < 0)
+        say_why(fs, r, why);
+    for (unsigned n = 1; r == 0 && n <= data_cluster_count(fs); n++) {
+        const char *id = data_cluster_file(fs)->nodes[n - 1].id;
+        unsigned known = 0;
+
+        while (known < req.nodes_count && strcmp(nodes[known].name, id) != 0)
+            known++;
+        if (known < req.nodes_count)
+            continue;
+        r = data_cluster_node(fs, n, &node, why);
+        if (r < 0 && req.nodes_count > 0) {
+            vs_warn("node %s: not recorded yet, and %s -> used from the mount on that finds it", id,
+                    why);
+            r = 0;
+            continue;
+        }
+        if (r < 0)
+            break;
+        node.node = 0; /* the metadata gives it its number, once */
+        r = data_store_record(fs, &node);
+        if (r < 0)
+            say_why(fs, r, why);
+    }
+    return r;
+}
+
+int data_metas_open(struct vsfs *fs, bool *ret_created, char why[DATA_DIR_WHY_BYTES])
+{
+    int r;
+
+    fs->metas = calloc(1, sizeof(*fs->metas));
+    if (fs->metas == NULL) {
+        snprintf(why, DATA_DIR_WHY_BYTES, "out of memory");
+        return -ENOMEM;
+    }
+    r = open_client(fs, data_cluster_file(fs));
+    if (r < 0) {
+        say_why(fs, r, why);
+        return r;
+    }
+    fs->cluster = fs->meta->cluster;
+    return record_nodes(fs, ret_created, why);
+}
+
+void data_metas_close(struct vsfs *fs)
+{
+    struct data_metas *dm = fs->metas;
+
+    if (dm == NULL)
+        return;
+    meta_client_stop(fs->meta);
+    fs->meta = NULL;
+    fs->metas = NULL;
+    http_client_stop(dm->client);
+    vs_exec_stop(dm->exec);
+    free(dm);
+}
+
+/* ---- what they say ---- */
+
+static void meta_judge(struct data_meta *m, const struct vs_id *cluster,
+                       const struct http_ask *said)
+{
+    const struct vs_json *j = said->json;
+    const char *of, *role;
+    struct vs_id whose;
+    uint64_t id;
+
+    if (said->status < 0) {
+        snprintf(m->why, sizeof(m->why), "%s",
+                 said->status == -ENOENT ? "it was never started" : vs_err_text(said->status));
+        return;
+    }
+    of = vs_json_get_text(j, "cluster");
+    if (of == NULL || vs_id_from_text(of, &whose) < 0 || vs_json_get_u64(j, "id", &id) < 0) {
+        snprintf(m->why, sizeof(m->why), "what answers there is no metadata replica");
+    } else if (vs_id_cmp(&whose, cluster) != 0) {
+        snprintf(m->why, sizeof(m->why), "what answers there belongs to another cluster");
+    } else if (strtoull(m->id, NULL, 10) != id) {
+        snprintf(m->why, sizeof(m->why), "what answers there is replica %llu",
+                 (unsigned long long)id);
+    } else {
+        role = vs_json_get_text(j, "role");
+        snprintf(m->role, sizeof(m->role), "%.15s", role != NULL ? role : "");
+        m->has_applied = vs_json_get_u64(j, "applied", &m->applied) == 0;
+        m->reachable = true;
+    }
+}
+
+unsigned data_metas_ask(struct vsfs *fs, struct data_meta metas[CLUSTER_METAS_MAX])
+{
+    const struct cluster_json *file = fs->metas != NULL ? data_cluster_file(fs) : NULL;
+    unsigned count = file != NULL ? file->metas_count : 0;
+    VS_AUTO_FREE struct http_ask *asks = calloc(CLUSTER_METAS_MAX, sizeof(*asks));
+
+    for (unsigned i = 0; i < count; i++) {
+        metas[i] = (struct data_meta){ .reachable = false };
+        snprintf(metas[i].id, sizeof(metas[i].id), "%s", file->metas[i].id);
+        snprintf(metas[i].url, sizeof(metas[i].url), "%s", file->metas[i].url);
+        if (asks == NULL)
+            continue;
+        asks[i].origin = metas[i].url;
+        asks[i].path = "/health";
+        asks[i].timeout_ms = DATA_METAS_ASK_MS;
+    }
+    if (asks == NULL)
+        return count;
+    http_ask_all(count > 0 ? fs->metas->client : NULL, asks, count);
+    for (unsigned i = 0; i < count; i++) {
+        meta_judge(&metas[i], &file->cluster, &asks[i]);
+        vs_json_free(asks[i].json);
+    }
+    return count;
+}

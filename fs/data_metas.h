@@ -1,0 +1,35 @@
+/* data_metas: the metadata of a mount as replicas somewhere else: the metas of cluster.json.
+ *
+ * Happy path: one of them answers and is of this cluster, a majority answers strictly, and every
+ * node of the file is recorded: who is not, and answers, is recorded now. Failure: a sentence.
+ * Other mounts may use the same replicas, so nothing here is made, undone or judged by what this
+ * mount's own directory holds.
+ *
+ * Threads: one, at start and stop; data_metas_ask() any that may wait. */
+#ifndef VS_FS_DATA_METAS_H
+#define VS_FS_DATA_METAS_H
+
+#include "common/cluster_json.h"
+#include "fs/data_dir.h"
+
+/* Fills fs->metas, fs->meta, fs->cluster. `created`: no node was recorded before. data_cluster has
+ * been started. */
+int data_metas_open(struct vsfs *fs, bool *ret_created, char why[DATA_DIR_WHY_BYTES]);
+/* Forgives not opened, and twice. */
+void data_metas_close(struct vsfs *fs);
+
+/* One replica, as it says itself. */
+struct data_meta {
+    char id[CLUSTER_ID_BYTES], url[CLUSTER_URL_BYTES];
+    bool reachable; /* it answers, as this replica of this cluster */
+    char role[16];  /* "leader", "follower", "alone"; "" not said */
+    char why[128];  /* when it is not reachable */
+    bool has_applied;
+    uint64_t applied; /* slot */
+};
+
+/* Ask them all, at most DATA_METAS_ASK_MS. How many there are. */
+#define DATA_METAS_ASK_MS 1500
+unsigned data_metas_ask(struct vsfs *fs, struct data_meta metas[CLUSTER_METAS_MAX]);
+
+#endif
