@@ -18,7 +18,7 @@ struct snap_fixture {
     struct snap_rig r;
     char dir[TEMP_DIR_BYTES];
     bool on_disk;
-    unsigned fault_at, fault;
+    _Atomic unsigned fault_at, fault;
 };
 
 static int setup(void **state)
