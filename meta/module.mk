@@ -29,6 +29,7 @@ meta_SRCS += meta/kv_rocks.c
 meta_SRCS += meta/kv_swap.c
 meta_SRCS += meta/manifest.c
 meta_SRCS += meta/manifest_media.c
+meta_SRCS += meta/member_set.c
 meta_SRCS += meta/meta_api.c
 meta_SRCS += meta/meta_api_changes.c
 meta_SRCS += meta/meta_api_chunk.c

@@ -306,6 +306,18 @@ int ns_read_cluster(struct kv *kv, struct vs_id *ret)
     return err;
 }
 
+int ns_read_members(struct kv *kv, struct ns_members *ret)
+{
+    struct ns_key key = ns_key(NS_T_MEMBERS);
+    struct vs_buf bytes = { 0 };
+    int r = kv_get(kv, key.b, key.len, &bytes);
+
+    if (r == 0)
+        r = ns_members_decode(bytes.data, bytes.len, ret);
+    vs_buf_close(&bytes);
+    return r;
+}
+
 /* ---- which -------------------------------------------------------------------------------------
  */
 

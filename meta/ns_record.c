@@ -449,6 +449,33 @@ int ns_u64_decode(const void *bytes, size_t len, uint64_t *ret)
     return err;
 }
 
+int ns_members_encode(const struct ns_members *m, struct vs_buf *ret)
+{
+    struct vs_wr w = record_wr(ret);
+
+    vs_wr_u8(&w, m->is_open);
+    return w.err < 0 ? w.err : member_set_encode(&m->set, ret);
+}
+
+int ns_members_decode(const void *bytes, size_t len, struct ns_members *ret)
+{
+    struct vs_rd r;
+    struct ns_members m;
+    int err = record_rd(&r, bytes, len);
+    uint8_t open;
+
+    if (err < 0)
+        return err;
+    open = vs_rd_u8(&r);
+    if (r.err < 0 || open > 1)
+        return -VS_ECORRUPT;
+    m.is_open = open == 1;
+    err = member_set_decode(r.pos, vs_rd_left(&r), &m.set);
+    if (err == 0)
+        *ret = m;
+    return err;
+}
+
 int ns_stamp_encode(const void *bytes, size_t len, uint64_t version, struct vs_buf *ret)
 {
     struct vs_wr w = vs_wr_init(ret, NS_RECORD_BYTES_MAX);

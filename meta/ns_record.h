@@ -5,6 +5,7 @@
 #define VS_META_NS_RECORD_H
 
 #include "common/codec.h"
+#include "meta/member_set.h"
 #include "meta/ns_types.h"
 
 /* STATE: one record, written with every entry. */
@@ -75,6 +76,14 @@ int ns_retry_decode(const void *bytes, size_t len, struct ns_retry *ret);
  * that cannot be makes the reader fail. */
 void ns_attr_wr(struct vs_wr *w, const struct ns_attr *a);
 void ns_attr_rd(struct vs_rd *r, struct ns_attr *a);
+
+/* MEMBERS: a configuration, and whether its epoch is open. */
+struct ns_members {
+    bool is_open;
+    struct member_set set;
+};
+int ns_members_encode(const struct ns_members *m, struct vs_buf *ret);
+int ns_members_decode(const void *bytes, size_t len, struct ns_members *ret);
 
 /* SESSION_IDS, NUMBERS, ABORTED_IDS: one number. */
 int ns_u64_encode(uint64_t n, struct vs_buf *ret);

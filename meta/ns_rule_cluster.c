@@ -1,10 +1,13 @@
-/* The cluster itself: CLUSTER makes root and inbox, NODE_PUT registers a storage node.
+/* The cluster itself: CLUSTER makes root and inbox, NODE_PUT registers a storage node, MEMBERS says
+ * which metadata replicas there are.
  *
  * Failure modes: a second CLUSTER, a node whose name or store belongs to another one: -EEXIST; one
- * that was removed: -ESTALE; too many: -ENOBUFS. */
+ * that was removed: -ESTALE; too many: -ENOBUFS; a
+ * configuration that does not follow the one there is: -ESTALE. */
 #include "meta/ns_rules.h"
 
 #include "common/err.h"
+#include "meta/px_fence.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -131,5 +134,45 @@ int ns_rule_node_put(struct ns_tx *tx, const struct ns_entry *e, struct ns_answe
     key = ns_key_u64(NS_T_NODE, n.node);
     ns_tx_put_out(tx, &key, ns_node_encode(&n, &tx->out));
     a->first = n.node;
+    return 0;
+}
+
+/* ---- metadata replicas -------------------------------------------------------------------------
+ */
+
+static int members_now(struct ns_tx *tx, const struct ns_key *key, struct ns_members *ret)
+{
+    const uint8_t *value;
+    size_t len;
+    int r = ns_tx_get(tx, key, &value, &len);
+
+    *ret = (struct ns_members){ .is_open = true, .set.epoch = 1 }; /* as it was made */
+    if (r == -ENOENT)
+        return 0;
+    return r < 0 ? r : ns_tx_note(tx, ns_members_decode(value, len, ret));
+}
+
+/* One that is coming may be replaced by another one as long as nobody says that it is open: whoever
+ * fences makes sure that all know the same (meta/meta_join.h). */
+int ns_rule_members(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a)
+{
+    struct ns_key key = ns_key(NS_T_MEMBERS);
+    struct ns_members now, next = { .is_open = (e->flags & NS_MEMBERS_OPEN) != 0 };
+    uint64_t epoch;
+    int r;
+
+    (void)a;
+    if (member_set_decode(e->value, e->value_len, &next.set) < 0 || e->flags > NS_MEMBERS_OPEN)
+        return -EINVAL;
+    r = members_now(tx, &key, &now);
+    if (r < 0)
+        return r;
+    epoch = now.is_open ? now.set.epoch + 1 : now.set.epoch;
+    if (next.is_open ? next.set.epoch < now.set.epoch : next.set.epoch != epoch)
+        return -ESTALE;
+    if (!next.is_open && now.is_open && now.set.count > 0 &&
+        !px_fence_sizes(now.set.count, next.set.count))
+        return -EINVAL;
+    ns_tx_put_out(tx, &key, ns_members_encode(&next, &tx->out));
     return 0;
 }

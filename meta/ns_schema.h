@@ -6,6 +6,7 @@
  *   B                        slot of the snapshot that this copy grew from (meta/ns_store.h)
  *   D dir name               name in a directory -> inode, cookie
  *   E dir cookie             listing order -> inode, type, name
+ *   G                        metadata replicas: the newest configuration, open or coming
  *   I ino                    inode: attributes
  *   C ino                    content: inline bytes, symlink target or manifest head
  *   M ino                    media description
@@ -47,6 +48,7 @@ enum ns_table {
     NS_T_CONTENT = 'C',
     NS_T_NAME = 'D',
     NS_T_COOKIE = 'E',
+    NS_T_MEMBERS = 'G',
     NS_T_INODE = 'I',
     NS_T_MEDIA = 'M',
     NS_T_NODE = 'N',

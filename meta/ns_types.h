@@ -89,6 +89,7 @@ enum ns_entry_kind {
     NS_E_NODE_PUT = 17,  /* register or change a storage node; number 0: it registers itself */
     NS_E_COLLECTED = 18, /* released ids are gone from registers and nodes */
     NS_E_CLUSTER = 19,   /* first entry of a cluster: its uuid, root and inbox attributes */
+    NS_E_MEMBERS = 20,   /* the metadata replicas of the next epoch, or of the one that is open */
 };
 
 /* Which fields of ns_entry.attr a SETATTR (or a CREATE's later touch) sets. */
@@ -106,6 +107,9 @@ enum ns_rename_flags { NS_RENAME_NOREPLACE = 1, NS_RENAME_EXCHANGE = 2 };
 enum ns_create_flags {
     NS_CREATE_REPLACE = 1, /* an existing file of that name is unlinked in the same entry */
 };
+
+/* MEMBERS: its epoch is open: the next change may follow. */
+enum ns_members_flags { NS_MEMBERS_OPEN = 1 };
 
 enum ns_taken { NS_TAKEN_KEEP_BOTH = 0, NS_TAKEN_REPLACE = 1, NS_TAKEN_REFUSE = 2 };
 /* Beside one of them: what has the name cannot be read any more, so the same content is not there.
@@ -144,7 +148,8 @@ struct ns_entry {
     uint64_t new_parent; /* RENAME */
     const char *new_name;
     size_t new_name_len;
-    uint32_t flags;      /* rename, create flags; setxattr: XATTR_CREATE / XATTR_REPLACE */
+    uint32_t flags;      /* rename, create flags; setxattr: XATTR_CREATE / XATTR_REPLACE;
+                            members flags */
     uint32_t set;        /* enum ns_set */
     struct ns_attr attr; /* CREATE: mode, uid, gid, rdev, times named by `set`; SETATTR CLUSTER */
     uint32_t flags_set, flags_clear;
@@ -152,7 +157,8 @@ struct ns_entry {
                                       up with the session: aborted and released in one step */
     bool keep_times;               /* SWAP: do not touch mtime (attr.mtime was set before) */
     uint64_t base_version;         /* SWAP, MEDIA: must be the current version, else -ESTALE */
-    const void *value;             /* SETXATTR value; MEDIA encoded description */
+    const void *value;             /* SETXATTR value; MEDIA encoded description;
+                                      MEMBERS encoded set (meta/member_set.h) */
     size_t value_len;
     uint8_t taken;                 /* PUBLISH: enum ns_taken, and NS_TAKEN_LOST */
     uint64_t session;              /* SESSION_EXTEND, SESSION_ABORT */

@@ -184,6 +184,74 @@ static void so_many_nodes_and_no_more_may_register(void **state)
     assert_int_equal(put(f, 0, "more", 200, "http://h:1"), 0);
 }
 
+static int members(struct nsf *f, uint64_t epoch, uint32_t newcomer, unsigned count, uint32_t flags)
+{
+    struct member_set set = { .epoch = epoch, .count = count };
+    struct vs_buf bytes = { 0 };
+    struct ns_entry e = { .kind = NS_E_MEMBERS, .flags = flags };
+    int r;
+
+    for (uint32_t i = 0; i < count; i++)
+        set.member[i].pid = i + 1;
+    set.member[0].pid = newcomer;
+    assert_int_equal(member_set_encode(&set, &bytes), 0);
+    e.value = bytes.data;
+    e.value_len = bytes.len;
+    r = nsf_do(f, &e);
+    vs_buf_close(&bytes);
+    return r;
+}
+
+static void members_are(struct nsf *f, uint64_t epoch, uint32_t newcomer, bool is_open)
+{
+    struct ns_members now;
+
+    assert_int_equal(ns_read_members(f->kv, &now), 0);
+    assert_int_equal(now.set.epoch, epoch);
+    assert_int_equal(now.set.member[0].pid, newcomer);
+    assert_int_equal(now.is_open, is_open);
+}
+
+static void configurations_follow_each_other_one_by_one(void **state)
+{
+    struct nsf *f = *state;
+    struct ns_members now;
+
+    assert_int_equal(ns_read_members(f->kv, &now), -ENOENT);
+    assert_int_equal(members(f, 3, 9, 3, 0), -ESTALE);
+    assert_int_equal(members(f, 1, 9, 3, 0), -ESTALE);
+    assert_int_equal(members(f, 2, 9, 3, 0), 0);
+    members_are(f, 2, 9, false);
+    assert_int_equal(members(f, 3, 8, 3, 0), -ESTALE); /* the one before is not open */
+    assert_int_equal(members(f, 2, 8, 3, 0), 0);       /* it never came: another newcomer */
+    assert_int_equal(members(f, 2, 8, 3, NS_MEMBERS_OPEN), 0);
+    members_are(f, 2, 8, true);
+    assert_int_equal(members(f, 2, 9, 3, 0), -ESTALE);
+    assert_int_equal(members(f, 3, 9, 3, 0), 0);
+    assert_int_equal(members(f, 2, 8, 3, NS_MEMBERS_OPEN), -ESTALE);
+    members_are(f, 3, 9, false);
+}
+
+static void five_replicas_do_not_become_three(void **state)
+{
+    struct nsf *f = *state;
+
+    assert_int_equal(members(f, 2, 9, 5, NS_MEMBERS_OPEN), 0);
+    assert_int_equal(members(f, 3, 9, 3, 0), -EINVAL);
+    assert_int_equal(members(f, 3, 8, 5, 0), 0);
+}
+
+static void a_configuration_that_could_not_be_changes_nothing(void **state)
+{
+    struct nsf *f = *state;
+    struct ns_entry e = { .kind = NS_E_MEMBERS, .value = "x", .value_len = 1 };
+    struct ns_members now;
+
+    assert_int_equal(nsf_do(f, &e), -EINVAL);
+    assert_int_equal(members(f, 2, 9, 3, 2), -EINVAL);
+    assert_int_equal(ns_read_members(f->kv, &now), -ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +264,9 @@ int main(void)
         NSF_TEST(a_name_with_another_store_and_a_store_with_another_name_are_refused),
         NSF_TEST(a_node_that_is_gone_never_comes_back),
         NSF_TEST(so_many_nodes_and_no_more_may_register),
+        NSF_TEST(configurations_follow_each_other_one_by_one),
+        NSF_TEST(five_replicas_do_not_become_three),
+        NSF_TEST(a_configuration_that_could_not_be_changes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
