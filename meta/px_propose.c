@@ -56,6 +56,18 @@ static void enter(struct px_propose *p, enum px_state state)
     p->said_yes = p->said_no = 0;
 }
 
+/* For the answers to what is asked now. Silence may be a slow disk: whoever asks again and again
+ * with a new ballot would never hear an answer to the last one. */
+static void set_patience(struct px_propose *p, struct px_actions *ret)
+{
+    unsigned doublings = p->attempts > 0 ? p->attempts - 1 : 0;
+
+    set_timer(
+        p,
+        PX_PATIENCE_US << (doublings < PX_PATIENCE_DOUBLINGS ? doublings : PX_PATIENCE_DOUBLINGS),
+        ret);
+}
+
 /* ---- beginning ---- */
 
 static void begin_fresh(struct px_propose *p, struct px_actions *ret)
@@ -68,7 +80,7 @@ static void begin_fresh(struct px_propose *p, struct px_actions *ret)
         p->ballot.inc = vs_id_inc(&p->wish.id);
     p->next = px_follow(&absent, &p->wish.op, p->wish.value, p->wish.value_len);
     send(p, PX_ACCEPT0, everybody(p), ret);
-    set_timer(p, PX_PATIENCE_US, ret);
+    set_patience(p, ret);
 }
 
 static void begin_classic(struct px_propose *p, struct px_actions *ret)
@@ -85,7 +97,7 @@ static void begin_classic(struct px_propose *p, struct px_actions *ret)
     p->cur = (struct px_accepted){ 0 };
     p->uniform = true;
     send(p, PX_PREPARE, everybody(p), ret);
-    set_timer(p, PX_PATIENCE_US, ret);
+    set_patience(p, ret);
 }
 
 static void begin_read(struct px_propose *p, struct px_actions *ret)
@@ -199,7 +211,7 @@ static void promised_by_majority(struct px_propose *p, struct px_actions *ret)
     }
     enter(p, PX_ACCEPTING);
     send(p, PX_ACCEPT, everybody(p), ret);
-    set_timer(p, PX_PATIENCE_US, ret);
+    set_patience(p, ret);
 }
 
 static void on_promise(struct px_propose *p, unsigned from, const struct px_answer *a,
@@ -336,7 +348,7 @@ void px_propose_timer(struct px_propose *p, uint32_t timer, uint64_t draw, struc
             break;
         }
         send(p, PX_ACCEPT0, everybody(p) & ~p->said_yes, ret);
-        set_timer(p, PX_PATIENCE_US, ret);
+        set_patience(p, ret);
         break;
     case PX_WAITING:
     case PX_READING:

@@ -15,11 +15,12 @@
 
 #include "meta/px_acceptor.h"
 
-#define PX_BACKOFF_MIN_US 1000
-#define PX_BACKOFF_MAX_US 64000
-#define PX_PATIENCE_US    100000 /* for a majority of answers */
-#define PX_HEDGE_US       20000  /* for the answers of a read */
-#define PX_ATTEMPTS_MAX   20
+#define PX_BACKOFF_MIN_US     1000
+#define PX_BACKOFF_MAX_US     64000
+#define PX_PATIENCE_US        100000 /* for a majority of answers; doubles while there is none */
+#define PX_PATIENCE_DOUBLINGS 5
+#define PX_HEDGE_US           20000 /* for the answers of a read */
+#define PX_ATTEMPTS_MAX       20
 
 /* The proposer of a process and the configuration it believes in. */
 struct px_proposer {

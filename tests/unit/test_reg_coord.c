@@ -68,6 +68,20 @@ static void a_fresh_id_keeps_its_first_value(void **state)
         assert_int_equal(trio_generation(trio_client(t, pid), &id, false), 1);
 }
 
+/* Slow disks, or a slow way: asking again and again must not take the place of waiting. */
+static void acceptors_that_are_slow_are_waited_for(void **state)
+{
+    struct trio *t = *state;
+    struct meta_client *c = trio_client(t, 1);
+    struct vs_id id = trio_id(c);
+
+    link_mem_delay(t->link, 120 * VS_NS_PER_MS);
+    assert_int_equal(trio_create(c, &id, 1), 0);
+    assert_int_equal(trio_raise(c, &id, 2), 0);
+    assert_int_equal(trio_generation(c, &id, false), 2);
+    link_mem_delay(t->link, 0);
+}
+
 struct raiser {
     struct meta_client *c;
     struct vs_id id;
@@ -115,6 +129,7 @@ int main(void)
         PATIENT(a_fresh_chunk_costs_four_messages_between_three_replicas),
         PATIENT(ids_of_a_dead_owner_are_created_by_another),
         PATIENT(a_fresh_id_keeps_its_first_value),
+        PATIENT(acceptors_that_are_slow_are_waited_for),
         PATIENT(two_that_raise_one_register_agree),
     };
 
