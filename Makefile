@@ -145,7 +145,7 @@ endef
 $(foreach t,$(FUZZ_TARGETS),$(eval $(call replay_rule,$t)))
 
 define bench_rule
-$(BUILD)/$(1:.c=): $(call objects,$1 $($(notdir $(1:.c=))_SRCS)) $(BUILD)/libsupport.a $(call archives,$(firstword $(FOLDERS))) | $(BUILD)/vstack-node
+$(BUILD)/$(1:.c=): $(call objects,$1 $($(notdir $(1:.c=))_SRCS)) $(BUILD)/libsupport.a $(call archives,$(firstword $(FOLDERS))) | $(BUILD)/vstack-node $(BUILD)/vstack-meta $(BUILD)/vstackfs
 	@mkdir -p $$(@D)
 	@echo "  LD    $$@"
 	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(ALL_LIBS)
