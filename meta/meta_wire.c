@@ -78,6 +78,8 @@ int meta_wire_scan_ids(unsigned scan)
     case META_SCAN_RELEASED:
     case META_SCAN_RELEASED_WHOLE:
     case META_SCAN_REGISTERS:
+    case META_SCAN_SESSION_MOUNTS:
+    case META_SCAN_SESSION_SIGNS:
         return 1;
     default:
         return -EINVAL;

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define ENTRY_FORMAT   1
-#define ENTRY_FORMAT_2 2 /* a NODE_PUT that says more than format 1 has room for */
+#define ENTRY_FORMAT_2 2 /* says more than format 1 has room for */
 #define ENTRY_NSEC_MAX 999999999u
 
 /* Groups of fields, in the order they are written. */
@@ -35,6 +35,8 @@ enum entry_group {
     G_IDS = 1 << 15,      /* collected */
     G_RELEASED = 1 << 16, /* content.released alone */
     G_NODE_2 = 1 << 17,   /* node: state, capacity (format 2) */
+    G_MOUNT = 1 << 18,    /* mount */
+    G_SIGNS = 1 << 19,    /* signs */
 };
 
 /* Every known kind has a bit that no group uses, so that 0 means unknown. */
@@ -59,6 +61,7 @@ static uint32_t entry_groups(unsigned kind)
         [NS_E_SESSION_OPEN] = G_KNOWN | G_COUNT | G_OWNER,
         [NS_E_SESSION_EXTEND] = G_KNOWN | G_SESSION | G_COUNT,
         [NS_E_SESSION_ABORT] = G_KNOWN | G_SESSION | G_RELEASED,
+        [NS_E_SESSION_TOUCH] = G_KNOWN | G_MOUNT,
         [NS_E_MEDIA] = G_KNOWN | G_INO | G_BASE | G_VALUE,
         [NS_E_NODE_PUT] = G_KNOWN | G_NODE,
         [NS_E_COLLECTED] = G_KNOWN | G_IDS,
@@ -143,10 +146,26 @@ static void wr_node(struct vs_wr *w, const struct ns_node *n)
     wr_text(w, n->path, sizeof(n->path));
 }
 
-static bool node_says_more(const struct ns_entry *e)
+static bool node_says_more(const struct ns_node *n)
 {
-    return e->kind == NS_E_NODE_PUT &&
-           (e->node.node == 0 || e->node.state != NS_NODE_IN || e->node.capacity_bytes != 0);
+    return n->node == 0 || n->state != NS_NODE_IN || n->capacity_bytes != 0;
+}
+
+/* The group that format 2 adds to this kind; 0: none. */
+static uint32_t entry_group_2(enum ns_entry_kind kind)
+{
+    return kind == NS_E_NODE_PUT        ? G_NODE_2
+           : kind == NS_E_SESSION_OPEN  ? G_MOUNT
+           : kind == NS_E_SESSION_ABORT ? G_SIGNS
+                                        : 0;
+}
+
+/* Does it need that? What does not is of format 1, in one way only. */
+static bool entry_says_more(const struct ns_entry *e)
+{
+    return (e->kind == NS_E_NODE_PUT && node_says_more(&e->node)) ||
+           (e->kind == NS_E_SESSION_OPEN && e->mount != 0) ||
+           (e->kind == NS_E_SESSION_ABORT && e->signs != 0);
 }
 
 static void wr_places(struct vs_wr *w, const struct ns_entry *e, uint32_t has)
@@ -193,6 +212,10 @@ static void wr_things(struct vs_wr *w, const struct ns_entry *e, uint32_t has)
         vs_wr_u8(w, e->node.state);
         vs_wr_u64(w, e->node.capacity_bytes);
     }
+    if (has & G_MOUNT)
+        vs_wr_u64(w, e->mount);
+    if (has & G_SIGNS)
+        vs_wr_u64(w, e->signs);
     if (has & G_CLUSTER)
         vs_wr_bytes(w, e->cluster.b, VS_ID_BYTES);
     if (has & G_IDS)
@@ -209,9 +232,9 @@ int ns_entry_encode(const struct ns_entry *e, struct vs_buf *ret)
 
     if (has == 0)
         return -EINVAL;
-    if (node_says_more(e))
-        has |= G_NODE_2;
-    vs_wr_u8(&w, has & G_NODE_2 ? ENTRY_FORMAT_2 : ENTRY_FORMAT);
+    if (entry_says_more(e))
+        has |= entry_group_2(e->kind);
+    vs_wr_u8(&w, entry_says_more(e) ? ENTRY_FORMAT_2 : ENTRY_FORMAT);
     vs_wr_u8(&w, (uint8_t)e->kind);
     wr_time(&w, &e->now);
     vs_wr_u64(&w, e->client);
@@ -361,6 +384,10 @@ static void rd_things(struct vs_rd *r, struct ns_entry *e, uint32_t has)
         e->node.state = vs_rd_u8(r);
         e->node.capacity_bytes = vs_rd_u64(r);
     }
+    if (has & G_MOUNT)
+        e->mount = vs_rd_u64(r);
+    if (has & G_SIGNS)
+        e->signs = vs_rd_u64(r);
     if (has & G_CLUSTER)
         vs_rd_bytes(r, e->cluster.b, VS_ID_BYTES);
     if (has & G_IDS)
@@ -383,11 +410,11 @@ int ns_entry_decode(const void *bytes, size_t len, struct ns_entry *ret, void **
     if (r.err < 0 || format == 0)
         return -VS_ECORRUPT;
     has = entry_groups(kind);
-    if (format == ENTRY_FORMAT_2 && kind == NS_E_NODE_PUT)
-        has |= G_NODE_2;
-    else if (format > ENTRY_FORMAT)
-        return -VS_ENEWER;
     if (has == 0) /* a kind we do not know was added by a later program */
+        return -VS_ENEWER;
+    if (format == ENTRY_FORMAT_2 && entry_group_2((enum ns_entry_kind)kind) != 0)
+        has |= entry_group_2((enum ns_entry_kind)kind);
+    else if (format > ENTRY_FORMAT)
         return -VS_ENEWER;
     e.kind = (enum ns_entry_kind)kind;
     e.now = rd_time(&r);
@@ -395,7 +422,7 @@ int ns_entry_decode(const void *bytes, size_t len, struct ns_entry *ret, void **
     e.request = vs_rd_u64(&r);
     rd_places(&r, &e, has);
     rd_things(&r, &e, has);
-    if (vs_rd_done(&r) < 0 || node_says_more(&e) != ((has & G_NODE_2) != 0))
+    if (vs_rd_done(&r) < 0 || entry_says_more(&e) != (format == ENTRY_FORMAT_2))
         return -VS_ECORRUPT;
     *ret = e;
     *ret_ids = NULL; /* nothing had to be copied */

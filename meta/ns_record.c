@@ -12,6 +12,7 @@
 
 #define NS_RECORD_FORMAT    1
 #define NS_NODE_FORMAT      2 /* of a node that is not just there: state and capacity, too */
+#define NS_SESSION_FORMAT   2 /* of a session: whose it is, and its signs of life */
 #define NS_RECORD_BYTES_MAX (16u << 20)
 #define NS_NSEC_MAX         999999999u
 
@@ -283,7 +284,8 @@ int ns_item_decode(const void *bytes, size_t len, struct ns_item *ret)
 
 int ns_session_encode(const struct ns_session *s, struct vs_buf *ret)
 {
-    struct vs_wr w = record_wr(ret);
+    bool more = s->mount != 0 || s->signs != 0;
+    struct vs_wr w = record_wr_format(ret, more ? NS_SESSION_FORMAT : NS_RECORD_FORMAT);
 
     vs_wr_u16(&w, s->pid);
     vs_wr_u32(&w, s->inc);
@@ -292,14 +294,19 @@ int ns_session_encode(const struct ns_session *s, struct vs_buf *ret)
     vs_wr_u64(&w, s->last_first);
     vs_wr_u64(&w, s->last_count);
     vs_wr_u32(&w, s->range_count);
+    if (more) {
+        vs_wr_u64(&w, s->mount);
+        vs_wr_u64(&w, s->signs);
+    }
     return w.err;
 }
 
 int ns_session_decode(const void *bytes, size_t len, struct ns_session *ret)
 {
-    struct ns_session s;
+    struct ns_session s = { 0 };
     struct vs_rd r;
-    int err = record_rd(&r, bytes, len);
+    int err = record_rd_format(&r, bytes, len, NS_SESSION_FORMAT);
+    bool more = err == NS_SESSION_FORMAT;
 
     if (err < 0)
         return err;
@@ -310,7 +317,13 @@ int ns_session_decode(const void *bytes, size_t len, struct ns_session *ret)
     s.last_first = vs_rd_u64(&r);
     s.last_count = vs_rd_u64(&r);
     s.range_count = vs_rd_u32(&r);
+    if (more) {
+        s.mount = vs_rd_u64(&r);
+        s.signs = vs_rd_u64(&r);
+    }
     err = vs_rd_done(&r);
+    if (err == 0 && more != (s.mount != 0 || s.signs != 0))
+        err = -VS_ECORRUPT;
     if (err == 0)
         *ret = s;
     return err;

@@ -49,6 +49,9 @@ struct ns_session {
     struct ns_time opened, extended;
     uint64_t last_first, last_count; /* its newest range of ids */
     uint32_t range_count;
+    uint64_t mount; /* whose it is; 0: nobody's */
+    uint64_t signs; /* of life: OPEN, EXTEND and TOUCH count; from 1. Of a record that was written
+                       before they were counted: 0 */
 };
 
 /* RETRY */

@@ -1,5 +1,6 @@
 /* Numbers that are given out, and what becomes of them: inode numbers (RESERVE), upload sessions
- * and their ids (SESSION_OPEN, _EXTEND, _ABORT), released ids until they are gone (COLLECTED).
+ * and their ids (SESSION_OPEN, _EXTEND, _TOUCH, _ABORT), released ids until they are gone
+ * (COLLECTED).
  *
  * Happy path: a session is open as long as it has a record; the entry that links its content
  * removes the record, so does an abort, which leaves the ids it reserved to the collector as
@@ -117,6 +118,7 @@ static int session_reserve(struct ns_tx *tx, uint64_t session, struct ns_session
     tx->state.next_seq += count;
     VS_ASSERT(tx->state.next_seq > *ret_first); /* I6: never back to numbers that were given out */
     s->extended = tx->now;
+    s->signs++;
     range = ns_key_u64x2(NS_T_SESSION_IDS, session, s->last_first);
     range_put(tx, &range, s->last_count);
     ns_tx_put_out(tx, &key, ns_session_encode(s, &tx->out));
@@ -125,7 +127,7 @@ static int session_reserve(struct ns_tx *tx, uint64_t session, struct ns_session
 
 int ns_rule_session_open(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a)
 {
-    struct ns_session s = { .pid = e->pid, .inc = e->inc, .opened = tx->now };
+    struct ns_session s = { .pid = e->pid, .inc = e->inc, .opened = tx->now, .mount = e->mount };
 
     a->session = tx->state.next_session++;
     return session_reserve(tx, a->session, &s, e->count, &a->first);
@@ -141,6 +143,44 @@ int ns_rule_session_extend(struct ns_tx *tx, const struct ns_entry *e, struct ns
         return r == -ENOENT ? -ESTALE : r;
     a->session = e->session;
     return session_reserve(tx, e->session, &s, e->count, &a->first);
+}
+
+struct session_touch {
+    struct ns_tx *tx;
+    uint64_t mount;
+    uint64_t touched;
+};
+
+static int session_touch_item(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
+                              size_t value_len)
+{
+    struct session_touch *t = arg;
+    struct ns_session s;
+    struct ns_key to;
+
+    if (key_len != 1 + 8 || ns_session_decode(value, value_len, &s) < 0)
+        return -VS_ECORRUPT;
+    if (s.mount != t->mount)
+        return 0;
+    s.extended = t->tx->now;
+    s.signs++;
+    t->touched++;
+    to = ns_key_u64(NS_T_SESSION, ns_key_get_u64(key, 0));
+    ns_tx_put_out(t->tx, &to, ns_session_encode(&s, &t->tx->out));
+    return 0;
+}
+
+int ns_rule_session_touch(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a)
+{
+    struct session_touch t = { tx, e->mount, 0 };
+    struct ns_key all = ns_key(NS_T_SESSION);
+    int r;
+
+    if (e->mount == 0)
+        return -EINVAL;
+    r = ns_tx_note(tx, ns_tx_scan(tx, &all, session_touch_item, &t));
+    a->first = t.touched;
+    return r;
 }
 
 /* Every range of a closing session: gone, or (abort) left to the collector, once as chunks and once
@@ -201,6 +241,8 @@ int ns_rule_session_abort(struct ns_tx *tx, const struct ns_entry *e, struct ns_
     r = session_load(tx, e->session, &s);
     if (r < 0)
         return r == -ENOENT ? -ESTALE : r;
+    if (e->signs != 0 && e->signs != s.signs) /* somebody still drives it */
+        return -EBUSY;
     r = ns_release(tx, NS_T_RELEASED, e->content.released, e->content.released_count);
     return r < 0 ? r : session_close(tx, e->session, &s);
 }

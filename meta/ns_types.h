@@ -90,6 +90,7 @@ enum ns_entry_kind {
     NS_E_COLLECTED = 18, /* released ids are gone from registers and nodes */
     NS_E_CLUSTER = 19,   /* first entry of a cluster: its uuid, root and inbox attributes */
     NS_E_MEMBERS = 20,   /* the metadata replicas of the next epoch, or of the one that is open */
+    NS_E_SESSION_TOUCH = 22, /* a mount lives: a sign of life of all its sessions */
 };
 
 /* Which fields of ns_entry.attr a SETATTR (or a CREATE's later touch) sets. */
@@ -160,13 +161,15 @@ struct ns_entry {
     const void *value;             /* SETXATTR value; MEDIA encoded description;
                                       MEMBERS encoded set (meta/member_set.h) */
     size_t value_len;
-    uint8_t taken;                 /* PUBLISH: enum ns_taken, and NS_TAKEN_LOST */
-    uint64_t session;              /* SESSION_EXTEND, SESSION_ABORT */
-    uint64_t count;                /* RESERVE: inode numbers; SESSION_OPEN/EXTEND: ids */
-    uint16_t pid;                  /* SESSION_OPEN: owner of the ids; 0: set by the meta client */
-    uint32_t inc;                  /* same */
-    struct ns_node node;           /* NODE_PUT */
-    struct vs_id cluster;          /* CLUSTER */
+    uint8_t taken;        /* PUBLISH: enum ns_taken, and NS_TAKEN_LOST */
+    uint64_t session;     /* SESSION_EXTEND, SESSION_ABORT */
+    uint64_t count;       /* RESERVE: inode numbers; SESSION_OPEN/EXTEND: ids */
+    uint16_t pid;         /* SESSION_OPEN: owner of the ids; 0: set by the meta client */
+    uint32_t inc;         /* same */
+    uint64_t mount;       /* SESSION_OPEN, SESSION_TOUCH: whose session it is; 0: nobody's */
+    uint64_t signs;       /* SESSION_ABORT: only if it gave so many signs of life; 0: any */
+    struct ns_node node;  /* NODE_PUT */
+    struct vs_id cluster; /* CLUSTER */
     const struct vs_id *collected; /* COLLECTED */
     size_t collected_count;
 };
@@ -176,12 +179,12 @@ struct ns_answer {
     int status;
     struct ns_attr attr;     /* of the inode created or changed (after the change) */
     struct ns_attr replaced; /* RENAME/CREATE over an existing inode, UNLINK: it; ino 0: none */
-    uint64_t first;          /* RESERVE: first inode; SESSION_OPEN/EXTEND: first id sequence;
-                                NODE_PUT: the node's number */
-    uint64_t session;        /* SESSION_OPEN */
-    uint8_t published;       /* enum ns_published */
-    uint64_t dir;            /* PUBLISH: where it is now, with `name`; CREATE and RENAME of an inbox
-                                directory: where its counterpart is now; 0: it has none */
+    uint64_t first; /* SESSION_TOUCH: how many sessions; RESERVE: first inode; SESSION_OPEN/EXTEND:
+                       first id sequence; NODE_PUT: the node's number */
+    uint64_t session;  /* SESSION_OPEN */
+    uint8_t published; /* enum ns_published */
+    uint64_t dir;      /* PUBLISH: where it is now, with `name`; CREATE and RENAME of an inbox
+                          directory: where its counterpart is now; 0: it has none */
     char name[NS_NAME_BYTES_MAX];
     uint8_t name_len;
 };

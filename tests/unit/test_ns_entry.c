@@ -280,6 +280,38 @@ static void a_node_that_says_nothing_more_is_not_of_format_2(void **state)
     vs_buf_close(&buf);
 }
 
+static void a_session_names_its_mount_and_signs_of_life_in_format_2_only(void **state)
+{
+    const enum ns_entry_kind kinds[] = { NS_E_SESSION_OPEN, NS_E_SESSION_ABORT };
+    struct vs_buf buf = { 0 };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct ns_entry e = make_entry(kinds[i]), back;
+
+        buf.len = 0;
+        assert_int_equal(ns_entry_encode(&e, &buf), 0);
+        assert_int_equal(buf.data[0], 1);
+        e.mount = 31;
+        e.signs = 32;
+        buf.len = 0;
+        assert_int_equal(ns_entry_encode(&e, &buf), 0);
+        assert_int_equal(buf.data[0], 2);
+        assert_int_equal(decode(&buf, buf.len, &back), 0);
+        assert_int_equal(back.mount, i == 0 ? 31 : 0);
+        assert_int_equal(back.signs, i == 0 ? 0 : 32);
+        if (i == 0) { /* format 2 that says no more than 1 does */
+            memset(buf.data + buf.len - 8, 0, 8);
+            assert_int_equal(decode(&buf, buf.len, &back), -VS_ECORRUPT);
+        }
+    }
+    buf.len = 0;
+    assert_int_equal(
+        ns_entry_encode(&(struct ns_entry){ .kind = NS_E_SESSION_TOUCH, .mount = 33 }, &buf), 0);
+    assert_int_equal(buf.data[0], 1);
+    vs_buf_close(&buf);
+}
+
 static void a_field_beyond_its_limit_is_not_encoded(void **state)
 {
     char name[NS_NAME_BYTES_MAX + 1];
@@ -380,6 +412,7 @@ int main(void)
         cmocka_unit_test(every_truncated_or_longer_entry_is_refused),
         cmocka_unit_test(a_newer_format_or_kind_is_said_to_be_newer),
         cmocka_unit_test(a_node_that_says_nothing_more_is_not_of_format_2),
+        cmocka_unit_test(a_session_names_its_mount_and_signs_of_life_in_format_2_only),
         cmocka_unit_test(a_field_beyond_its_limit_is_not_encoded),
         cmocka_unit_test(more_ids_than_an_entry_may_have_are_refused_before_they_are_looked_at),
         cmocka_unit_test(an_entry_beyond_4_mib_is_not_encoded),

@@ -97,7 +97,14 @@ static void make_item(union record *r)
 
 static void make_session(union record *r)
 {
-    r->session = (struct ns_session){ 1, 2, { 3, 4 }, { 5, 6 }, 7, 8, 9 };
+    r->session = (struct ns_session){ 1, 2, { 3, 4 }, { 5, 6 }, 7, 8, 9, 0, 0 };
+}
+
+static void make_owned(union record *r)
+{
+    make_session(r);
+    r->session.mount = 10;
+    r->session.signs = 11;
 }
 
 static void make_node(union record *r)
@@ -136,9 +143,9 @@ static const struct {
 } records[] = {
     { make_state, state_out, state_in },       { make_inode, inode_out, inode_in },
     { make_link, link_out, link_in },          { make_item, item_out, item_in },
-    { make_session, session_out, session_in }, { make_node, node_out, node_in },
-    { make_retry, retry_out, retry_in },       { make_number, number_out, number_in },
-    { make_drained, node_out, node_in },
+    { make_session, session_out, session_in }, { make_owned, session_out, session_in },
+    { make_node, node_out, node_in },          { make_retry, retry_out, retry_in },
+    { make_number, number_out, number_in },    { make_drained, node_out, node_in },
 };
 #define RECORDS (sizeof(records) / sizeof(records[0]))
 

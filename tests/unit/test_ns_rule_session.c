@@ -77,6 +77,69 @@ static void sessions_never_share_a_number_or_an_id(void **state)
     assert_int_equal(f->answer.first, b_first + 8);
 }
 
+/* Number and second number of each session, from the list. */
+static unsigned pairs(struct nsf *f, enum meta_scan scan, uint64_t session[4], uint64_t second[4])
+{
+    struct vs_id ids[4];
+    unsigned n = (unsigned)nsf_scan_ids(f, scan, ids, 4);
+
+    for (unsigned i = 0; i < n; i++)
+        meta_pair_get(&ids[i], &session[i], &second[i]);
+    return n;
+}
+
+static uint64_t open_of(struct nsf *f, uint64_t mount)
+{
+    struct ns_entry e = { .kind = NS_E_SESSION_OPEN, .count = 1, .pid = 1, .inc = 1 };
+
+    e.mount = mount;
+    assert_int_equal(nsf_do(f, &e), 0);
+    return f->answer.session;
+}
+
+static void a_session_remembers_its_mount_and_counts_its_signs_of_life(void **state)
+{
+    struct nsf *f = *state;
+    uint64_t a = open_of(f, 7), b = open_of(f, 8), c = open_of(f, 7), session[4], second[4];
+    struct ns_entry touch = { .kind = NS_E_SESSION_TOUCH, .mount = 7 };
+
+    assert_int_equal(pairs(f, META_SCAN_SESSION_MOUNTS, session, second), 3);
+    assert_true(session[0] == a && session[1] == b && session[2] == c);
+    assert_true(second[0] == 7 && second[1] == 8 && second[2] == 7);
+    assert_int_equal(pairs(f, META_SCAN_SESSION_SIGNS, session, second), 3);
+    assert_true(second[0] == 1 && second[1] == 1 && second[2] == 1);
+
+    assert_int_equal(nsf_do(f, &touch), 0);
+    assert_int_equal(f->answer.first, 2);
+    assert_int_equal(extend(f, b, 1), 0);
+    assert_int_equal(extend(f, c, 1), 0);
+    assert_int_equal(pairs(f, META_SCAN_SESSION_SIGNS, session, second), 3);
+    assert_true(second[0] == 2 && second[1] == 2 && second[2] == 3);
+
+    touch.mount = 9;
+    assert_int_equal(nsf_do(f, &touch), 0);
+    assert_int_equal(f->answer.first, 0);
+    touch.mount = 0;
+    assert_int_equal(nsf_do(f, &touch), -EINVAL);
+}
+
+/* The reaper says what it has seen: a sign of life since then, and the session stays. */
+static void a_session_that_gave_a_sign_meanwhile_is_not_aborted(void **state)
+{
+    struct nsf *f = *state;
+    uint64_t a = open_of(f, 7), session[4], second[4];
+    struct ns_entry touch = { .kind = NS_E_SESSION_TOUCH, .mount = 7 };
+    struct ns_entry e = { .kind = NS_E_SESSION_ABORT, .session = a, .signs = 1 };
+
+    assert_int_equal(nsf_do(f, &touch), 0);
+    assert_int_equal(nsf_do(f, &e), -EBUSY);
+    assert_int_equal(pairs(f, META_SCAN_SESSION_SIGNS, session, second), 1);
+    e.signs = 2;
+    assert_int_equal(nsf_do(f, &e), 0);
+    assert_int_equal(pairs(f, META_SCAN_SESSION_SIGNS, session, second), 0);
+    assert_int_equal(nsf_do(f, &e), -ESTALE);
+}
+
 static void sessions_are_refused_what_they_cannot_have(void **state)
 {
     struct nsf *f = *state;
@@ -230,6 +293,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NSF_TEST(sessions_never_share_a_number_or_an_id),
+        NSF_TEST(a_session_remembers_its_mount_and_counts_its_signs_of_life),
+        NSF_TEST(a_session_that_gave_a_sign_meanwhile_is_not_aborted),
         NSF_TEST(sessions_are_refused_what_they_cannot_have),
         NSF_TEST(ranges_that_touch_are_kept_as_one),
         NSF_TEST(an_aborted_session_leaves_all_its_ids_as_chunks_and_segments),
