@@ -39,7 +39,7 @@ struct chaos_config {
     uint64_t faults, kills, freezes; /* all; of them at least so many of the leader */
     uint64_t seconds;                /* no new fault after that */
     uint64_t gap_ms;                 /* a longer gap is a violation; 0: only told */
-    bool keep;                       /* the directory */
+    bool keep, drop;                 /* the directory, also after a violation */
 };
 
 /* A register, or a file whose content is swapped: compare-and-set with a version. */

@@ -25,6 +25,7 @@ static int parse(struct chaos_config *o, int argc, char **argv)
         { "--freezes", CONF_NUMBER, &o->freezes, 0, 100000, NULL, false },
         { "--seconds", CONF_NUMBER, &o->seconds, 1, 100000, "seconds", false },
         { "--gap-ms", CONF_NUMBER, &o->gap_ms, 0, 100000, "milliseconds", false },
+        { "--drop", CONF_SWITCH, &o->drop, 0, 0, NULL, false },
         { "--keep", CONF_SWITCH, &o->keep, 0, 0, NULL, false },
     };
     char why[CONF_WHY_BYTES];
@@ -138,7 +139,7 @@ static void chaos_close(struct chaos *c)
 {
     chaos_cluster_close(c);
     free(c->old);
-    if (atomic_load(&c->violations) > 0 || c->config.keep)
+    if ((atomic_load(&c->violations) > 0 && !c->config.drop) || c->config.keep)
         printf("kept: %s\n", c->dir);
     else
         temp_dir_remove(c->dir);
