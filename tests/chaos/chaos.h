@@ -39,6 +39,7 @@ struct chaos_config {
     uint64_t faults, kills, freezes; /* all; of them at least so many of the leader */
     uint64_t seconds;                /* no new fault after that */
     uint64_t gap_ms;                 /* a longer gap is a violation; 0: only told */
+    bool is_direct;                  /* replicas are not reached through ways that can be cut */
     bool keep, drop;                 /* the directory, also after a violation */
 };
 

@@ -48,7 +48,8 @@ int chaos_meta_start(struct chaos *c, unsigned i)
     vs_id_to_text(&c->cluster, cluster);
     for (unsigned j = 0; j < c->config.metas; j++)
         len += (size_t)snprintf(peers + len, sizeof(peers) - len, "%s%u=http://127.0.0.1:%u",
-                                j > 0 ? "," : "", j + 1, j == i ? m->port : tcp_cut_port(m->to[j]));
+                                j > 0 ? "," : "", j + 1,
+                                m->to[j] == NULL ? c->meta[j].port : tcp_cut_port(m->to[j]));
     VS_ASSERT(len < sizeof(peers));
     return node_proc_start_program(&m->proc, "vstack-meta", m->id, m->dir, m->port, args);
 }
@@ -62,7 +63,7 @@ int chaos_cluster_start(struct chaos *c)
     choose_ports(c);
     for (unsigned i = 0; i < c->config.metas; i++)
         for (unsigned j = 0; j < c->config.metas; j++)
-            if (i != j)
+            if (i != j && !c->config.is_direct)
                 c->meta[i].to[j] = tcp_cut_start(c->meta[j].port);
     {
         uint8_t chance[VS_UUID_CHANCE_BYTES];

@@ -1,0 +1,243 @@
+/* metas_bench: three replicas of vstack-meta as processes on this machine, asked over HTTP, as
+ * lines "name value unit"; and how many messages a decided chunk costs, from the replicas' own
+ * counters.
+ *
+ *     metas_bench [DIR]      DIR: an existing directory with room, default $BENCH_DIR or /tmp
+ *
+ * All replicas share this machine's processors and its disk: what three machines do is more.
+ * Failure modes: any error is said on stderr, and the exit code is 1. */
+#include "bench/bench.h"
+#include "bench/meta_load.h"
+#include "common/assert.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "meta/place_value.h"
+#include "tests/chaos/chaos.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define METAS       3
+#define CLIENTS     8
+#define CREATES     8000ul
+#define LOOKUPS     20000ul
+#define PLACEMENTS  200000ul
+#define LEADER_MS   30000
+#define METRICS_MAX (256u << 10)
+#define BATCHES     50ul
+
+static struct chaos c;
+static struct chaos_client client[CLIENTS];
+
+/* ---- the replicas' counters ----------------------------------------------------------------- */
+
+struct metrics_call {
+    struct http_request req;
+    sem_t done;
+    char body[METRICS_MAX];
+};
+
+static void metrics_done(struct http_request *req)
+{
+    struct metrics_call *m =
+        (struct metrics_call *)((char *)req - offsetof(struct metrics_call, req));
+
+    sem_post(&m->done);
+}
+
+/* The sum of all samples that begin so, of one replica. */
+static uint64_t metric(unsigned replica, const char *begin)
+{
+    struct metrics_call *m = calloc(1, sizeof(*m));
+    uint64_t sum = 0;
+
+    VS_ASSERT(m != NULL);
+    m->req = (struct http_request){ .method = HTTP_GET,
+                                    .path = "/metrics",
+                                    .body = m->body,
+                                    .body_cap = sizeof(m->body) - 1,
+                                    .timeout_ms = 10000,
+                                    .done = metrics_done };
+    sem_init(&m->done, 0, 0);
+    http_client_submit(c.host[replica], &m->req);
+    while (sem_wait(&m->done) < 0) {
+    }
+    if (m->req.status < 0 || m->req.http_status != 200)
+        bench_die("replica %u says no figures", replica + 1);
+    for (const char *at = m->body; at != NULL; at = strchr(at, '\n')) {
+        at += *at == '\n';
+        if (strncmp(at, begin, strlen(begin)) == 0 && strchr(at, ' ') != NULL)
+            sum += strtoull(strchr(at, ' ') + 1, NULL, 10);
+    }
+    sem_destroy(&m->done);
+    free(m);
+    return sum;
+}
+
+static uint64_t all_metas(const char *begin)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < METAS; i++)
+        sum += metric(i, begin);
+    return sum;
+}
+
+/* Between replicas, for registers. */
+static uint64_t register_messages(void)
+{
+    return all_metas("vstack_px_messages_total{kind=\"asks\",way=\"out\"}") +
+           all_metas("vstack_px_messages_total{kind=\"answers\",way=\"out\"}");
+}
+
+/* ---- messages ---------------------------------------------------------------------------------
+ */
+
+/* `requests` of `batch` chunks each, one after the other; the client's two are counted in. */
+static void bench_fresh(struct meta_client *meta, unsigned batch)
+{
+    struct meta_load l = { .meta = meta, .window = 1 };
+    unsigned long count = BATCHES * batch;
+    uint64_t before = register_messages(), clients = 2 * BATCHES;
+    char name[64];
+
+    meta_load_registers(&l, count, batch);
+    snprintf(name, sizeof(name), "metas_messages_per_fresh_chunk_batch_%u", batch);
+    bench_line(name, (double)(register_messages() - before + clients) / (double)count, "messages");
+}
+
+static void change(struct meta_client *meta, const struct vs_id *id, bool create,
+                   uint32_t generation)
+{
+    struct place_value v = { .state = PLACE_LIVE,
+                             .session = 1,
+                             .generation = generation,
+                             .chunk_bytes = 1,
+                             .red = { VS_RED_REPLICATE, 1, 1 },
+                             .frag = { { .node = 1, .generation = generation },
+                                       { .node = 2, .generation = generation } } };
+    struct meta_reg reg = { .id = *id, .expect_generation = generation - 1 };
+    struct meta_req req = { .op = create ? META_REG_CREATE : META_REG_CHANGE,
+                            .regs = &reg,
+                            .reg_count = 1 };
+    struct vs_buf value = { 0 };
+
+    VS_ASSERT(place_value_encode(&v, &value) == 0);
+    reg.value = value.data;
+    reg.value_len = value.len;
+    if (meta_call(meta, &req) < 0 || reg.status < 0)
+        bench_die("a register: %s", vs_err_text(req.status < 0 ? req.status : reg.status));
+    vs_buf_close(&value);
+    vs_buf_close(&reg.current);
+}
+
+/* Both phases: compare-and-set of what is there. */
+static void bench_classic(struct chaos_client *k)
+{
+    uint64_t before;
+    struct vs_id id;
+
+    if (!chaos_need_id(k, &id))
+        bench_die("no ids can be had");
+    change(k->meta, &id, true, 1);
+    before = register_messages();
+    for (uint32_t n = 0; n < BATCHES; n++)
+        change(k->meta, &id, false, n + 2);
+    bench_line("metas_messages_per_change",
+               (double)(register_messages() - before + 2 * BATCHES) / BATCHES, "messages");
+}
+
+/* ---- rates ------------------------------------------------------------------------------------
+ */
+
+struct maker {
+    struct meta_load load;
+    uint64_t dir;
+};
+
+static void *maker_main(void *arg)
+{
+    struct maker *m = arg;
+
+    meta_load_create(&m->load, m->dir, CREATES / CLIENTS, 1024);
+    return NULL;
+}
+
+static void bench_creates(unsigned window)
+{
+    struct maker maker[CLIENTS];
+    pthread_t thread[CLIENTS];
+    uint64_t syncs = 0;
+    char name[64];
+    int64_t began;
+
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        snprintf(name, sizeof(name), "made-%u-%u", window, i);
+        maker[i] =
+            (struct maker){ { client[i].meta, window }, meta_load_mkdir(client[i].meta, name) };
+    }
+    syncs = meta_load_stats(client[0].meta).synced_batches;
+    began = bench_now_ns();
+    for (unsigned i = 0; i < CLIENTS; i++)
+        VS_ASSERT(pthread_create(&thread[i], NULL, maker_main, &maker[i]) == 0);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        pthread_join(thread[i], NULL);
+    snprintf(name, sizeof(name), "metas_creates_8_clients_%u_at_a_time", window);
+    bench_line(name, (double)CREATES / bench_seconds_since(began), "files/s");
+    syncs = meta_load_stats(client[0].meta).synced_batches - syncs;
+    snprintf(name, sizeof(name), "metas_syncs_per_create_%u_at_a_time", window);
+    bench_line(name, (double)syncs / CREATES, "syncs");
+}
+
+static void bench_lookups(struct meta_client *meta)
+{
+    struct meta_load l = { .meta = meta, .window = 64 }, one = { .meta = meta, .window = 1 };
+    uint64_t dir = meta_load_mkdir(meta, "looked-up");
+
+    meta_load_create(&l, dir, LOOKUPS, 0);
+    bench_line("metas_lookups_64_at_a_time", (double)LOOKUPS / meta_load_lookup(&l, dir, LOOKUPS),
+               "lookups/s");
+    bench_line("metas_lookups_1_at_a_time",
+               (double)LOOKUPS / 10 / meta_load_lookup(&one, dir, LOOKUPS / 10), "lookups/s");
+    bench_line("metas_list_20000", meta_load_list(meta, dir, LOOKUPS) * 1e3, "ms");
+}
+
+static void bench_placements(struct meta_client *meta)
+{
+    struct meta_load l = { .meta = meta, .window = 16 };
+
+    bench_line("metas_placements_batched",
+               (double)PLACEMENTS / meta_load_registers(&l, PLACEMENTS, 64), "chunks/s");
+}
+
+int main(int argc, char **argv)
+{
+    const char *base = argc > 1 ? argv[1] : getenv("BENCH_DIR");
+
+    setenv("TMPDIR", base != NULL ? base : "/tmp", 1);
+    temp_dir_make(c.dir);
+    pthread_mutex_init(&c.ranges_lock, NULL);
+    c.config.metas = METAS;
+    c.config.is_direct = true;
+    if (chaos_cluster_start(&c) < 0 || chaos_leader(&c, LEADER_MS) == CHAOS_METAS_MAX)
+        bench_die("metas_bench: three replicas do not find a leader");
+    for (unsigned i = 0; i < CLIENTS; i++)
+        if (chaos_client_start(&client[i], &c, i) < 0)
+            bench_die("metas_bench: no client can reach the replicas");
+    bench_fresh(client[0].meta, 1);
+    bench_fresh(client[0].meta, 8);
+    bench_fresh(client[0].meta, 64);
+    bench_classic(&client[0]);
+    bench_creates(1);
+    bench_creates(8);
+    bench_lookups(client[0].meta);
+    bench_placements(client[0].meta);
+    for (unsigned i = 0; i < CLIENTS; i++)
+        chaos_client_stop(&client[i]);
+    chaos_cluster_stop(&c);
+    chaos_cluster_close(&c);
+    temp_dir_remove(c.dir);
+    return 0;
+}
