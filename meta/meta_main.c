@@ -96,6 +96,6 @@ int main(int argc, char **argv)
     code = serve(&m, &o, &waited);
     vs_exec_stop(m.api);
     meta_nodes_stop(m.nodes);
-    meta_client_stop(m.meta);
+    meta_close(&m);
     return code;
 }

@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "common/rand.h"
 #include "meta/meta_local.h"
+#include "meta/meta_replica.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -45,46 +46,114 @@ static int dir_state(const char *path)
     return state;
 }
 
-static void why_open(int err, const char *data, char *why)
+/* What a replica that may not vote any more is told to do. */
+static void why_forgot(const struct meta_options *o, char *why)
+{
+    snprintf(why, META_WHY_BYTES,
+             "%.200s is behind what it has acknowledged: an old copy, or a disk that lost writes. "
+             "It must not vote any more; put the right directory back%s",
+             o->data,
+             o->peer_count == 0 ? ""
+                                : ", or replace this replica by one with an id that was never "
+                                  "used (docs/CHUNKPAXOS.md, 7); the others go on meanwhile");
+}
+
+static void why_open(int err, const struct meta_options *o, char *why)
 {
     switch (err) {
     case -EAGAIN:
         snprintf(why, META_WHY_BYTES,
-                 "another process uses %.200s; stop it first, or give another --data", data);
+                 "another process uses %.200s; stop it first, or give another --data", o->data);
         break;
     case -ENOENT:
         snprintf(why, META_WHY_BYTES,
                  "%.200s is not empty, and there is no metadata in it; give an empty directory, or "
                  "mount the disk that belongs there",
-                 data);
+                 o->data);
+        break;
+    case -ESTALE:
+        snprintf(why, META_WHY_BYTES,
+                 "the metadata in %.200s is not that of replica %u of cluster %.32s; mount the "
+                 "right disk, or look at --id and --cluster",
+                 o->data, (unsigned)o->id, o->cluster);
         break;
     case -VS_ENEWER:
         snprintf(why, META_WHY_BYTES,
-                 "%.200s was written by a newer version of V-Stack; use that version", data);
+                 "%.200s was written by a newer version of V-Stack; use that version", o->data);
         break;
     case -VS_EFORGOT:
-        snprintf(why, META_WHY_BYTES,
-                 "%.200s is behind what it has acknowledged: an old copy, or a disk that lost "
-                 "writes. It must not vote any more; put the right directory back",
-                 data);
+        why_forgot(o, why);
         break;
     default:
-        snprintf(why, META_WHY_BYTES, "cannot open the metadata in %.200s: %s", data,
+        snprintf(why, META_WHY_BYTES, "cannot open the metadata in %.200s: %s", o->data,
                  vs_err_text(err));
     }
 }
 
+/* One of several: its first entry is the same on all of them, because all say the same cluster, and
+ * that says when it was made. */
+static int open_member(struct meta_server *m, const struct meta_options *o, bool create)
+{
+    struct meta_replica_config config = {
+        .dir = o->data,
+        .create = create,
+        .root_uid = getuid(),
+        .root_gid = getgid(),
+        .pid = (uint16_t)o->id,
+        .member_count = m->peers.members,
+        .read_threads = READ_THREADS,
+        .clock = &vs_clock_system,
+        .link = px_http_link(m->peers.http),
+    };
+    struct meta_replica *replica;
+    int r;
+
+    if (vs_id_from_text(o->cluster, &config.cluster) < 0)
+        return -EINVAL;                                      /* the options have seen to it */
+    (void)vs_uuid_born_ns(&config.cluster, &config.born_ns); /* another version: 0 */
+    for (unsigned i = 0; i < m->peers.members; i++)
+        config.members[i] = m->peers.member[i];
+    r = meta_replica_open(&replica, &config);
+    if (r < 0)
+        return r;
+    m->meta = meta_replica_client(replica);
+    meta_peers_ready(&m->peers, replica, &m->meta->cluster);
+    return 0;
+}
+
+static int open_alone(struct meta_server *m, const struct meta_options *o, bool create)
+{
+    struct meta_local_config config = {
+        .dir = o->data,
+        .create = create,
+        .pid = (uint16_t)o->id,
+        .root_uid = getuid(),
+        .root_gid = getgid(),
+        .read_threads = READ_THREADS,
+        .clock = &vs_clock_system,
+    };
+    int r;
+
+    if (vs_id_from_text(o->cluster, &config.cluster) < 0)
+        vs_rand_system(&config.cluster, sizeof(config.cluster));
+    r = meta_local_open(&m->meta, &config);
+    if (r == 0)
+        meta_peers_ready(&m->peers, NULL, &m->meta->cluster);
+    return r;
+}
+
 /* A former process may still be closing. */
-static int open_waiting(struct meta_client **ret, const struct meta_local_config *config)
+static int open_waiting(struct meta_server *m, const struct meta_options *o, bool create)
 {
     struct timespec step = { 0, LOCK_STEP_MS * VS_NS_PER_MS };
-    int r = meta_local_open(ret, config);
+    int r;
 
-    for (unsigned ms = 0; r == -EAGAIN && ms < LOCK_WAIT_MS; ms += LOCK_STEP_MS) {
+    for (unsigned ms = 0;; ms += LOCK_STEP_MS) {
+        r = m->peers.members > 1 ? open_member(m, o, create) : open_alone(m, o, create);
+        if (r != -EAGAIN || ms >= LOCK_WAIT_MS)
+            return r;
         nanosleep(&step, NULL);
-        r = meta_local_open(ret, config);
     }
-    return r;
 }
 
 /* Is it the metadata of this replica, and of the cluster that was said? */
@@ -110,24 +179,21 @@ static int whose(const struct meta_client *meta, const struct meta_options *o, c
 }
 
 /* What is there, or new metadata where there is none. */
-static int open_or_make(struct meta_client **ret, const struct meta_options *o, int state)
+static int open_or_make(struct meta_server *m, const struct meta_options *o, int state)
 {
-    struct meta_local_config config = {
-        .dir = o->data,
-        .pid = (uint16_t)o->id,
-        .root_uid = getuid(),
-        .root_gid = getgid(),
-        .read_threads = READ_THREADS,
-        .clock = &vs_clock_system,
-    };
-    int r = state == DIR_EMPTY ? -ENOENT : open_waiting(ret, &config);
+    int r = state == DIR_EMPTY ? -ENOENT : open_waiting(m, o, false);
 
-    if (r != -ENOENT || state == DIR_OTHERS || o->existing)
-        return r;
-    if (vs_id_from_text(o->cluster, &config.cluster) < 0)
-        vs_rand_system(&config.cluster, sizeof(config.cluster));
-    config.create = true;
-    return open_waiting(ret, &config);
+    return r != -ENOENT || state == DIR_OTHERS || o->existing ? r : open_waiting(m, o, true);
+}
+
+void meta_close(struct meta_server *m)
+{
+    if (m->peers.replica != NULL)
+        meta_replica_stop(m->peers.replica);
+    else
+        meta_client_stop(m->meta);
+    m->meta = NULL;
+    meta_peers_end(&m->peers);
 }
 
 int meta_open(struct meta_server *m, const struct meta_options *o, char why[META_WHY_BYTES])
@@ -137,7 +203,9 @@ int meta_open(struct meta_server *m, const struct meta_options *o, char why[META
     *m = (struct meta_server){ .id = (unsigned)o->id };
     snprintf(m->data, sizeof(m->data), "%s", o->data);
     if (r >= 0)
-        r = open_or_make(&m->meta, o, state);
+        r = meta_peers_begin(&m->peers, o);
+    if (r == 0)
+        r = open_or_make(m, o, state);
     if (r == 0)
         r = whose(m->meta, o, why);
     else if (r == -ENOENT && o->existing)
@@ -150,10 +218,8 @@ int meta_open(struct meta_server *m, const struct meta_options *o, char why[META
                  "cannot make the directory %.200s; make the one it is in, or give another --data",
                  o->data);
     else
-        why_open(r, o->data, why);
-    if (r < 0) {
-        meta_client_stop(m->meta);
-        m->meta = NULL;
-    }
+        why_open(r, o, why);
+    if (r < 0)
+        meta_close(m);
     return r;
 }

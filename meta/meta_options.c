@@ -19,8 +19,9 @@ const char meta_options_help[] =
     "  --id N                  number of this replica: 1 to 65535\n"
     "  --listen HOST:PORT      where to listen; port 0: any free one, printed when ready\n"
     "  --data DIR              its directory; an empty one becomes new metadata\n"
-    "  --peers ID=URL,...      all replicas, this one too; only one can run so far\n"
-    "  --cluster UUID          whose metadata it is, 32 hex digits; that of another is refused\n"
+    "  --peers ID=URL,...      the replicas: with this one 1, 3 or 5\n"
+    "  --cluster UUID          whose metadata it is, 32 hex digits; that of another is refused.\n"
+    "                          The same for all replicas (a uuid of version 7 is best)\n"
     "  --existing              the metadata is there already: an empty directory (a disk that is\n"
     "                          not mounted) is refused instead of made new metadata\n"
     "  --connections N         at most so many: 16 to 60000 (default 12000)\n"
@@ -33,44 +34,70 @@ const char meta_options_help[] =
     "Ready: one line on standard output, \"vstack-meta N ready on HOST:PORT\". SIGTERM ends it\n"
     "politely.\n";
 
-/* ID=URL,ID=URL: how many, each with its number and an address. -EINVAL: `why` is a sentence. */
-static int peers_check(const struct meta_options *o, char *why)
+/* One ID=URL of so many characters. -EINVAL: it is none. */
+static int peer_parse(const char *p, size_t len, struct meta_peer *ret)
 {
-    const char *p = o->peers;
-    unsigned count = 0;
+    size_t digits = strspn(p, "0123456789"), url = len - digits - 1;
+    char id[8];
+    uint64_t n;
+
+    snprintf(id, sizeof(id), "%.*s", (int)(digits < 7 ? digits : 7), p);
+    if (vs_conf_number(id, 1, UINT16_MAX, &n) < 0 || p[digits] != '=' ||
+        strncmp(p + digits + 1, "http://", 7) != 0 || len <= digits + 8 || url >= sizeof(ret->url))
+        return -EINVAL;
+    ret->id = (uint16_t)n;
+    snprintf(ret->url, sizeof(ret->url), "%.*s", (int)url, p + digits + 1);
+    return 0;
+}
+
+static bool peer_is_there(const struct meta_options *o, uint16_t id)
+{
+    for (unsigned i = 0; i < o->peer_count; i++)
+        if (o->peer[i].id == id)
+            return true;
+    return false;
+}
+
+/* ID=URL,ID=URL: the others. -EINVAL: `why` is a sentence. */
+static int peers_parse(struct meta_options *o, char *why)
+{
+    struct meta_peer peer;
     bool ours = false;
+    unsigned named = 0;
 
-    while (*p != '\0') {
-        size_t len = strcspn(p, ","), digits = strspn(p, "0123456789");
-        char id[8];
-        uint64_t n;
+    for (const char *p = o->peers; *p != '\0';) {
+        size_t len = strcspn(p, ",");
 
-        snprintf(id, sizeof(id), "%.*s", (int)(digits < 7 ? digits : 7), p);
-        if (vs_conf_number(id, 1, UINT16_MAX, &n) < 0 || p[digits] != '=' ||
-            strncmp(p + digits + 1, "http://", 7) != 0 || len <= digits + 8) {
+        if (peer_parse(p, len, &peer) < 0) {
             snprintf(why, CONF_WHY_BYTES,
                      "--peers is ID=URL,... with addresses like 1=http://127.0.0.1:7101; '%.60s' "
                      "is not",
                      o->peers);
             return -EINVAL;
         }
-        ours = ours || n == o->id;
-        count++;
+        if ((peer.id == o->id && ours) || peer_is_there(o, peer.id)) {
+            snprintf(why, CONF_WHY_BYTES, "--peers '%.60s' names replica %u twice", o->peers,
+                     (unsigned)peer.id);
+            return -EINVAL;
+        }
+        ours = ours || peer.id == o->id;
+        if (peer.id != o->id && named++ < META_REPLICAS_MAX - 1)
+            o->peer[o->peer_count++] = peer;
         p += len + (p[len] == ',');
     }
-    if (count > 1) {
+    if (named > 0 && o->cluster[0] == '\0') {
         snprintf(why, CONF_WHY_BYTES,
-                 "--peers names %u replicas, and only one can run so far; start it with --peers "
-                 "of itself alone, or without",
-                 count);
+                 "one of several replicas is told whose it is: give --cluster UUID, the same for "
+                 "all of them");
         return -EINVAL;
     }
-    if (count == 1 && !ours) {
-        snprintf(why, CONF_WHY_BYTES, "--peers '%.60s' does not name this replica, %u", o->peers,
-                 (unsigned)o->id);
-        return -EINVAL;
-    }
-    return 0;
+    if (named == 0 || named == 2 || named == 4)
+        return 0;
+    snprintf(why, CONF_WHY_BYTES,
+             "--peers and replica %u itself are %u replicas; a cluster has 1, 3 or 5 (an even "
+             "number survives no more failures than one less)",
+             (unsigned)o->id, named + 1);
+    return -EINVAL;
 }
 
 int meta_options_parse(struct meta_options *o, int argc, char **argv, char why[CONF_WHY_BYTES])
@@ -107,5 +134,5 @@ int meta_options_parse(struct meta_options *o, int argc, char **argv, char why[C
                  o->cluster);
         return -EINVAL;
     }
-    return peers_check(o, why);
+    return peers_parse(o, why);
 }

@@ -4,13 +4,19 @@
 
 #include "common/conf.h"
 
-#define META_REPLICAS_MAX 5
+#define META_REPLICAS_MAX  5
+#define META_URL_BYTES_MAX 256
 
 struct meta_options {
     const char *listen, *data; /* borrowed from argv */
     const char *cluster;       /* uuid as text; "" when not said */
     const char *peers;         /* "" when not said */
-    uint64_t id;               /* of this replica, from 1 */
+    unsigned peer_count;       /* the other replicas; with this one 1, 3 or 5 */
+    struct meta_peer {
+        uint16_t id;
+        char url[META_URL_BYTES_MAX]; /* "http://HOST:PORT" */
+    } peer[META_REPLICAS_MAX - 1];
+    uint64_t id; /* of this replica, from 1 */
     uint64_t connections_max, timeout_s, drain_s;
     bool existing, insecure_lan, help;
 };

@@ -43,10 +43,10 @@ void meta_health_run(struct http_req *q)
     http_server_stats(m->http, &http);
     vs_id_to_text(&m->meta->cluster, cluster);
     vs_json_set_u64(j, "id", m->id);
-    vs_json_set_text(j, "state", "up");
     vs_json_set_text(j, "cluster", cluster);
     vs_json_set_u64(j, "incarnation", m->meta->inc);
-    vs_json_set_u64(j, "replicas", 1);
+    vs_json_set_u64(j, "replicas", m->peers.members);
+    vs_json_set_text(j, "state", meta_peers_report(&m->peers, j) ? "up" : "no-majority");
     vs_json_set_u64(j, "uptime_s",
                     (uint64_t)((vs_now_ns(&vs_clock_system) - m->started_ns) / VS_NS_PER_S));
     vs_json_set_u64(j, "connections", http.connections);
@@ -81,6 +81,7 @@ void meta_metrics_run(struct http_req *q)
     struct vs_metrics_text t = { .buf = &buf };
 
     ops_text(&t, m);
+    meta_peers_metrics(&m->peers, &t);
     http_server_metrics(m->http, &t);
     if (t.err < 0)
         http_reply_error(q, 503, "busy", "No memory for the metrics: %s.", vs_err_text(t.err));

@@ -52,16 +52,23 @@ static void refuse(struct serve *s, int status, const char *code, const char *se
     http_reply_error(s->q, status, code, "%s", sentence);
 }
 
-/* What no client may change. 0: go on. A session's ids belong to who will propose them, which is
- * this replica, in this life or an earlier one. */
-static int judge(const struct meta_client *meta, const struct meta_req *r)
+/* Whose ids a session may have: of who will propose them, this replica in this life or an earlier
+ * one; or another replica, in a life that is not known here. */
+static bool may_own(const struct meta_server *m, const struct ns_entry *e)
+{
+    if (e->pid == m->meta->pid)
+        return e->inc != 0 && e->inc <= m->meta->inc;
+    return e->inc != 0 && meta_peers_has(&m->peers, e->pid);
+}
+
+/* What no client may change. 0: go on. */
+static int judge(const struct meta_server *m, const struct meta_req *r)
 {
     if (r->op != META_CHANGE)
         return 0;
     if (r->entry->kind == NS_E_CLUSTER)
         return -EPERM;
-    if (r->entry->kind == NS_E_SESSION_OPEN && r->entry->pid != 0 &&
-        (r->entry->pid != meta->pid || r->entry->inc == 0 || r->entry->inc > meta->inc))
+    if (r->entry->kind == NS_E_SESSION_OPEN && r->entry->pid != 0 && !may_own(m, r->entry))
         return -ESTALE;
     return 0;
 }
@@ -72,7 +79,7 @@ static void ask(struct serve *s)
 
     r->done = serve_done;
     r->waiter = s;
-    r->status = judge(s->m->meta, r);
+    r->status = judge(s->m, r);
     if (r->status < 0)
         serve_done(r);
     else

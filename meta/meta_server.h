@@ -7,6 +7,7 @@
 #include "common/json.h"
 #include "common/metrics.h"
 #include "meta/meta_client.h"
+#include "meta/meta_peers.h"
 
 #define META_PATH               "/meta"
 #define META_SERVER_IN_FLIGHT   4096 /* questions */
@@ -18,6 +19,7 @@ struct meta_server {
     unsigned id;    /* of this replica: its proposer id */
     char data[256]; /* its directory, for sentences */
     struct meta_client *meta;
+    struct meta_peers peers;  /* the other replicas */
     struct meta_nodes *nodes; /* who of the storage nodes is there */
     struct http_server *http; /* set before the first request is answered */
     struct vs_exec *api;      /* for requests that wait: those of people and scripts */

@@ -18,7 +18,7 @@
 #include <pthread.h>
 
 #define PX_SERVE_IN_FLIGHT        1024 /* bodies */
-#define PX_SERVE_ANSWER_BYTES_MAX (16u << 20)
+#define PX_SERVE_ANSWER_BYTES_MAX (20u << 20)
 #define PX_SERVE_TELL_BYTES_MAX   (64u << 10) /* of a body of short frames */
 
 struct px_serve {

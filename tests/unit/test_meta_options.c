@@ -39,33 +39,62 @@ static void what_is_said_is_taken_and_the_rest_has_its_default(void **state)
     assert_string_equal(o.cluster, "");
 }
 
-static void peers_may_name_this_replica_alone(void **state)
+static void replicas_are_one_three_or_five(void **state)
 {
+#define URL "http://127.0.0.1:7101"
     static const struct {
         const char *peers, *says;
+        unsigned others;
     } cases[] = {
-        { "2=http://127.0.0.1:7101", NULL },
-        { "1=http://127.0.0.1:7101", "does not name this replica, 2" },
-        { "1=http://127.0.0.1:7101,2=http://127.0.0.1:7102", "names 2 replicas" },
-        { "2=http://", "ID=URL" },
-        { "2", "ID=URL" },
-        { "=http://x", "ID=URL" },
-        { "0=http://127.0.0.1:7101", "ID=URL" },
-        { "99999999999=http://127.0.0.1:7101", "ID=URL" },
-        { "2=http://127.0.0.1:7101,,", "ID=URL" },
-        { "2=ftp://127.0.0.1:7101", "ID=URL" },
+        { "2=" URL, NULL, 0 },
+        { "1=" URL ",3=" URL, NULL, 2 },
+        { "1=" URL ",2=" URL ",3=" URL, NULL, 2 },
+        { "1=" URL ",3=" URL ",4=" URL ",5=" URL, NULL, 4 },
+        { "5=" URL ",4=" URL ",3=" URL ",2=" URL ",65535=" URL, NULL, 4 },
+        { "1=" URL, "are 2 replicas; a cluster has 1, 3 or 5", 0 },
+        { "1=" URL ",2=" URL, "are 2 replicas", 0 },
+        { "1=" URL ",3=" URL ",4=" URL ",5=" URL ",6=" URL, "are 6 replicas", 0 },
+        { "1=" URL ",3=" URL ",4=" URL ",5=" URL ",6=" URL ",7=" URL, "are 7 replicas", 0 },
+        { "1=" URL ",1=" URL, "names replica 1 twice", 0 },
+        { "2=" URL ",2=" URL, "names replica 2 twice", 0 },
+        { "2=http://", "ID=URL", 0 },
+        { "2", "ID=URL", 0 },
+        { "=http://x", "ID=URL", 0 },
+        { "0=" URL, "ID=URL", 0 },
+        { "65536=" URL, "ID=URL", 0 },
+        { "99999999999=" URL, "ID=URL", 0 },
+        { "2=" URL ",,", "ID=URL", 0 },
+        { "2=ftp://127.0.0.1:7101", "ID=URL", 0 },
     };
 
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const char *const more[] = { "--peers", cases[i].peers, NULL };
+        const char *const more[] = { "--peers", cases[i].peers, "--cluster",
+                                     "00112233445566778899aabbccddeeff", NULL };
         struct meta_options o;
         char why[CONF_WHY_BYTES];
 
         assert_int_equal(parse(&o, more, why), cases[i].says == NULL ? 0 : -EINVAL);
         if (cases[i].says != NULL)
             assert_non_null(strstr(why, cases[i].says));
+        else
+            assert_int_equal(o.peer_count, cases[i].others);
+        for (unsigned k = 0; cases[i].says == NULL && k < o.peer_count; k++) {
+            assert_int_not_equal(o.peer[k].id, 2);
+            assert_string_equal(o.peer[k].url, URL);
+        }
     }
+}
+
+static void several_replicas_are_told_whose_they_are(void **state)
+{
+    const char *const more[] = { "--peers", "1=" URL ",3=" URL, NULL };
+    struct meta_options o;
+    char why[CONF_WHY_BYTES];
+
+    (void)state;
+    assert_int_equal(parse(&o, more, why), -EINVAL);
+    assert_non_null(strstr(why, "give --cluster UUID"));
 }
 
 static void a_cluster_is_a_uuid(void **state)
@@ -103,7 +132,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_said_is_taken_and_the_rest_has_its_default),
-        cmocka_unit_test(peers_may_name_this_replica_alone),
+        cmocka_unit_test(replicas_are_one_three_or_five),
+        cmocka_unit_test(several_replicas_are_told_whose_they_are),
         cmocka_unit_test(a_cluster_is_a_uuid),
         cmocka_unit_test(help_asks_for_nothing_else),
     };

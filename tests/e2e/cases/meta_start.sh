@@ -11,9 +11,12 @@ meta_refused 'HOST:PORT' "${ARGS[@]}" 8080
 meta_refused '^vstack-meta: --data is missing' --id 1 --listen 127.0.0.1:0
 meta_refused '--id is 1 to 65535' --id 0 --listen 127.0.0.1:0 --data "$META_DATA"
 meta_refused 'cannot make the directory' --id 1 --listen 127.0.0.1:0 --data "$CASE_DIR/no/such"
-meta_refused 'names 3 replicas, and only one can run so far' "${ARGS[@]}" 127.0.0.1:0 \
-    --peers 1=http://127.0.0.1:7101,2=http://127.0.0.1:7102,3=http://127.0.0.1:7103
-meta_refused 'does not name this replica' "${ARGS[@]}" 127.0.0.1:0 --peers 2=http://127.0.0.1:7102
+PEERS=1=http://127.0.0.1:7101,2=http://127.0.0.1:7102,3=http://127.0.0.1:7103
+UUID=00112233445566778899aabbccddeeff
+meta_refused 'are 2 replicas; a cluster has 1, 3 or 5' "${ARGS[@]}" 127.0.0.1:0 --peers 2=http://127.0.0.1:7102 \
+    --cluster $UUID
+meta_refused 'give --cluster UUID' "${ARGS[@]}" 127.0.0.1:0 --peers "$PEERS"
+meta_refused "not that of replica 1 of cluster $UUID" "${ARGS[@]}" 127.0.0.1:0 --peers "$PEERS" --cluster $UUID
 meta_refused '--peers is ID=URL' "${ARGS[@]}" 127.0.0.1:0 --peers nonsense
 meta_refused '--cluster is a uuid' "${ARGS[@]}" 127.0.0.1:0 --cluster nonsense
 meta_refused 'has no metadata in it, and should hold that of replica 1' --id 1 --listen 127.0.0.1:0 \
@@ -35,7 +38,7 @@ meta_refused "cannot listen on 127.0.0.1:$DAEMON_PORT: Address already in use" \
 equal "state" "$(meta_get /health | jq -er .state)" up
 daemon_stop
 meta_refused 'is the directory of replica 1, not of 2.*--id 1' --id 2 --listen 127.0.0.1:0 --data "$META_DATA"
-meta_refused "belongs to cluster $cluster, not to" "${ARGS[@]}" 127.0.0.1:0 --cluster 00112233445566778899aabbccddeeff
+meta_refused "belongs to cluster $cluster, not to" "${ARGS[@]}" 127.0.0.1:0 --cluster $UUID
 meta_start --existing --cluster "$cluster"
 equal "cluster after a restart" "$(meta_get /health | jq -er .cluster)" "$cluster"
 daemon_stop
