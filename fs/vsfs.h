@@ -34,6 +34,7 @@ struct provisional;
 struct inbox;
 struct media_worker;
 struct store_watch;
+struct tend;
 struct notify;
 
 struct vsfs_options {
@@ -71,12 +72,15 @@ struct vsfs {
     struct inbox *inbox;
     struct media_worker *media;
     struct store_watch *watch;
+    struct tend *tend;              /* NULL: nobody else uses the metadata */
     struct notify *notify;          /* NULL until mounted */
     struct fuse_session *se;        /* set once mounted */
     int staging_fd;                 /* directory of staging files: DATA/staging */
     uint64_t staging_used;          /* bytes, atomic */
     _Atomic bool staging_full_said; /* in the log, until half of it is free again */
     struct vs_id cluster;
+    uint64_t
+        mount; /* our number among those that use the metadata (fs/mount_id.h); 0: we alone do */
     _Atomic bool missed; /* a superseded fragment could not be deleted (fs/clean_mark.h) */
     int64_t audited_s;   /* when all stores were last asked about their fragments; 0: not served */
     _Atomic bool single_device; /* all stores on one file system: survives corruption only */

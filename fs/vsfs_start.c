@@ -6,9 +6,11 @@
 #include "fs/inbox.h"
 #include "fs/inode_table.h"
 #include "fs/media_worker.h"
+#include "fs/mount_id.h"
 #include "fs/provisional.h"
 #include "fs/staging.h"
 #include "fs/store_watch.h"
+#include "fs/tend.h"
 #include <stdio.h>
 
 #define VSFS_STOP_COLLECT_NS (5 * VS_NS_PER_S)
@@ -18,6 +20,7 @@ static int vsfs_start_paths(struct vsfs *fs)
     struct upload_env_config up = { .stores = &fs->stores,
                                     .meta = fs->meta,
                                     .budget_bytes = fs->opt.write_bytes,
+                                    .mount = fs->mount,
                                     .missed = &fs->missed,
                                     .clock = fs->clock };
     int r = vs_exec_start(&fs->exec, "cpu", VSFS_CPU_THREADS);
@@ -47,6 +50,8 @@ static int vsfs_start_names(struct vsfs *fs)
         r = media_worker_start(&fs->media, fs);
     if (r == 0)
         r = store_watch_start(&fs->watch, fs);
+    if (r == 0 && fs->mount != 0)
+        r = tend_start(&fs->tend, fs);
     return r;
 }
 
@@ -87,12 +92,15 @@ int vsfs_start(struct vsfs *fs, struct data_dir *d, char why[DATA_DIR_WHY_BYTES]
     fs->missed = false;
     clean_mark_take(fs, &mark);
     r = staging_clean(fs);
+    fs->mount = 0;
+    if (r == 0 && fs->metas != NULL)
+        r = mount_id_take(fs, &fs->mount);
     if (r == 0)
         r = vsfs_start_paths(fs);
     if (r == 0)
         r = collect_start(&fs->collect, fs->meta, &fs->stores, fs->ops);
     if (r == 0)
-        r = collect_at_start(fs->collect, fs->metas != NULL);
+        r = collect_at_start(fs->collect, fs->mount);
     if (r == 0)
         vsfs_audit(fs, &mark);
     if (r == 0)
@@ -109,6 +117,7 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
 {
     struct clean_mark mark = { .count = 0 };
 
+    tend_stop(fs->tend);
     store_watch_stop(fs->watch);
     media_worker_stop(fs->media);
     inbox_stop(fs->inbox);
@@ -128,6 +137,7 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
         clean_mark_put(fs, &mark);
     data_dir_close(d, fs);
     fs->audited_s = 0;
+    fs->tend = NULL;
     fs->watch = NULL;
     fs->media = NULL;
     fs->inbox = NULL;

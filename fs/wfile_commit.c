@@ -382,11 +382,19 @@ static const char *commit_advice(int error)
         return "delete something or add a disk (vstackfs status), then write it again";
     case -ESTALE:
         return "another version was stored meanwhile: look at it before writing again";
+    case -ECANCELED:
+        return "its upload gave no sign of life for so long that it was given up: write it again";
     case -EEXIST:
         return "another file took its name meanwhile: write it under another one";
     default:
         return "bring the stores back (vstackfs status), then write it again";
     }
+}
+
+/* What a writer is told of it. */
+static int commit_errno(int error)
+{
+    return error == -ECANCELED ? -EIO : error;
 }
 
 /* The error sticks; what went wrong is said once per write state, whoever met it first: a commit,
@@ -405,7 +413,7 @@ static void commit_fail(struct vsfs *fs, struct inode *i, struct wfile *w, int e
         said = w->error_said;
         w->error_said = true;
         if (w->error == 0)
-            w->error = error;
+            w->error = commit_errno(error);
     }
     if (said || nameless)
         return;
@@ -435,7 +443,7 @@ static int commit_owner(struct vsfs *fs, struct inode *i, struct wfile *w, enum 
     }
     if (r < 0)
         commit_fail(fs, i, w, r);
-    return r;
+    return commit_errno(r);
 }
 
 int wfile_commit(struct vsfs *fs, struct inode *i, struct wfile *w, enum wfile_flush how)

@@ -40,12 +40,16 @@ struct upload_env_config {
     struct cutter *cutter; /* finds keyframes of live streams; NULL: cut by size */
     size_t budget_bytes;   /* 0: UPLOAD_BUDGET_BYTES_DEFAULT */
     const struct vs_clock *clock;
+    uint64_t mount;       /* its sessions are those of this mount; 0: nobody's */
     _Atomic bool *missed; /* set when a superseded fragment could not be deleted; NULL: not told */
 };
 
 int upload_env_new(struct upload_env **ret, const struct upload_env_config *config);
 /* All uploads must be freed before. Forgives NULL. */
 void upload_env_free(struct upload_env *env);
+
+/* Sessions that are open in the journal: they must give signs of life (NS_E_SESSION_TOUCH). */
+unsigned upload_env_sessions(struct upload_env *env);
 
 /* A session reserves ids for the uploads and manifest segments of one commit. Opened in the journal
  * when the first id is needed. */

@@ -28,6 +28,7 @@ int upload_env_new(struct upload_env **ret, const struct upload_env_config *conf
     env->exec = config->exec;
     env->cutter = config->cutter;
     env->missed = config->missed;
+    env->mount = config->mount;
     env->clock = config->clock != NULL ? config->clock : &vs_clock_system;
     env->budget = config->budget_bytes != 0 ? config->budget_bytes : UPLOAD_BUDGET_BYTES_DEFAULT;
     pthread_mutex_init(&env->lock, NULL);
@@ -58,6 +59,12 @@ void upload_env_free(struct upload_env *env)
     pthread_cond_destroy(&env->ended);
     pthread_mutex_destroy(&env->lock);
     free(env);
+}
+
+unsigned upload_env_sessions(struct upload_env *env)
+{
+    VS_LOCK_SCOPE(&env->lock);
+    return env->sessions;
 }
 
 void upload_object_locked(struct upload_env *env)

@@ -40,12 +40,13 @@ struct upload_env {
     struct cutter *cutter;
     const struct vs_clock *clock;
     _Atomic bool *missed;
-    uint64_t budget;
+    uint64_t budget, mount;
     struct up_pool pool;
     pthread_mutex_t lock;
     pthread_cond_t ended; /* objects became 0 */
     /* under lock */
     unsigned objects;
+    unsigned sessions;      /* that have a number */
     uint64_t used;          /* bytes taken and not yet durable, and parity */
     struct vs_list uploads; /* all, for the cut of the fullest window */
     struct vs_list rooms;   /* uploads whose writer waits for the budget, longest first */

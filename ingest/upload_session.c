@@ -66,6 +66,7 @@ static void session_destroy_locked(struct upload_session *s)
     struct upload_env *env = s->env;
 
     VS_ASSERT(vs_list_empty(&s->wants));
+    env->sessions -= s->number != 0;
     free(s->given_up);
     free(s);
     upload_object_end_locked(env);
@@ -206,12 +207,14 @@ static void ask_done(struct meta_req *req)
 {
     struct upload_session *s = vs_container_of(req, struct upload_session, req);
     struct upload_env *env = s->env;
-    int r = req->status;
+    int r = req->status == -ECANCELED ? -EIO : req->status; /* it was given up meanwhile */
 
     pthread_mutex_lock(&env->lock);
     s->asking = false;
-    if (r == 0 && s->number == 0)
+    if (r == 0 && s->number == 0) {
         s->number = req->answer.session; /* from now on it must be committed or aborted */
+        env->sessions++;
+    }
     if (r == 0)
         r = given_up_reserve_locked(s, (unsigned)s->entry.count);
     if (r < 0) {
@@ -238,6 +241,7 @@ static void session_ask_locked(struct upload_session *s)
     s->last_count = um_ids_next(s->last_count);
     entry.kind = s->number == 0 ? NS_E_SESSION_OPEN : NS_E_SESSION_EXTEND;
     entry.count = s->last_count;
+    entry.mount = s->env->mount;
     upload_session_user_locked(s);
     session_submit_locked(s, &entry, ask_done);
 }

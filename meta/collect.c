@@ -307,11 +307,36 @@ static int collect_each(struct collect *c, enum meta_scan scan, enum ns_entry_ki
     return n < 0 ? n : 0;
 }
 
-int collect_at_start(struct collect *c, bool shared)
+/* Sessions of one mount. */
+static int collect_sessions_of(struct collect *c, uint64_t mount)
 {
-    int r = shared ? 0 : collect_each(c, META_SCAN_SESSIONS, NS_E_SESSION_ABORT);
+    struct vs_id pairs[COLLECT_PAGE], after = meta_pair(0, 0);
+    int n;
 
-    if (r == 0 && !shared)
+    do {
+        n = collect_scan_ids(&c->env, META_SCAN_SESSION_MOUNTS, &after, pairs, COLLECT_PAGE);
+        for (int i = 0; i < n; i++) {
+            struct ns_entry e = { .kind = NS_E_SESSION_ABORT };
+            uint64_t whose;
+            int r = 0;
+
+            after = pairs[i];
+            meta_pair_get(&pairs[i], &e.session, &whose);
+            if (whose == mount)
+                r = collect_change(&c->env, &e);
+            if (r < 0 && r != -ESTALE)
+                return r;
+        }
+    } while (n == COLLECT_PAGE);
+    return n < 0 ? n : 0;
+}
+
+int collect_at_start(struct collect *c, uint64_t mount)
+{
+    int r = mount != 0 ? collect_sessions_of(c, mount)
+                       : collect_each(c, META_SCAN_SESSIONS, NS_E_SESSION_ABORT);
+
+    if (r == 0 && mount == 0)
         r = collect_each(c, META_SCAN_ORPHANS, NS_E_FORGET);
     if (r == 0)
         collect_wake(c);

@@ -21,10 +21,10 @@ int collect_start(struct collect **ret, struct meta_client *meta, struct store_s
                   struct vs_exec *exec);
 /* Something was released; soon. Threads: any. */
 void collect_wake(struct collect *c);
-/* Abort all sessions that are open (a mount that has just started owns none of them), TOMB what
- * they reserved; forget orphaned inodes. `shared`: other mounts use the metadata, too; sessions and
- * open inodes may be theirs, and stay. Blocks; call before the first upload of a start. */
-int collect_at_start(struct collect *c, bool shared);
+/* Abort the sessions that are open and belong to `mount`, which has just started and drives none of
+ * them; 0: nobody else uses the metadata, so all of them, and orphaned inodes are forgotten. What
+ * they reserved gets TOMBs. Blocks; call before the first upload of a start. */
+int collect_at_start(struct collect *c, uint64_t mount);
 /* Ask about every fragment on entry `i` of the set. Runs in the background. */
 void collect_audit(struct collect *c, unsigned i);
 /* Bit i: entry i may hold fragments that should have gone: an audit of it was asked for and has not

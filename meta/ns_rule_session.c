@@ -4,8 +4,9 @@
  *
  * Happy path: a session is open as long as it has a record; the entry that links its content
  * removes the record, so does an abort, which leaves the ids it reserved to the collector as
- * ranges: an abort is one small batch however much was uploaded. Failure modes: -ESTALE for a
- * session that is closed. docs/CHUNKPAXOS.md, "Sessions". */
+ * ranges: an abort is one small batch however much was uploaded. Failure modes: an upload whose
+ * session is closed is told -ECANCELED, who aborts what is closed -ESTALE. docs/CHUNKPAXOS.md,
+ * "Sessions". */
 #include "meta/ns_rules.h"
 
 #include "common/assert.h"
@@ -140,7 +141,7 @@ int ns_rule_session_extend(struct ns_tx *tx, const struct ns_entry *e, struct ns
 
     r = session_load(tx, e->session, &s);
     if (r < 0)
-        return r == -ENOENT ? -ESTALE : r;
+        return r == -ENOENT ? -ECANCELED : r;
     a->session = e->session;
     return session_reserve(tx, e->session, &s, e->count, &a->first);
 }
@@ -228,7 +229,7 @@ int ns_session_commit(struct ns_tx *tx, uint64_t session)
 
     r = session_load(tx, session, &s);
     if (r < 0)
-        return r == -ENOENT ? -ESTALE : r;
+        return r == -ENOENT ? -ECANCELED : r;
     return session_close(tx, session, NULL);
 }
 

@@ -42,7 +42,7 @@ int ns_content_same(struct ns_tx *tx, const struct ns_inode *a, const struct ns_
 
 /* ---- sessions and ids (ns_rule_session.c) ---- */
 
-int ns_session_commit(struct ns_tx *tx, uint64_t session); /* -ESTALE */
+int ns_session_commit(struct ns_tx *tx, uint64_t session); /* -ECANCELED: it is closed */
 /* Queue ids for the collector. table: NS_T_RELEASED or NS_T_RELEASED_WHOLE. Each counts once. */
 int ns_release(struct ns_tx *tx, enum ns_table table, const struct vs_id *ids, size_t count);
 /* Take one number out of a set of ranges (keys: `prefix` and the last number; value: the first).

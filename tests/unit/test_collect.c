@@ -175,7 +175,7 @@ static void a_start_aborts_sessions_and_forgets_orphans(void **state)
     crig_unlink_film(f); /* and the process ends before the last close */
     crig_open_session(f, 8);
     half = crig_put_chunk(f, 1);
-    assert_int_equal(collect_at_start(f->collect, false), 0);
+    assert_int_equal(collect_at_start(f->collect, 0), 0);
     scan.scan = META_SCAN_SESSIONS;
     assert_int_equal(meta_call(f->meta, &scan), 0);
     assert_int_equal(scan.scan_count, 0);
@@ -186,6 +186,36 @@ static void a_start_aborts_sessions_and_forgets_orphans(void **state)
     assert_false(crig_has_chunk(f, &half, 1));
     assert_false(crig_has_chunk(f, &file.chunks[0], 1));
     assert_false(crig_has_chunk(f, &file.chunks[1], 1));
+}
+
+/* With others at the same metadata, only what is ours is cleaned up. */
+static void a_start_beside_other_mounts_leaves_what_is_theirs(void **state)
+{
+    struct collect_rig *f = *state;
+    struct ns_entry open = { .kind = NS_E_SESSION_OPEN, .count = 1, .mount = 7 };
+    struct ns_answer answer;
+    struct rig_file file;
+    uint64_t items[4], theirs;
+    struct meta_req scan = { .op = META_SCAN, .scan_u64 = items, .scan_max = 4 };
+
+    crig_put_file(f, &file, 2);
+    crig_unlink_film(f); /* another mount may have it open */
+    assert_int_equal(crig_change(f, &open, NULL), 0);
+    open.mount = 8;
+    assert_int_equal(crig_change(f, &open, &answer), 0);
+    theirs = answer.session;
+    open.mount = 7;
+    assert_int_equal(crig_change(f, &open, NULL), 0);
+    assert_int_equal(collect_at_start(f->collect, 7), 0);
+    scan.scan = META_SCAN_SESSIONS;
+    assert_int_equal(meta_call(f->meta, &scan), 0);
+    assert_int_equal(scan.scan_count, 1);
+    assert_true(items[0] == theirs);
+    scan.scan = META_SCAN_ORPHANS;
+    assert_int_equal(meta_call(f->meta, &scan), 0);
+    assert_int_equal(scan.scan_count, 1);
+    crig_drain(f);
+    assert_true(crig_has_chunk(f, &file.chunks[0], 1));
 }
 
 static void audits_run_in_the_background_and_stop_when_told(void **state)
@@ -239,6 +269,7 @@ int main(void)
         TEST(more_than_a_page_is_collected),
         TEST(a_store_that_is_down_is_asked_later),
         TEST(a_start_aborts_sessions_and_forgets_orphans),
+        TEST(a_start_beside_other_mounts_leaves_what_is_theirs),
         TEST(audits_run_in_the_background_and_stop_when_told),
         TEST(an_audit_counts_when_it_has_ended_well),
     };
