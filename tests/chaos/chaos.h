@@ -86,6 +86,7 @@ struct chaos {
     atomic_llong pair_last_ns; /* when */
     atomic_llong gap_ns;       /* longest so far */
     atomic_llong gap_end_ns;   /* when it ended */
+    atomic_llong fault_gap_ns; /* longest since the last fault began */
     int64_t began_ns;
 
     pthread_mutex_t values_lock;

@@ -49,6 +49,7 @@ static const char *const fault_names[FAULT_KINDS] = {
 };
 
 static unsigned done[FAULT_KINDS];
+static int64_t worst_gap_ms[FAULT_KINDS];
 
 static void wait_ms(int64_t ms)
 {
@@ -151,7 +152,7 @@ static bool wants_follower(enum fault kind)
 static void fault_run(struct chaos *c, unsigned number, enum fault kind)
 {
     unsigned victim = chaos_leader(c, RECOVERY_MS), metas = (unsigned)c->config.metas;
-    int64_t hold_ms = drawn_ms(c, HOLD_MS_MIN, HOLD_MS_MAX), gap_before;
+    int64_t hold_ms = drawn_ms(c, HOLD_MS_MIN, HOLD_MS_MAX), gap_ms;
 
     if (victim == CHAOS_METAS_MAX) {
         chaos_violation(c, "no leader for %d s", RECOVERY_MS / 1000);
@@ -159,15 +160,18 @@ static void fault_run(struct chaos *c, unsigned number, enum fault kind)
     }
     if (wants_follower(kind))
         victim = (victim + 1 + (unsigned)vs_rand_below(&c->rand, metas - 1)) % metas;
-    gap_before = atomic_load(&c->gap_ns);
+    atomic_store(&c->fault_gap_ns, 0);
     fault_begin(c, kind, victim);
     wait_ms(hold_ms);
     fault_heal(c, kind, victim);
     await_service(c);
     done[kind]++;
-    printf("%4u  %6.1f s  %-28s  replica %u, %4lld ms%s\n", number,
+    gap_ms = atomic_load(&c->fault_gap_ns) / VS_NS_PER_MS;
+    if (gap_ms > worst_gap_ms[kind])
+        worst_gap_ms[kind] = gap_ms;
+    printf("%4u  %6.1f s  %-28s  replica %u, %4lld ms, longest gap %4lld ms\n", number,
            (double)(chaos_now() - c->began_ns) / VS_NS_PER_S, fault_names[kind], victim + 1,
-           (long long)hold_ms, atomic_load(&c->gap_ns) > gap_before ? ", longest gap so far" : "");
+           (long long)hold_ms, (long long)gap_ms);
     fflush(stdout);
     wait_ms(drawn_ms(c, 0, CALM_MS_MAX));
 }
@@ -215,5 +219,6 @@ void chaos_faults_print(void)
 {
     for (unsigned i = 0; i < FAULT_KINDS; i++)
         if (done[i] > 0)
-            printf("  %4u  %s\n", done[i], fault_names[i]);
+            printf("  %4u  %-28s  longest gap %lld ms\n", done[i], fault_names[i],
+                   (long long)worst_gap_ms[i]);
 }

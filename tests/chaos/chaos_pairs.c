@@ -48,6 +48,8 @@ static void pair_succeeded(struct chaos *c)
         atomic_store(&c->gap_ns, gap);
         atomic_store(&c->gap_end_ns, now);
     }
+    if (gap > atomic_load(&c->fault_gap_ns))
+        atomic_store(&c->fault_gap_ns, gap);
     atomic_store(&c->pair_last_ns, now);
     atomic_fetch_add(&c->pairs, 1);
 }
