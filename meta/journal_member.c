@@ -117,6 +117,12 @@ static void member_failed(void *arg, int err)
     m->is_failed = true;
     member_wake(m);
 }
+void journal_member_resign(struct journal_member *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->is_resigned = true;
+    member_wake(m);
+}
 
 uint32_t journal_member_leader(struct journal_member *m)
 {
@@ -158,7 +164,7 @@ static bool member_has_work(const struct journal_member *m)
 {
     return !vs_list_empty(&m->messages) || !vs_list_empty(&m->changes) ||
            !vs_list_empty(&m->reads) || !vs_list_empty(&m->written) || m->is_installed ||
-           m->is_failed || m->is_stopping || m->applied > m->journal.applied ||
+           m->is_failed || m->is_resigned || m->is_stopping || m->applied > m->journal.applied ||
            m->flushed > m->journal.flushed;
 }
 
@@ -180,9 +186,9 @@ static void member_take(struct journal_member *m, struct member_work *w)
     w->flushed = m->flushed;
     w->installed = m->installed;
     w->is_installed = m->is_installed;
-    w->is_failed = m->is_failed;
+    w->is_failed = m->is_failed || m->is_resigned;
     w->is_stopping = m->is_stopping;
-    m->is_installed = m->is_failed = false;
+    m->is_installed = m->is_failed = m->is_resigned = false;
     pthread_mutex_unlock(&m->lock);
 }
 

@@ -59,6 +59,9 @@ struct journal_member_read {
 
 /* Load what is durable and start. -VS_ECORRUPT, -VS_EFORGOT, -ENOMEM, -EAGAIN. */
 int journal_member_open(struct journal_member **ret, const struct journal_member_config *config);
+/* Takes part no more, before a stop: a leader leads no more, nothing is voted for, and whoever
+ * waits is told, so that the others need not find out. */
+void journal_member_resign(struct journal_member *m);
 /* Whoever waits is answered; what was applied stays unflushed (it can be applied again). */
 void journal_member_stop(struct journal_member *m);
 

@@ -50,7 +50,7 @@ struct journal_member {
     struct vs_list messages, changes, reads, written; /* written: batches that are durable */
     unsigned message_count, change_count, batches;
     uint64_t applied, flushed, installed;
-    bool is_installed, is_failed, is_stopping;
+    bool is_installed, is_failed, is_resigned, is_stopping;
 };
 
 /* Carry out m->out. */

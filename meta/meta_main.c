@@ -67,6 +67,9 @@ static int serve(struct meta_server *m, const struct meta_options *o, const sigs
     say_ready(m, o);
     wait_for_end(m, waited);
     (void)vs_sd_notify("STOPPING=1");
+    atomic_store(&m->is_ending, true);
+    if (m->peers.replica != NULL)
+        meta_replica_resign(m->peers.replica);
     http_server_stop(m->http, (unsigned)o->drain_s * 1000);
     return 0;
 }

@@ -383,12 +383,25 @@ int meta_replica_open(struct meta_replica **ret, const struct meta_replica_confi
     return 0;
 }
 
+static void replica_end(struct meta_replica *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->is_stopping = true;
+    pthread_mutex_unlock(&m->lock);
+}
+
+void meta_replica_resign(struct meta_replica *m)
+{
+    replica_end(m);
+    journal_member_resign(m->journal);
+}
+
 void meta_replica_stop(struct meta_replica *m)
 {
     if (m == NULL)
         return;
+    replica_end(m);
     pthread_mutex_lock(&m->lock);
-    m->is_stopping = true;
     while (m->asks > 0)
         pthread_cond_wait(&m->idle, &m->lock);
     pthread_mutex_unlock(&m->lock);

@@ -42,6 +42,9 @@ struct meta_replica_config {
 /* Errors as meta_local_open(); -EINVAL: the members are not 1, 3 or 5 different ones with pid;
  * -ESTALE: there is metadata of another cluster or replica. */
 int meta_replica_open(struct meta_replica **ret, const struct meta_replica_config *config);
+/* A polite end has begun: leads no more, so that the others find a leader meanwhile; a request that
+ * needs one is -VS_EDOWN at once: it is better asked elsewhere. */
+void meta_replica_resign(struct meta_replica *m);
 /* Whoever waits is answered. Forgives NULL. */
 void meta_replica_stop(struct meta_replica *m);
 

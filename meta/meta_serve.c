@@ -35,7 +35,10 @@ static void serve_done(struct meta_req *r)
 
     if (r->op == META_NODES && r->status == 0)
         meta_nodes_tell(s->m->nodes, r);
-    reply_frame(s, meta_wire_answer(r, &s->out));
+    if (r->status == -VS_EDOWN && atomic_load(&s->m->is_ending))
+        http_reply_error(s->q, 503, "stopping", "This replica stops; ask another one.");
+    else
+        reply_frame(s, meta_wire_answer(r, &s->out));
 }
 
 static void reply_hello(struct serve *s)

@@ -93,6 +93,23 @@ static void without_its_leader_the_majority_goes_on_soon(void **state)
     assert_int_equal(trio_lookup(trio_client(t, leader), "after"), 0);
 }
 
+/* It would wait for a leader for long; it says at once that it is the wrong one to ask. */
+static void a_leader_that_resigns_sends_whoever_asks_elsewhere(void **state)
+{
+    struct trio *t = *state;
+    uint32_t leader = trio_leader(t, 0), other = leader == 1 ? 2 : 1;
+    struct meta_client *c = trio_client(t, other);
+    int64_t start;
+
+    all_goes_on(c, "before");
+    meta_replica_resign(t->replica[leader - 1]);
+    start = vs_now_ns(&vs_clock_system);
+    assert_int_equal(trio_lookup(trio_client(t, leader), "before"), -VS_EDOWN);
+    assert_true(vs_now_ns(&vs_clock_system) - start < META_REPLICA_PATIENCE_MS * VS_NS_PER_MS);
+    all_goes_on(c, "after");
+    assert_int_not_equal(trio_leader(t, leader), leader);
+}
+
 static void two_of_five_may_be_away(void **state)
 {
     struct trio *t = *state;
@@ -212,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PATIENT(a_minority_that_is_cut_off_either_way_is_not_noticed),
         PATIENT(without_its_leader_the_majority_goes_on_soon),
+        PATIENT(a_leader_that_resigns_sends_whoever_asks_elsewhere),
         cmocka_unit_test_setup_teardown(two_of_five_may_be_away, setup_five, teardown),
         TEST(a_leader_that_is_cut_off_answers_nothing_strict),
         TEST(without_a_majority_a_hint_is_all_there_is),
