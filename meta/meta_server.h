@@ -24,7 +24,7 @@ struct meta_server {
     struct http_server *http; /* set before the first request is answered */
     struct vs_exec *api;      /* for requests that wait: those of people and scripts */
     int64_t started_ns;       /* monotonic */
-    atomic_bool is_ending; /* what this replica cannot answer any more, others may */
+    atomic_bool is_ending;    /* what this replica cannot answer any more, others may */
     atomic_uint in_flight, api_in_flight;
     struct {
         struct vs_histogram latency; /* from the headers to the last byte of the answer */

@@ -6,8 +6,7 @@
  * was away. At the end everything is healed, every key is read once more, the histories go through
  * tests/lin, the replicas' databases are compared.
  *
- * One seed draws the faults and the clients' choices; what the processes make of it is theirs.
- * Lock order: none; each lock is held alone. */
+ * One seed draws the faults and the clients' choices. Lock order: none; each lock is held alone. */
 #ifndef VS_TESTS_CHAOS_CHAOS_H
 #define VS_TESTS_CHAOS_CHAOS_H
 
@@ -32,7 +31,6 @@
 #define CHAOS_OLD_MAX     (1u << 17) /* keys that are read again at the end */
 
 struct tcp_cut;
-
 struct chaos_config {
     const char *dir;                 /* "": a temporary one */
     uint64_t metas, clients, seed;   /* 1, 3 or 5 replicas */
