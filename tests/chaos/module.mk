@@ -28,4 +28,5 @@ $(BUILD)/vstack-meta-mutants: $(patsubst %.c,$(BUILD)/obj/mutants/%.o,$(MUTANT_S
 	@$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 
 # The case meta_chaos runs it.
-test test-e2e: $(BUILD)/chaos
+test test-e2e test-long: $(BUILD)/chaos
+test-long: $(BUILD)/vstack-meta-mutants

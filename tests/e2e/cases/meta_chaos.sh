@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The metadata under kill and freeze: what clients were answered is possible, the replicas agree.
+# Three metadata replicas under kill, freeze and cut: what clients were answered is possible, the
+# replicas agree. FAULTS, KILLS, FREEZES (of the leader), GAP_MS (a longer pause fails it), SEED.
 # limit: 240
 . "$(dirname "$0")/../lib.sh"
 
@@ -8,8 +9,10 @@ METAS=${METAS:-3}
 KILLS=${KILLS:-3}
 FREEZES=${FREEZES:-3}
 
-"$BUILD/chaos" --metas "$METAS" --faults $((KILLS + FREEZES + 2)) --kills "$KILLS" --freezes "$FREEZES" \
-    --seconds 120 --seed "${SEED:-$RANDOM}" >"$CASE_DIR/chaos.out" 2>"$CASE_DIR/chaos.err" ||
+FAULTS=${FAULTS:-$((KILLS + FREEZES + 2))}
+
+"$BUILD/chaos" --metas "$METAS" --faults "$FAULTS" --kills "$KILLS" --freezes "$FREEZES" --seconds $((FAULTS * 10)) \
+    --gap-ms "${GAP_MS:-0}" --seed "${SEED:-$RANDOM}" >"$CASE_DIR/chaos.out" 2>"$CASE_DIR/chaos.err" ||
     fail "$(tail -n 30 "$CASE_DIR/chaos.out" "$CASE_DIR/chaos.err")"
 tail -n 12 "$CASE_DIR/chaos.out"
 
