@@ -33,6 +33,27 @@ int vs_redundancy_check(const struct vs_redundancy *red)
     }
 }
 
+int vs_redundancy_from_text(const char *text, struct vs_redundancy *ret)
+{
+    for (unsigned kind = VS_RED_RS; kind <= VS_RED_REPLICATE; kind++) {
+        for (unsigned k = 1; k <= VS_EC_K_MAX; k++) {
+            for (unsigned m = 0; m <= VS_EC_M_MAX; m++) {
+                struct vs_redundancy red = { (uint8_t)kind, (uint8_t)k, (uint8_t)m };
+                char word[24];
+
+                if (vs_redundancy_check(&red) < 0)
+                    continue;
+                vs_redundancy_to_text(&red, word);
+                if (strcmp(word, text) != 0)
+                    continue;
+                *ret = red;
+                return 0;
+            }
+        }
+    }
+    return -EINVAL;
+}
+
 void vs_redundancy_to_text(const struct vs_redundancy *red, char text[24])
 {
     if (red->kind == VS_RED_RS)

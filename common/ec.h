@@ -33,6 +33,8 @@ struct vs_redundancy {
 int vs_redundancy_check(const struct vs_redundancy *red);
 /* "rs:3+2", "replicate:3". `text` holds at least 24 bytes. */
 void vs_redundancy_to_text(const struct vs_redundancy *red, char text[24]);
+/* The same words back; -EINVAL for anything else. */
+int vs_redundancy_from_text(const char *text, struct vs_redundancy *ret);
 
 /* Bytes of each fragment of a chunk of `chunk_bytes` (0 gives 0). */
 static inline size_t vs_ec_fragment_bytes(size_t chunk_bytes, unsigned k)

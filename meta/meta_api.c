@@ -59,7 +59,7 @@ void meta_api_error(struct http_req *q, int err, const char *what)
 {
     if (err == -ENOENT)
         http_reply_error(q, 404, "missing", "There is no %s.", what);
-    else if (err == -VS_EDOWN)
+    else if (err == -VS_EDOWN || err == -EAGAIN)
         http_reply_error(q, 503, "down", "The metadata is out of reach; ask again in a second.");
     else
         http_reply_error(q, 500, "metadata", "Reading %s failed: %s.", what, vs_err_text(err));
@@ -82,6 +82,18 @@ bool meta_api_page(struct http_req *q, uint64_t *ret_limit, uint64_t *ret_offset
     *ret_offset = 0;
     return page_number(q, "limit", PAGE_MAX, ret_limit) &&
            page_number(q, "offset", UINT32_MAX, ret_offset);
+}
+
+struct vs_json *meta_api_body(struct http_req *q)
+{
+    struct vs_json *j = NULL;
+    size_t len;
+    const char *body = http_req_body(q, &len);
+
+    if (vs_json_parse(body, len, &j) == 0)
+        return j;
+    http_reply_error(q, 400, "invalid", "The body is no JSON object (docs/API.md).");
+    return NULL;
 }
 
 int meta_api_register(struct meta_server *m, const struct vs_id *id, struct vs_buf *ret)

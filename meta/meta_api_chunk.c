@@ -15,9 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The id at the beginning of the path, and behind it exactly `behind`. False: answered. */
-static bool path_id(struct http_req *q, const char *behind, char text[VS_ID_TEXT_BYTES],
-                    struct vs_id *ret)
+bool meta_api_chunk_path(struct http_req *q, const char *behind, char text[VS_ID_TEXT_BYTES],
+                         struct vs_id *ret)
 {
     const char *tail = http_req_tail(q);
 
@@ -70,7 +69,7 @@ static void consensus_answer(struct meta_server *m, struct http_req *q)
     struct vs_id id;
     int err;
 
-    if (!path_id(q, "", text, &id))
+    if (!meta_api_chunk_path(q, "", text, &id))
         return;
     err = meta_api_register(m, &id, &value);
     if (err < 0) {
@@ -157,7 +156,7 @@ static void fragments_answer(struct meta_server *m, struct http_req *q)
     struct vs_id id;
     int err;
 
-    if (!path_id(q, "/fragments", text, &id))
+    if (!meta_api_chunk_path(q, "/fragments", text, &id))
         return;
     snprintf(what, sizeof(what), "chunk %s", text);
     err = meta_api_register(m, &id, &value);
@@ -174,7 +173,19 @@ static void fragments_answer(struct meta_server *m, struct http_req *q)
         meta_api_error(q, err, what);
 }
 
-void meta_fragments_run(struct http_req *q)
+static void commit_look(struct meta_server *m, struct http_req *q)
 {
-    meta_api_start(q, fragments_answer);
+    char text[VS_ID_TEXT_BYTES];
+    struct vs_id id;
+
+    if (meta_api_chunk_path(q, "/commit", text, &id))
+        meta_commit_look(m, q, &id);
+}
+
+void meta_chunk_run(struct http_req *q)
+{
+    const char *slash = strchr(http_req_tail(q), '/');
+
+    meta_api_start(q,
+                   slash != NULL && strcmp(slash, "/commit") == 0 ? commit_look : fragments_answer);
 }

@@ -33,19 +33,6 @@ static bool word_ok(const char *text, const char *more)
     return true;
 }
 
-/* The body as an object. NULL: answered. */
-static struct vs_json *body_json(struct http_req *q)
-{
-    struct vs_json *j = NULL;
-    size_t len;
-    const char *body = http_req_body(q, &len);
-
-    if (vs_json_parse(body, len, &j) == 0)
-        return j;
-    http_reply_error(q, 400, "invalid", "The body is no JSON object (docs/API.md).");
-    return NULL;
-}
-
 static uint64_t number_or_0(const struct vs_json *j, const char *key)
 {
     uint64_t v = 0;
@@ -148,7 +135,7 @@ static void refuse_node(struct http_req *q, int err, const struct ns_node *said,
 
 static void register_answer(struct meta_server *m, struct http_req *q)
 {
-    struct vs_json *j = body_json(q), *out;
+    struct vs_json *j = meta_api_body(q), *out;
     struct meta_nodes_row row;
     struct meta_nodes_beat b;
     struct ns_node said;
@@ -209,7 +196,7 @@ static bool path_name(struct http_req *q, const char *behind, char name[NODE_NAM
 static void heartbeat_run(struct http_req *q, const char *name)
 {
     struct meta_server *m = http_req_arg(q);
-    struct vs_json *j = body_json(q), *out;
+    struct vs_json *j = meta_api_body(q), *out;
     struct meta_nodes_row row;
     struct meta_nodes_beat b;
     int err;
@@ -247,7 +234,7 @@ static void state_answer(struct meta_server *m, struct http_req *q)
     static const char *const words[] = {
         [NS_NODE_IN] = "in", [NS_NODE_DRAINING] = "draining", [NS_NODE_GONE] = "gone"
     };
-    struct vs_json *j = body_json(q), *out;
+    struct vs_json *j = meta_api_body(q), *out;
     const char *text = vs_json_get_text(j, "state");
     char name[NODE_NAME_MAX + 1], what[96];
     struct meta_nodes_row row;

@@ -19,7 +19,8 @@ struct meta_backup_result {
 
 /* names_only  without the registers: for the copy that stores keep, who know them themselves
  * made_ns     when, since 1970; in its head
- * -VS_EDOWN the metadata cannot be reached; -EAGAIN it is behind, or makes too many backups; -ENOMEM; what `put` said */
+ * -VS_EDOWN the metadata cannot be reached; -EAGAIN it is behind, or makes too many backups;
+ * -ENOMEM; what `put` said */
 int meta_backup(struct meta_client *meta, bool names_only, int64_t made_ns, meta_backup_fn *put,
                 void *arg, struct meta_backup_result *ret);
 

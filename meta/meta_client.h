@@ -54,8 +54,11 @@ enum meta_op {
      * `slot`; reset: too much has happened since `after`, forget all that was kept. hint: from any
      * replica, which may be behind, and waits wait_ms for something newer. */
     META_CHANGES,
+    META_VIEWS,    /* ino -> attr, bytes: meta/views.h; empty: nobody has watched it */
+    META_RESERVED, /* ino (a session), scan_after_id -> 0: it is open, and the id was reserved in
+                      it; -ESTALE it is closed, or never was; -ENOENT the id is not from it */
 };
-#define META_OPS (META_CHANGES + 1)
+#define META_OPS (META_RESERVED + 1)
 
 /* Lists that a starting mount and the collector need; pages of at most META_LIST_MAX. */
 enum meta_scan {
@@ -115,9 +118,9 @@ struct meta_req {
     enum meta_op op;
     meta_done_fn *done;
     int status; /* out */
-    bool hint; /* REG_READ, CONTENT, CHANGES: what any one replica has will do: may lack the newest,
-                  but of a decided register it is the value or absent */
-    bool here; /* passed on to this replica, which answers it itself or says -EREMOTE */
+    bool hint;  /* REG_READ, CONTENT, CHANGES, NODES: what any one replica has will do: may lack the
+                   newest, but of a decided register it is the value or absent */
+    bool here;  /* passed on to this replica, which answers it itself or says -EREMOTE */
 
     const struct ns_entry *entry; /* CHANGE */
     struct ns_answer answer;      /* CHANGE: out */

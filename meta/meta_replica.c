@@ -97,7 +97,7 @@ static bool is_answered_here(const struct meta_replica *m, const struct meta_req
     case META_SCAN:
         return m->members == 1 || (r->here && r->scan == META_SCAN_REGISTERS);
     default: /* alone, nothing is answered before it is applied */
-        return m->members == 1 || (r->hint && r->op == META_CONTENT);
+        return m->members == 1 || (r->hint && (r->op == META_CONTENT || r->op == META_NODES));
     }
 }
 

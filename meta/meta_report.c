@@ -26,6 +26,8 @@ static const char *const op_labels[] = {
     [META_SCAN] = "op=\"scan\"",
     [META_DUMP] = "op=\"dump\"",
     [META_CHANGES] = "op=\"changes\"",
+    [META_VIEWS] = "op=\"views\"",
+    [META_RESERVED] = "op=\"reserved\"",
 };
 
 void meta_ping_run(struct http_req *q)

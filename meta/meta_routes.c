@@ -20,7 +20,10 @@ const struct http_route meta_routes[] = {
       NULL },
     { "/nodes/", HTTP_POST, false, META_SERVER_BODY_MAX, NULL, NULL, meta_node_post_run, NULL },
     { "/nodes/", HTTP_GET, false, 0, NULL, NULL, meta_nodes_run, NULL },
-    { "/chunk/", HTTP_GET, false, 0, NULL, NULL, meta_fragments_run, NULL },
+    { "/video/", HTTP_GET, false, 0, NULL, NULL, meta_popularity_run, NULL },
+    { "/video/", HTTP_POST, false, META_SERVER_BODY_MAX, NULL, NULL, meta_view_run, NULL },
+    { "/chunk/", HTTP_GET, false, 0, NULL, NULL, meta_chunk_run, NULL },
+    { "/chunk/", HTTP_POST, false, META_SERVER_BODY_MAX, NULL, NULL, meta_commit_run, NULL },
     { "/changes", HTTP_GET, false, 0, NULL, NULL, meta_changes_run, meta_changes_end },
 };
 const unsigned meta_routes_count = sizeof(meta_routes) / sizeof(meta_routes[0]);

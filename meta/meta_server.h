@@ -61,11 +61,22 @@ bool meta_api_page(struct http_req *q, uint64_t *ret_limit, uint64_t *ret_offset
 /* The value of one register; the caller closes it. */
 int meta_api_register(struct meta_server *m, const struct vs_id *id, struct vs_buf *ret);
 
+/* The id at the beginning of the path, and behind it exactly `behind`. False: answered. */
+bool meta_api_chunk_path(struct http_req *q, const char *behind, char text[VS_ID_TEXT_BYTES],
+                         struct vs_id *ret);
+/* The body as JSON; the caller frees. NULL: answered. */
+struct vs_json *meta_api_body(struct http_req *q);
+
 void meta_stats_run(struct http_req *q);
 void meta_videos_run(struct http_req *q);
 void meta_manifest_run(struct http_req *q);  /* meta_api_manifest.c */
 void meta_consensus_run(struct http_req *q); /* meta_api_chunk.c */
-void meta_fragments_run(struct http_req *q);
+void meta_chunk_run(struct http_req *q);     /* GET /chunk/... */
+void meta_commit_run(struct http_req *q);    /* POST /chunk/{id}/commit, meta_api_commit.c */
+/* Is a chunk's placement decided? On a thread that may wait. */
+void meta_commit_look(struct meta_server *m, struct http_req *q, const struct vs_id *id);
+void meta_popularity_run(struct http_req *q); /* meta_api_views.c */
+void meta_view_run(struct http_req *q);
 void meta_changes_run(struct http_req *q); /* meta_api_changes.c */
 void meta_changes_end(struct http_req *q);
 

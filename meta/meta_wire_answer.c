@@ -135,6 +135,7 @@ static void wr_body(struct vs_wr *w, const struct meta_req *r)
         return;
     case META_CONTENT:
     case META_MEDIA:
+    case META_VIEWS:
         ns_attr_wr(w, &r->attr);
         meta_wire_wr_blob(w, r->bytes.data, r->status < 0 ? 0 : r->bytes.len,
                           META_WIRE_BLOB_BYTES_MAX);
@@ -150,6 +151,8 @@ static void wr_body(struct vs_wr *w, const struct meta_req *r)
         return;
     case META_NODES:
         wr_nodes(w, r);
+        return;
+    case META_RESERVED:
         return;
     case META_STATS:
         wr_stats(w, &r->stats);
@@ -211,6 +214,7 @@ size_t meta_wire_answer_max(const struct meta_req *r)
         break;
     case META_CONTENT:
     case META_MEDIA:
+    case META_VIEWS:
     case META_GETXATTR:
     case META_LISTXATTR:
     case META_DUMP:
@@ -422,6 +426,7 @@ static int rd_body(struct vs_rd *r, struct meta_req *q)
         return 0;
     case META_CONTENT:
     case META_MEDIA:
+    case META_VIEWS:
         ns_attr_rd(r, &q->attr);
         return rd_content(r, q);
     case META_GETXATTR:
@@ -433,6 +438,8 @@ static int rd_body(struct vs_rd *r, struct meta_req *q)
         return rd_regs(r, q);
     case META_NODES:
         return rd_nodes(r, q);
+    case META_RESERVED:
+        return 0;
     case META_STATS:
         rd_stats(r, &q->stats);
         return 0;

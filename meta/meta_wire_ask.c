@@ -78,6 +78,7 @@ static void wr_body(struct vs_wr *w, const struct meta_req *r)
     case META_GETATTR:
     case META_CONTENT:
     case META_MEDIA:
+    case META_VIEWS:
     case META_LISTXATTR:
         vs_wr_u64(w, r->ino);
         return;
@@ -94,6 +95,10 @@ static void wr_body(struct vs_wr *w, const struct meta_req *r)
         return;
     case META_NODES:
         vs_wr_u32(w, at_most(r->nodes_max, META_WIRE_NODES_MAX));
+        return;
+    case META_RESERVED:
+        vs_wr_u64(w, r->ino);
+        vs_wr_bytes(w, r->scan_after_id.b, VS_ID_BYTES);
         return;
     case META_STATS:
         return;
@@ -259,6 +264,7 @@ static int rd_body(struct vs_rd *r, struct meta_wire_asked *a)
     case META_GETATTR:
     case META_CONTENT:
     case META_MEDIA:
+    case META_VIEWS:
     case META_LISTXATTR:
         a->req.ino = vs_rd_u64(r);
         return vs_rd_done(r);
@@ -270,6 +276,10 @@ static int rd_body(struct vs_rd *r, struct meta_wire_asked *a)
         return rd_regs(r, a);
     case META_NODES:
         return rd_nodes(r, a);
+    case META_RESERVED:
+        a->req.ino = vs_rd_u64(r);
+        vs_rd_bytes(r, a->req.scan_after_id.b, VS_ID_BYTES);
+        return vs_rd_done(r);
     case META_STATS:
         return vs_rd_done(r);
     case META_SCAN:

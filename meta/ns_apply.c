@@ -113,6 +113,7 @@ static ns_rule_fn *apply_rule(unsigned kind)
         [NS_E_COLLECTED] = ns_rule_collected,
         [NS_E_CLUSTER] = ns_rule_cluster,
         [NS_E_MEMBERS] = ns_rule_members,
+        [NS_E_VIEWS] = ns_rule_views,
     };
 
     return kind < sizeof(rules) / sizeof(rules[0]) ? rules[kind] : NULL;

@@ -240,6 +240,54 @@ static int read_xattrs(struct kv *kv, struct meta_req *r, struct vs_buf *scratch
     return kv_scan(kv, prefix.b, prefix.len, to.b, to.len, xattr_item, &r->bytes);
 }
 
+static int read_views(struct kv *kv, struct meta_req *r, struct vs_buf *scratch)
+{
+    struct ns_key key = ns_key_u64(NS_T_VIEWS, r->ino);
+    struct ns_inode i;
+    int err = read_inode(kv, r->ino, scratch, &i);
+
+    if (err < 0)
+        return err;
+    r->attr = i.attr;
+    err = kv_get(kv, key.b, key.len, &r->bytes);
+    if (err == -ENOENT)
+        r->bytes.len = 0;
+    return err == -ENOENT ? 0 : err;
+}
+
+/* ---- sessions ----------------------------------------------------------------------------------
+ */
+
+/* 1: the range has the sequence of the id. */
+static int reserved_item(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
+                         size_t value_len)
+{
+    const struct meta_req *r = arg;
+    uint64_t first, count, seq = vs_id_seq(&r->scan_after_id);
+
+    if (key_len != 1 + 8 + 8 || ns_u64_decode(value, value_len, &count) < 0)
+        return -VS_ECORRUPT;
+    first = ns_key_get_u64(key, 8);
+    return seq >= first && seq - first < count;
+}
+
+static int read_reserved(struct kv *kv, struct meta_req *r, struct vs_buf *scratch)
+{
+    struct ns_key session = ns_key_u64(NS_T_SESSION, r->ino);
+    struct ns_key from = ns_key_u64(NS_T_SESSION_IDS, r->ino), to = ns_key_end(&from);
+    struct ns_session s;
+    int err = kv_get(kv, session.b, session.len, scratch);
+
+    if (err == 0)
+        err = ns_session_decode(scratch->data, scratch->len, &s);
+    if (err < 0)
+        return err == -ENOENT ? -ESTALE : err;
+    if (s.pid != vs_id_pid(&r->scan_after_id) || s.inc != vs_id_inc(&r->scan_after_id))
+        return -ENOENT;
+    err = kv_scan(kv, from.b, from.len, to.b, to.len, reserved_item, r);
+    return err == 1 ? 0 : err < 0 ? err : -ENOENT;
+}
+
 /* ---- nodes, statistics -------------------------------------------------------------------------
  */
 
@@ -340,6 +388,10 @@ static int read_op(struct kv *kv, struct meta_req *r, struct vs_buf *scratch)
         return read_xattrs(kv, r, scratch);
     case META_NODES:
         return read_nodes(kv, r);
+    case META_VIEWS:
+        return read_views(kv, r, scratch);
+    case META_RESERVED:
+        return read_reserved(kv, r, scratch);
     case META_STATS:
         return read_stats(kv, r, scratch);
     case META_SCAN:

@@ -285,7 +285,8 @@ static int forget_release(struct ns_tx *tx, uint64_t ino)
 
 int ns_rule_forget(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a)
 {
-    const enum ns_table tables[] = { NS_T_INODE, NS_T_CONTENT, NS_T_MEDIA, NS_T_ORPHAN };
+    const enum ns_table tables[] = { NS_T_INODE, NS_T_CONTENT, NS_T_MEDIA, NS_T_ORPHAN,
+                                     NS_T_VIEWS };
     struct ns_inode i;
     int r;
 

@@ -24,6 +24,8 @@ ns_rule_fn ns_rule_publish;
 ns_rule_fn ns_rule_reserve, ns_rule_session_open, ns_rule_session_extend, ns_rule_session_abort,
     ns_rule_session_touch;
 ns_rule_fn ns_rule_collected;
+/* ns_rule_views.c */
+ns_rule_fn ns_rule_views;
 /* ns_rule_cluster.c */
 ns_rule_fn ns_rule_cluster, ns_rule_node_put, ns_rule_members;
 

@@ -11,6 +11,7 @@
  *   C ino                    content: inline bytes, symlink target or manifest head
  *   M ino                    media description
  *   X ino name               extended attribute
+ *   H ino                    how often it was watched
  *   O ino                    unlinked, not yet forgotten
  *   W ino                    media description due
  *   P last                   reserved inode numbers: first .. last
@@ -59,6 +60,7 @@ enum ns_table {
     NS_T_RETRY = 'T',
     NS_T_ABORTED_IDS = 'V',
     NS_T_MEDIA_DUE = 'W',
+    NS_T_VIEWS = 'H',
     NS_T_XATTR = 'X',
     NS_T_RELEASED_WHOLE = 'Y',
     NS_T_RELEASED = 'Z',

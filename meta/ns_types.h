@@ -91,6 +91,7 @@ enum ns_entry_kind {
     NS_E_CLUSTER = 19,   /* first entry of a cluster: its uuid, root and inbox attributes */
     NS_E_MEMBERS = 20,   /* the metadata replicas of the next epoch, or of the one that is open */
     NS_E_SESSION_TOUCH = 22, /* a mount lives: a sign of life of all its sessions */
+    NS_E_VIEWS = 21,         /* how often files were watched; value: meta/views.h */
 };
 
 /* Which fields of ns_entry.attr a SETATTR (or a CREATE's later touch) sets. */

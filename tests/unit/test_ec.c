@@ -167,6 +167,13 @@ static void redundancy_has_limits_and_a_text(void **state)
     assert_string_equal(text, "rs:3+2");
     vs_redundancy_to_text(&(struct vs_redundancy){ VS_RED_REPLICATE, 1, 2 }, text);
     assert_string_equal(text, "replicate:3");
+    assert_int_equal(vs_redundancy_from_text("rs:3+2", &red), 0);
+    assert_true(red.kind == VS_RED_RS && red.k == 3 && red.m == 2);
+    assert_int_equal(vs_redundancy_from_text("replicate:3", &red), 0);
+    assert_true(red.kind == VS_RED_REPLICATE && red.k == 1 && red.m == 2);
+    assert_int_equal(vs_redundancy_from_text("rs:3+9", &red), -EINVAL);
+    assert_int_equal(vs_redundancy_from_text("rs:3+2 ", &red), -EINVAL);
+    assert_int_equal(vs_redundancy_from_text("none", &red), -EINVAL);
     vs_redundancy_to_text(&(struct vs_redundancy){ 77, 255, 255 }, text);
     assert_string_equal(text, "none");
     vs_redundancy_to_text(&(struct vs_redundancy){ VS_RED_REPLICATE, 255, 255 }, text);

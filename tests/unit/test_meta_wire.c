@@ -225,10 +225,11 @@ static void assert_asked(const struct asker *a, const struct meta_wire_asked *q)
 static void assert_answered(const struct asker *a, const struct meta_req *want)
 {
     const struct meta_req *r = &a->req;
-    bool bytes = r->op == META_CONTENT || r->op == META_MEDIA || r->op == META_GETXATTR ||
-                 r->op == META_LISTXATTR || r->op == META_DUMP || r->op == META_CHANGES;
+    bool bytes = r->op == META_CONTENT || r->op == META_MEDIA || r->op == META_VIEWS ||
+                 r->op == META_GETXATTR || r->op == META_LISTXATTR || r->op == META_DUMP ||
+                 r->op == META_CHANGES;
     bool attr = r->op == META_LOOKUP || r->op == META_GETATTR || r->op == META_CONTENT ||
-                r->op == META_MEDIA;
+                r->op == META_MEDIA || r->op == META_VIEWS;
 
     assert_int_equal(r->status, want->status);
     if (r->op == META_CHANGE)
