@@ -10,6 +10,7 @@
 #include "common/ec.h"
 #include "common/id.h"
 #include "common/sha.h"
+#include "meta/ns_kinds.h"
 #include "meta/ns_node.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,32 +67,6 @@ struct ns_attr {
     uint64_t parent;  /* directories: the directory they are in; else 0 */
     uint32_t flags;   /* enum ns_flags */
     uint8_t content;  /* enum ns_content */
-};
-
-enum ns_entry_kind {
-    NS_E_NOP = 0,
-    NS_E_CREATE = 1, /* new inode under a name, with content if there is any */
-    NS_E_LINK = 2,
-    NS_E_UNLINK = 3,
-    NS_E_RMDIR = 4,
-    NS_E_RENAME = 5,
-    NS_E_SETATTR = 6,
-    NS_E_SETXATTR = 7,
-    NS_E_REMOVEXATTR = 8,
-    NS_E_SWAP = 9,     /* new content of an inode, base version must be current */
-    NS_E_FORGET = 10,  /* no mount has this unlinked inode open any more */
-    NS_E_PUBLISH = 11, /* an inbox file moves to its place in the tree */
-    NS_E_RESERVE = 12, /* a range of inode numbers for a mount */
-    NS_E_SESSION_OPEN = 13,
-    NS_E_SESSION_EXTEND = 14,
-    NS_E_SESSION_ABORT = 15,
-    NS_E_MEDIA = 16,     /* media description of a committed content version */
-    NS_E_NODE_PUT = 17,  /* register or change a storage node; number 0: it registers itself */
-    NS_E_COLLECTED = 18, /* released ids are gone from registers and nodes */
-    NS_E_CLUSTER = 19,   /* first entry of a cluster: its uuid, root and inbox attributes */
-    NS_E_MEMBERS = 20,   /* the metadata replicas of the next epoch, or of the one that is open */
-    NS_E_SESSION_TOUCH = 22, /* a mount lives: a sign of life of all its sessions */
-    NS_E_VIEWS = 21,         /* how often files were watched; value: meta/views.h */
 };
 
 /* Which fields of ns_entry.attr a SETATTR (or a CREATE's later touch) sets. */
@@ -175,13 +150,13 @@ struct ns_entry {
     size_t collected_count;
 };
 
-/* What applying an entry answered. `status` 0 or the errno the man page names, negative. */
+/* What applying an entry answered. status: 0, or negative: the errno that the man page names. */
 struct ns_answer {
     int status;
     struct ns_attr attr;     /* of the inode created or changed (after the change) */
     struct ns_attr replaced; /* RENAME/CREATE over an existing inode, UNLINK: it; ino 0: none */
-    uint64_t first; /* SESSION_TOUCH: how many sessions; RESERVE: first inode; SESSION_OPEN/EXTEND:
-                       first id sequence; NODE_PUT: the node's number */
+    uint64_t first;    /* RESERVE: first inode; SESSION_OPEN/EXTEND: first id; NODE_PUT: its number;
+                          SESSION_TOUCH: how many */
     uint64_t session;  /* SESSION_OPEN */
     uint8_t published; /* enum ns_published */
     uint64_t dir;      /* PUBLISH: where it is now, with `name`; CREATE and RENAME of an inbox
