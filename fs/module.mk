@@ -57,6 +57,7 @@ fs_SRCS += fs/inbox_rules.c
 fs_SRCS += fs/inode_table.c
 fs_SRCS += fs/media_map.c
 fs_SRCS += fs/media_worker.c
+fs_SRCS += fs/meta_copy.c
 fs_SRCS += fs/mount.c
 fs_SRCS += fs/mount_id.c
 fs_SRCS += fs/mount_line.c

@@ -23,6 +23,8 @@ int vsfs_change(struct vsfs *fs, const struct ns_entry *e, struct ns_answer *ret
     if (entry.now.s == 0 && entry.now.ns == 0)
         entry.now = vsfs_now(fs);
     r = meta_call(fs->meta, &req);
+    if (r == 0 && entry.kind != NS_E_RESERVE)
+        atomic_fetch_add(&fs->changes, 1);
     VS_ASSERT(r <= 0);
     if (ret != NULL) {
         *ret = req.answer;

@@ -35,6 +35,7 @@ struct inbox;
 struct media_worker;
 struct store_watch;
 struct tend;
+struct meta_copy;
 struct notify;
 
 struct vsfs_options {
@@ -73,6 +74,7 @@ struct vsfs {
     struct media_worker *media;
     struct store_watch *watch;
     struct tend *tend;              /* NULL: nobody else uses the metadata */
+    struct meta_copy *copy;         /* NULL: none is kept */
     struct notify *notify;          /* NULL until mounted */
     struct fuse_session *se;        /* set once mounted */
     int staging_fd;                 /* directory of staging files: DATA/staging */
@@ -81,8 +83,9 @@ struct vsfs {
     struct vs_id cluster;
     uint64_t
         mount; /* our number among those that use the metadata (fs/mount_id.h); 0: we alone do */
-    _Atomic bool missed; /* a superseded fragment could not be deleted (fs/clean_mark.h) */
-    int64_t audited_s;   /* when all stores were last asked about their fragments; 0: not served */
+    _Atomic bool missed;      /* a superseded fragment could not be deleted (fs/clean_mark.h) */
+    _Atomic uint64_t changes; /* made through vsfs_change() */
+    int64_t audited_s; /* when all stores were last asked about their fragments; 0: not served */
     _Atomic bool single_device; /* all stores on one file system: survives corruption only */
 };
 

@@ -6,6 +6,7 @@
 #include "fs/inbox.h"
 #include "fs/inode_table.h"
 #include "fs/media_worker.h"
+#include "fs/meta_copy.h"
 #include "fs/mount_id.h"
 #include "fs/provisional.h"
 #include "fs/staging.h"
@@ -52,6 +53,8 @@ static int vsfs_start_names(struct vsfs *fs)
         r = store_watch_start(&fs->watch, fs);
     if (r == 0 && fs->mount != 0)
         r = tend_start(&fs->tend, fs);
+    if (r == 0)
+        r = meta_copy_start(&fs->copy, fs);
     return r;
 }
 
@@ -121,6 +124,7 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
     store_watch_stop(fs->watch);
     media_worker_stop(fs->media);
     inbox_stop(fs->inbox);
+    meta_copy_stop(fs->copy);
     if (fs->collect != NULL && collect_drain(fs->collect, VSFS_STOP_COLLECT_NS) == 0 &&
         fs->audited_s != 0)
         vsfs_mark(fs, &mark);
@@ -138,6 +142,7 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
     data_dir_close(d, fs);
     fs->audited_s = 0;
     fs->tend = NULL;
+    fs->copy = NULL;
     fs->watch = NULL;
     fs->media = NULL;
     fs->inbox = NULL;

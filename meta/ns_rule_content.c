@@ -97,7 +97,7 @@ static void content_write(struct ns_tx *tx, struct ns_inode *i, const struct ns_
         ns_tx_del(tx, &content);
     if (had)
         ns_tx_del(tx, &media);
-    if (c->kind == NS_CONTENT_CHUNKS)
+    if (c->kind == NS_CONTENT_CHUNKS && i->attr.ino != NS_INO_COPY)
         ns_tx_put(tx, &due, NULL, 0);
     else if ((i->attr.flags & NS_F_MEDIA_DUE) != 0)
         ns_tx_del(tx, &due);
@@ -124,7 +124,7 @@ int ns_content_put(struct ns_tx *tx, struct ns_inode *i, const struct ns_new_con
     i->attr.flags &= ~(uint32_t)(NS_F_FLUSHED | NS_F_MEDIA_DUE);
     if (c->flushed)
         i->attr.flags |= NS_F_FLUSHED;
-    if (kind == NS_CONTENT_CHUNKS)
+    if (kind == NS_CONTENT_CHUNKS && i->attr.ino != NS_INO_COPY)
         i->attr.flags |= NS_F_MEDIA_DUE;
     return 0;
 }
@@ -196,6 +196,17 @@ int ns_content_same(struct ns_tx *tx, const struct ns_inode *a, const struct ns_
 /* ---- swap, media -------------------------------------------------------------------------------
  */
 
+/* The copy of the metadata has no name, so nobody creates it: its first content does. */
+static void swap_first_copy(struct ns_tx *tx, struct ns_inode *i)
+{
+    *i = (struct ns_inode){ .attr = { .ino = NS_INO_COPY,
+                                      .generation = 1,
+                                      .mode = S_IFREG | 0400,
+                                      .nlink = 1,
+                                      .atime = tx->now,
+                                      .btime = tx->now } };
+}
+
 int ns_rule_swap(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a)
 {
     struct ns_inode i;
@@ -203,6 +214,10 @@ int ns_rule_swap(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a
     int r;
 
     r = ns_tx_inode(tx, e->ino, &i);
+    if (r == -ENOENT && e->ino == NS_INO_COPY) {
+        swap_first_copy(tx, &i);
+        r = 0;
+    }
     if (r < 0)
         return r;
     if (!S_ISREG(i.attr.mode))

@@ -109,6 +109,8 @@ static void count_one(struct ns_tx *tx, uint64_t *counter, uint64_t n, int sign)
 
 void ns_tx_count(struct ns_tx *tx, const struct ns_inode *i, int sign)
 {
+    if (i->attr.ino == NS_INO_COPY)
+        return; /* nobody's file */
     if (S_ISDIR(i->attr.mode))
         count_one(tx, &tx->state.directories, 1, sign);
     else if (S_ISLNK(i->attr.mode))
