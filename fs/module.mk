@@ -13,6 +13,7 @@ fs_SRCS += fs/cli/cli_inbox.c
 fs_SRCS += fs/cli/cli_info.c
 fs_SRCS += fs/cli/cli_node.c
 fs_SRCS += fs/cli/cli_safe.c
+fs_SRCS += fs/cli/cli_salvage.c
 fs_SRCS += fs/cli/cli_status.c
 fs_SRCS += fs/cli/cli_umount.c
 fs_SRCS += fs/cli/cli_up.c

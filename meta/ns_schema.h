@@ -4,6 +4,7 @@
  *
  *   A                        state: cluster, applied slot, counters, statistics
  *   B                        slot of the snapshot that this copy grew from (meta/ns_store.h)
+ *   B                        why nothing may be collected now (a sentence); not there: it may
  *   D dir name               name in a directory -> inode, cookie
  *   E dir cookie             listing order -> inode, type, name
  *   G                        metadata replicas: the newest configuration, open or coming
@@ -45,6 +46,7 @@
 
 enum ns_table {
     NS_T_STATE = 'A',
+    NS_T_BRAKE = 'B',
     NS_T_BASE = 'B',
     NS_T_CONTENT = 'C',
     NS_T_NAME = 'D',

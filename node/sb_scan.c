@@ -72,6 +72,7 @@ static int scan_data(struct scan_work *w, const struct sb_record *rec)
                                 .payload_bytes = rec->payload_bytes,
                                 .table_crc = rec->table_crc,
                                 .session = rec->note.session,
+                                .inode = rec->note.inode,
                                 .birth = rec->birth,
                                 .sb = rec->sb,
                                 .offset = rec->offset };

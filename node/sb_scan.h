@@ -21,7 +21,7 @@ struct sb_scan_frag {
     uint32_t payload_bytes;
     uint32_t table_crc;
     uint8_t sha256[VS_SHA256_BYTES];
-    uint64_t session;
+    uint64_t session, inode;
     uint64_t birth;
     uint64_t sb, offset; /* where its record is */
 };

@@ -15,6 +15,7 @@ const struct cli_command cli_commands[] = {
     { "info", cli_info, "info FILE [--json]" },
     { "node", cli_node, "node replace ID DIR [--mount MNT]" },
     { "safe", cli_safe, "safe FILE [--json]" },
+    { "salvage", cli_salvage, "salvage --from DIR ... --into DIR [--dry-run] [--json]" },
     { "status", cli_status, "status [--json] [--mount MNT]" },
     { "umount", cli_umount, "umount [--force] MNT" },
     { "up", cli_up, "up --dir DIR [--nodes N] [--degraded] [MOUNTPOINT]" },

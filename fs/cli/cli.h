@@ -30,8 +30,8 @@ const struct cli_command *cli_find(const char *word);
 /* Run it: `--help` among its arguments says how it is used. argv[0] is its word. */
 int cli_run(const struct cli_command *command, int argc, char **argv);
 
-cli_fn cli_down, cli_help, cli_info, cli_inbox, cli_node, cli_safe, cli_status, cli_umount, cli_up,
-    cli_wait;
+cli_fn cli_down, cli_help, cli_info, cli_inbox, cli_node, cli_safe, cli_salvage, cli_status,
+    cli_umount, cli_up, cli_wait;
 
 /* ---- what commands share ---- */
 
