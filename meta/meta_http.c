@@ -34,6 +34,9 @@ struct ask {
     size_t answer_cap;
     int64_t deadline_ns;
     unsigned tries;    /* so far */
+    unsigned rounds;   /* how often all have been tried */
+    unsigned tried;    /* in this round: bits of replicas */
+    unsigned replica;  /* that is asked */
     int lane;          /* -1: none */
     int status;        /* for the job that answers */
     struct vs_job job; /* a pause; or the answer */
@@ -165,20 +168,27 @@ static unsigned asked_wait_ms(const struct meta_req *r)
     return r->op == META_CHANGES ? r->wait_ms : 0;
 }
 
+static unsigned doublings(const struct ask *a)
+{
+    return a->rounds < PAUSE_DOUBLINGS_MAX ? a->rounds : PAUSE_DOUBLINGS_MAX;
+}
+
 static void ask_send(struct ask *a)
 {
     struct meta_http *m = a->m;
-    unsigned round = a->tries / m->host_count, left = left_ms(a);
-    unsigned patience =
-        (m->config.first_ms << (round < PAUSE_DOUBLINGS_MAX ? round : PAUSE_DOUBLINGS_MAX)) +
-        asked_wait_ms(a->r);
-    unsigned replica = (atomic_load(&m->preferred) + a->tries) % m->host_count;
+    unsigned left = left_ms(a);
+    unsigned patience = (m->config.first_ms << doublings(a)) + asked_wait_ms(a->r);
+    unsigned replica = meta_http_choose(m, a->tried);
 
     if (left == 0) {
         ask_refuse(a, -VS_EDOWN);
         return;
     }
+    if (replica == m->host_count) /* those that were left have fallen silent meanwhile */
+        replica = meta_http_choose(m, a->tried = 0);
     a->tries++;
+    a->replica = replica;
+    a->tried |= 1u << replica;
     a->req.timeout_ms = left < patience ? left : patience;
     http_client_submit(m->hosts[replica], &a->req);
 }
@@ -198,20 +208,18 @@ static bool is_stopping(struct meta_http *m)
 /* The next replica at once; when all were tried, after a pause. */
 static void ask_again(struct ask *a)
 {
-    unsigned round = a->tries / a->m->host_count;
-    int64_t pause_ns;
-
     if (left_ms(a) == 0 || is_stopping(a->m)) {
         ask_finish(a, -VS_EDOWN);
         return;
     }
-    if (a->tries % a->m->host_count != 0) {
+    if (meta_http_choose(a->m, a->tried) < a->m->host_count) {
         ask_send(a);
         return;
     }
-    pause_ns = PAUSE_NS_MIN << (round < PAUSE_DOUBLINGS_MAX ? round : PAUSE_DOUBLINGS_MAX);
+    a->tried = 0;
+    a->rounds++;
     a->job.fn = ask_send_job;
-    vs_exec_after(a->m->config.exec, &a->job, pause_ns);
+    vs_exec_after(a->m->config.exec, &a->job, PAUSE_NS_MIN << doublings(a));
 }
 
 static void ask_done(struct http_request *req)
@@ -220,6 +228,8 @@ static void ask_done(struct http_request *req)
     struct meta_http *m = a->m;
     int r = req->status;
 
+    if (r == -ETIMEDOUT || r == -ECONNREFUSED || r == -ECONNRESET)
+        meta_http_silent(m, a->replica);
     if (r == 0 && req->http_status == 200)
         r = meta_wire_answered(a->answer, req->body_bytes, a->r);
     else if (r == 0)
@@ -227,8 +237,7 @@ static void ask_done(struct http_request *req)
     switch (r) {
     case 0:
         if (a->tries > 1) /* whoever answers is asked first from now on */
-            atomic_store(&m->preferred,
-                         (atomic_load(&m->preferred) + a->tries - 1) % m->host_count);
+            atomic_store(&m->preferred, a->replica);
         ask_finish(a, 0);
         return;
     case -EOPNOTSUPP:
@@ -344,6 +353,7 @@ static void meta_http_free(struct meta_http *m)
 {
     for (unsigned i = 0; i < m->host_count; i++)
         http_host_close(m->hosts[i]);
+    vs_buf_close(&m->hello);
     pthread_cond_destroy(&m->idle);
     pthread_mutex_destroy(&m->lock);
     free(m);
@@ -415,6 +425,8 @@ int meta_http_open(struct meta_client **ret, const struct meta_http_config *conf
     m->first_client |= UINT64_C(1) << 32; /* never 0, and no lane's number wraps to it */
     m->first_client &= ~(uint64_t)(META_HTTP_LANES - 1);
     r = open_hosts(m, config);
+    if (r == 0)
+        r = meta_wire_ask_hello(&m->hello);
     if (r == 0)
         r = meta_http_hello(m, &hello);
     if (r == 0 && !vs_id_is_zero(&config->cluster) &&

@@ -3,7 +3,9 @@
  * Happy path: a request becomes a frame (meta/meta_wire.h), goes to the replica that answered last,
  * and the frame that comes back is its answer. No answer in `first_ms`, or none at all: the same
  * question goes to the next replica of the list, or again to the only one, with growing patience,
- * until `deadline_ms` has passed: -VS_EDOWN. For some seconds after that, reads get one second.
+ * until `deadline_ms` has passed: -VS_EDOWN. For some seconds after that, reads get one second. A
+ * replica that did not answer is passed over until it says hello again, in the background: a frozen
+ * one costs `first_ms` once, not each request.
  *
  * Every operation may be repeated: reads, registers (a value is written once), and changes, which
  * carry the id of one of META_HTTP_LANES clients and a number: the journal applies each number of
@@ -12,9 +14,12 @@
  * that names its own client is sent as it is. A change that ends with -VS_EDOWN may have been
  * applied, or may not; never later, once another one of its lane was answered.
  *
+ * Each start of a client takes META_HTTP_LANES new lines of the retry table, which are never given
+ * back: some 300 bytes each, in the namespace of every replica.
+ *
  * Two changes that are under way together are applied in any order. Fresh ids belong to the replica
- * and the incarnation that answered first, for the life of this client: after a restart of the
- * replica they are created by both phases.
+ * and the incarnation that answered first, for the life of this client: when that one was started
+ * again, or another one is asked, they are created by both phases.
  *
  * Threads: `done` runs on the executor's. Whoever submits bounds what is in flight. */
 #ifndef VS_META_META_HTTP_H

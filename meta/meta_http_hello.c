@@ -70,17 +70,15 @@ int meta_http_hello(struct meta_http *m, struct meta_wire_hello *ret)
     int64_t now_ns = vs_now_ns(&vs_clock_system);
     int64_t end_ns = now_ns + (int64_t)m->config.open_ms * VS_NS_PER_MS;
     struct timespec pause = { 0, HELLO_PAUSE_NS };
-    struct vs_buf frame = { 0 };
-    int r = meta_wire_ask_hello(&frame);
+    int r = 0;
 
     for (unsigned n = 0; r == 0 && now_ns < end_ns; n++) {
         unsigned left_ms = (unsigned)((end_ns - now_ns) / VS_NS_PER_MS) + 1;
 
         r = hello_ask(m, n % m->host_count,
-                      left_ms < m->config.first_ms ? left_ms : m->config.first_ms, &frame, ret);
+                      left_ms < m->config.first_ms ? left_ms : m->config.first_ms, &m->hello, ret);
         if (r == 0) {
             atomic_store(&m->preferred, n % m->host_count);
-            vs_buf_close(&frame);
             return 0;
         }
         if (r == -VS_EDOWN) { /* it may be starting */
@@ -90,6 +88,5 @@ int meta_http_hello(struct meta_http *m, struct meta_wire_hello *ret)
         }
         now_ns = vs_now_ns(&vs_clock_system);
     }
-    vs_buf_close(&frame);
     return r < 0 ? r : -VS_EDOWN;
 }

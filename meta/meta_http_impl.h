@@ -8,13 +8,27 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define META_HTTP_PATH "/meta"
+#define META_HTTP_PATH     "/meta"
+#define META_HTTP_PROBE_MS 200 /* between two hellos to a replica that is silent */
+
+/* One replica, watched (meta_http_watch.c). */
+struct meta_http_probe {
+    struct http_request req;
+    uint8_t answer[256];
+    struct meta_http *m;
+    unsigned replica;
+    struct vs_job job;
+    atomic_bool silent; /* its last answer did not come */
+    bool running;       /* under lock; counted as in flight */
+};
 
 struct meta_http {
     struct meta_client base;
     struct meta_http_config config; /* defaults filled in; origins not kept */
     struct http_host *hosts[META_HTTP_REPLICAS_MAX];
     unsigned host_count;
+    struct meta_http_probe probes[META_HTTP_REPLICAS_MAX];
+    struct vs_buf hello;     /* the question who it is */
     atomic_uint preferred;   /* the replica that answered last */
     uint64_t first_client;   /* of the lanes */
     _Atomic int64_t down_ns; /* when a strict question was last given up; 0: not since one was
@@ -35,5 +49,13 @@ struct meta_http {
 
 /* Ask who answers, at each replica in turn, until open_ms have passed. */
 int meta_http_hello(struct meta_http *m, struct meta_wire_hello *ret);
+
+/* ---- meta_http_watch.c ---- */
+
+/* It did not answer in time, or its connection failed. */
+void meta_http_silent(struct meta_http *m, unsigned replica);
+/* Whom to ask next, of those that are not silent (or all, if all are) and not among the bits of
+ * `tried`: the preferred one or the next behind it. host_count: there is none left. */
+unsigned meta_http_choose(struct meta_http *m, unsigned tried);
 
 #endif

@@ -43,6 +43,7 @@ meta_SRCS += meta/meta_dir.c
 meta_SRCS += meta/meta_dumps.c
 meta_SRCS += meta/meta_http.c
 meta_SRCS += meta/meta_http_hello.c
+meta_SRCS += meta/meta_http_watch.c
 meta_SRCS += meta/meta_local.c
 meta_SRCS += meta/meta_nodes.c
 meta_SRCS += meta/meta_open.c
