@@ -105,6 +105,7 @@ struct chaos {
 struct chaos_client {
     struct chaos *c;
     unsigned number;
+    bool reads_only; /* of one replica, be it a leader that others have left */
     struct vs_rand rand;
     struct vs_exec *exec;
     struct http_client *http;
@@ -152,7 +153,6 @@ void chaos_faults_print(void);
 
 int chaos_client_start(struct chaos_client *k, struct chaos *c, unsigned number);
 void chaos_client_stop(struct chaos_client *k);
-/* A change of the namespace; its status. */
 int chaos_change(struct chaos_client *k, const struct ns_entry *e, struct ns_answer *ret);
 int chaos_lookup(struct chaos_client *k, const char *name, uint64_t *ret_ino);
 /* Inode numbers; ids of the client's owner. False: it is over. */

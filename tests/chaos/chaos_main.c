@@ -32,7 +32,8 @@ static int parse(struct chaos_config *o, int argc, char **argv)
 
     *o = (struct chaos_config){ .dir = "",
                                 .metas = 3,
-                                .clients = 4,
+
+                                .clients = 6,
                                 .seed = 1,
                                 .faults = 8,
                                 .kills = 3,

@@ -285,9 +285,14 @@ void chaos_values_step(struct chaos_client *k)
     const struct chaos_seen *seen = &k->seen[s.place];
 
     if (!value_take(&s)) {
-        value_renew(&s);
+        if (!k->reads_only)
+            value_renew(&s);
+        else if (s.v.key[0] == '\0')
+            chaos_names_step(k); /* nothing is there yet */
         return;
     }
+    if (k->reads_only)
+        what = 0;
     s.call = chaos_now();
     if (what < 40 || strcmp(seen->key, s.v.key) != 0 || seen->version == 0)
         value_read(&s);
