@@ -32,13 +32,14 @@
 
 struct tcp_cut;
 struct chaos_config {
-    const char *dir;                 /* "": a temporary one */
-    uint64_t metas, clients, seed;   /* 1, 3 or 5 replicas */
-    uint64_t faults, kills, freezes; /* all; of them at least so many of the leader */
-    uint64_t seconds;                /* no new fault after that */
-    uint64_t gap_ms;                 /* a longer gap is a violation; 0: only told */
-    bool is_direct;                  /* replicas are not reached through ways that can be cut */
-    bool keep, drop;                 /* the directory, also after a violation */
+    const char *dir;               /* "": a temporary one */
+    uint64_t metas, clients, seed; /* 1, 3 or 5 replicas */
+    /* All; of them at least so many of the leader. */
+    uint64_t faults, kills, freezes, cuts;
+    uint64_t seconds; /* no new fault after that */
+    uint64_t gap_ms;  /* a longer gap is a violation; 0: only told */
+    bool is_direct;   /* replicas are not reached through ways that can be cut */
+    bool keep, drop;  /* the directory, also after a violation */
 };
 
 /* A register, or a file whose content is swapped: compare-and-set with a version. */
@@ -158,7 +159,6 @@ int chaos_lookup(struct chaos_client *k, const char *name, uint64_t *ret_ino);
 /* Inode numbers; ids of the client's owner. False: it is over. */
 bool chaos_need_ino(struct chaos_client *k, uint64_t *ret);
 bool chaos_need_id(struct chaos_client *k, struct vs_id *ret);
-/* An entry that makes a file. */
 struct ns_entry chaos_create_entry(struct chaos_client *k, const char *name, uint64_t ino);
 struct ns_time chaos_time(void);
 /* Is it one of the answers that the operation may have? Then it counts; else its outcome is not

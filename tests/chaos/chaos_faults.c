@@ -186,6 +186,8 @@ static void draw_plan(struct chaos *c, enum fault *plan, unsigned count)
             plan[i] = FAULT_KILL_LEADER;
         else if (i < c->config.kills + c->config.freezes)
             plan[i] = FAULT_FREEZE_LEADER;
+        else if (i < c->config.kills + c->config.freezes + c->config.cuts && kinds == FAULT_KINDS)
+            plan[i] = FAULT_CUT_LEADER;
         else
             plan[i] = (enum fault)vs_rand_below(&c->rand, kinds);
     }

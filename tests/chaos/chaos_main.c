@@ -23,6 +23,7 @@ static int parse(struct chaos_config *o, int argc, char **argv)
         { "--faults", CONF_NUMBER, &o->faults, 0, 100000, NULL, false },
         { "--kills", CONF_NUMBER, &o->kills, 0, 100000, NULL, false },
         { "--freezes", CONF_NUMBER, &o->freezes, 0, 100000, NULL, false },
+        { "--cuts", CONF_NUMBER, &o->cuts, 0, 100000, NULL, false },
         { "--seconds", CONF_NUMBER, &o->seconds, 1, 100000, "seconds", false },
         { "--gap-ms", CONF_NUMBER, &o->gap_ms, 0, 100000, "milliseconds", false },
         { "--drop", CONF_SWITCH, &o->drop, 0, 0, NULL, false },
