@@ -29,7 +29,6 @@
 #define CHAOS_KEY_BYTES   32
 #define CHAOS_RANGES_MAX  4096
 #define CHAOS_OLD_MAX     (1u << 17) /* keys that are read again at the end */
-
 struct tcp_cut;
 struct chaos_config {
     const char *dir;               /* "": a temporary one */
@@ -47,7 +46,8 @@ struct chaos_value {
     char key[CHAOS_KEY_BYTES];
     struct vs_id id; /* register; zero: a file */
     uint64_t ino;
-    unsigned ops;
+    unsigned ops, held; /* held: by so many replicas at the end */
+    uint64_t last;      /* read at the end; 0: absent */
 };
 
 /* Numbers that were given out: no two ranges of one owner may meet (invariant I6). */

@@ -14,6 +14,7 @@
 #include "meta/kv.h"
 #include "meta/ns_record.h"
 #include "meta/ns_schema.h"
+#include "meta/place_value.h"
 #include "tests/chaos/chaos.h"
 
 #include <stdlib.h>
@@ -153,6 +154,30 @@ static void record_check(struct acceptors *a, const uint8_t *key, size_t key_len
     free(r);
 }
 
+/* Is it the value that was read at the end? */
+static void held_count(struct chaos *c, const uint8_t *key, size_t key_len,
+                       const struct px_reg *reg)
+{
+    struct place_value v;
+    struct vs_id id;
+
+    if (acceptor_reg_key_decode(key, key_len, &id) < 0 ||
+        place_value_decode(reg->accepted.value, reg->accepted.value_len, &v) < 0)
+        return;
+    for (unsigned i = 0; i < c->old_count; i++)
+        if (vs_id_cmp(&c->old[i].id, &id) == 0)
+            c->old[i].held += v.session == c->old[i].last;
+}
+
+static void check_held(struct chaos *c)
+{
+    for (unsigned i = 0; i < c->old_count; i++)
+        if (!vs_id_is_zero(&c->old[i].id) && c->old[i].last != 0 &&
+            c->old[i].held <= c->config.metas / 2)
+            chaos_violation(c, "%s was read, and only %u replicas hold it", c->old[i].key,
+                            c->old[i].held);
+}
+
 static int acceptor_register(struct acceptors *a, const uint8_t *key, size_t key_len,
                              const uint8_t *value, size_t value_len)
 {
@@ -166,6 +191,7 @@ static int acceptor_register(struct acceptors *a, const uint8_t *key, size_t key
         chaos_violation(a->c, "replica %u accepted above its promise", a->replica);
     if (!px_ballot_is_none(&reg.ballot))
         record_check(a, key, key_len, &reg.ballot, reg.accepted.value, reg.accepted.value_len);
+    held_count(a->c, key, key_len, &reg);
     return 0;
 }
 
@@ -219,6 +245,7 @@ static void check_acceptors(struct chaos *c)
     }
     printf("acceptors: %llu registers and %llu slots on %u replicas compared\n",
            (unsigned long long)a.registers, (unsigned long long)a.slots, (unsigned)c->config.metas);
+    check_held(c);
     HASH_ITER (hh, a.records, r, next) {
         HASH_DEL(a.records, r);
         free(r);

@@ -309,6 +309,8 @@ void chaos_values_last(struct chaos_client *k)
     for (unsigned i = 0; i < c->old_count; i++) {
         struct value_step s = { .k = k, .v = c->old[i], .call = chaos_now() };
 
+        k->seen[s.place].token = 0;
         value_read(&s);
+        c->old[i].last = k->seen[s.place].token;
     }
 }
