@@ -1,5 +1,4 @@
-/* GET /consensus/{chunk} and GET /chunk/{chunk}/fragments: one register, as it is and as what it
- * means.
+/* GET /chunk/{chunk}/fragments: what a register means; and what this shares with /consensus.
  *
  * Happy path: the register's value, decoded. Failure modes: a text that is no id, a register that
  * was never written, a segment where a chunk was asked for: each a sentence. */
@@ -28,10 +27,7 @@ bool meta_api_chunk_path(struct http_req *q, const char *behind, char text[VS_ID
     return false;
 }
 
-/* ---- /consensus/{chunk} -----------------------------------------------------------------------
- */
-
-static void set_place(struct vs_json *j, const struct place_value *v)
+void meta_api_set_place(struct vs_json *j, const struct place_value *v)
 {
     char text[24];
 
@@ -42,58 +38,6 @@ static void set_place(struct vs_json *j, const struct place_value *v)
     vs_json_set_u64(j, "bytes", v->chunk_bytes);
     vs_redundancy_to_text(&v->red, text);
     vs_json_set_text(j, "redundancy", text);
-}
-
-static void set_value(struct vs_json *j, const struct vs_buf *value)
-{
-    struct mf_chunk chunks[MF_SEGMENT_CHUNKS];
-    struct place_value v;
-    int n;
-
-    if (place_value_decode(value->data, value->len, &v) == 0) {
-        vs_json_set_text(j, "state", v.state == PLACE_LIVE ? "live" : "tomb");
-        set_place(j, &v);
-        return;
-    }
-    n = mf_segment_decode(value->data, value->len, chunks);
-    vs_json_set_text(j, "state", n >= 0 ? "segment" : "unknown");
-    if (n >= 0)
-        vs_json_set_u64(j, "chunks", (unsigned)n);
-}
-
-static void consensus_answer(struct meta_server *m, struct http_req *q)
-{
-    struct vs_json *j, *list, *replica;
-    char text[VS_ID_TEXT_BYTES], what[64];
-    struct vs_buf value = { 0 };
-    struct vs_id id;
-    int err;
-
-    if (!meta_api_chunk_path(q, "", text, &id))
-        return;
-    err = meta_api_register(m, &id, &value);
-    if (err < 0) {
-        snprintf(what, sizeof(what), "register %s", text);
-        meta_api_error(q, err, what);
-    } else {
-        j = vs_json_object();
-        list = vs_json_array();
-        replica = vs_json_object();
-        vs_json_set_text(j, "chunk", text);
-        vs_json_set_u64(j, "owner", vs_id_pid(&id));
-        vs_json_set_u64(j, "incarnation", vs_id_inc(&id));
-        vs_json_set_u64(replica, "id", m->id);
-        set_value(replica, &value);
-        vs_json_add(list, replica);
-        vs_json_set(j, "replicas", list);
-        http_reply_json(q, 200, j);
-    }
-    vs_buf_close(&value);
-}
-
-void meta_consensus_run(struct http_req *q)
-{
-    meta_api_start(q, consensus_answer);
 }
 
 /* ---- /chunk/{chunk}/fragments -----------------------------------------------------------------
@@ -140,7 +84,7 @@ static int fragments_reply(struct meta_server *m, struct http_req *q, const char
     if (err == 0) {
         j = vs_json_object();
         vs_json_set_text(j, "chunk", text);
-        set_place(j, v);
+        meta_api_set_place(j, v);
         vs_json_set(j, "fragments", fragments_json(v, &nodes));
         http_reply_json(q, 200, j);
     }

@@ -8,6 +8,7 @@
 #include "common/metrics.h"
 #include "meta/meta_client.h"
 #include "meta/meta_peers.h"
+#include "meta/place_value.h"
 
 #define META_PATH               "/meta"
 #define META_SERVER_IN_FLIGHT   4096 /* questions */
@@ -69,8 +70,9 @@ struct vs_json *meta_api_body(struct http_req *q);
 
 void meta_stats_run(struct http_req *q);
 void meta_videos_run(struct http_req *q);
-void meta_manifest_run(struct http_req *q);  /* meta_api_manifest.c */
-void meta_consensus_run(struct http_req *q); /* meta_api_chunk.c */
+void meta_manifest_run(struct http_req *q); /* meta_api_manifest.c */
+void meta_api_set_place(struct vs_json *j, const struct place_value *v);
+void meta_consensus_run(struct http_req *q); /* meta_api_consensus.c */
 void meta_chunk_run(struct http_req *q);     /* GET /chunk/... */
 void meta_commit_run(struct http_req *q);    /* POST /chunk/{id}/commit, meta_api_commit.c */
 /* Is a chunk's placement decided? On a thread that may wait. */

@@ -33,6 +33,7 @@ meta_SRCS += meta/member_set.c
 meta_SRCS += meta/meta_api.c
 meta_SRCS += meta/meta_api_changes.c
 meta_SRCS += meta/meta_api_chunk.c
+meta_SRCS += meta/meta_api_consensus.c
 meta_SRCS += meta/meta_api_commit.c
 meta_SRCS += meta/meta_api_manifest.c
 meta_SRCS += meta/meta_api_nodes.c

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs the examples of a document and compares what they print.
 
-    doc_console.py FILE       in the current directory, with the environment as it is
+    doc_console.py FILE [WORD]     in the current directory, with the environment as it is
 
-An example is a block ```console: lines that begin with "$ " are commands, run one after the other in
+An example is a block ```console, or with a WORD ```console WORD: lines that begin with "$ " are commands, run one after the other in
 one bash; the lines below a command are its output (standard output and error). A line "..." stands
 for any lines. Exit code 1 at the first command that prints something else."""
 
@@ -12,12 +12,15 @@ import subprocess
 import sys
 
 
+FENCE = " ".join(["```console"] + sys.argv[2:3])
+
+
 def blocks(path):
     block = None
     with open(path, encoding="utf-8") as f:
         for number, line in enumerate(f, 1):
             line = line.rstrip("\n")
-            if line == "```console":
+            if line == FENCE:
                 block = []
             elif line == "```" and block is not None:
                 yield block
