@@ -110,6 +110,7 @@ int data_metas_open(struct vsfs *fs, bool *ret_created, char why[DATA_DIR_WHY_BY
         return r;
     }
     fs->cluster = fs->meta->cluster;
+    fs->shared = true;
     return record_nodes(fs, ret_created, why);
 }
 

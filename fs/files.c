@@ -7,6 +7,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "fs/cache_guard.h"
 #include "fs/file_xattrs.h"
 #include "fs/inbox.h"
 #include "fs/notify.h"
@@ -119,7 +120,8 @@ static int open_reader(struct vsfs *fs, struct inode *i, bool *ret_keep_pages)
         old = i->content;
         i->content = NULL;
     }
-    *ret_keep_pages = i->wfile == NULL && i->cached_version == req.attr.version;
+    *ret_keep_pages =
+        i->wfile == NULL && i->cached_version == req.attr.version && cache_guard_is_live(fs->guard);
     i->cached_version = i->wfile == NULL ? req.attr.version : 0;
     pthread_mutex_unlock(&i->lock);
     content_put(old);

@@ -1,6 +1,7 @@
 /* fuse_attr: getattr, setattr, statfs. */
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "fs/cache_guard.h"
 #include "fs/fuse_calls.h"
 #include "fs/statfs.h"
 #include <stdatomic.h>
@@ -16,7 +17,7 @@
 struct getattr {
     struct vsfs *fs;
     fuse_req_t req; /* until it is answered */
-    uint64_t node;
+    uint64_t node, since;
     struct meta_req meta;
     struct inode *i; /* a reference */
     struct vs_job late;
@@ -48,7 +49,7 @@ static void getattr_late(struct vs_job *job)
     struct ns_attr told;
 
     if (getattr_told(g->i, &told) && !atomic_exchange(&g->answered, true))
-        fuse_reply_attributes(g->req, g->node, &told);
+        fuse_reply_attributes(g->req, g->since, g->node, &told);
     getattr_end(g);
 }
 
@@ -61,9 +62,9 @@ static void getattr_done(struct meta_req *m)
         atomic_fetch_sub(&g->refs, 1);
     if (!atomic_exchange(&g->answered, true)) {
         if (m->status == 0)
-            fuse_reply_attributes(g->req, g->node, &m->attr);
+            fuse_reply_attributes(g->req, g->since, g->node, &m->attr);
         else if (m->status == -VS_EDOWN && getattr_told(g->i, &told))
-            fuse_reply_attributes(g->req, g->node, &told);
+            fuse_reply_attributes(g->req, g->since, g->node, &told);
         else
             fuse_reply_error(g->req, m->status);
     }
@@ -89,7 +90,7 @@ static void answer_attr(struct fuse_call *c, int r)
     if (r < 0)
         fuse_reply_error(c->req, r);
     else
-        fuse_reply_attributes(c->req, c->ino, &c->attr);
+        fuse_reply_attributes(c->req, c->since, c->ino, &c->attr);
 }
 
 static void getattr_start(fuse_req_t req, uint64_t node, struct inode *i)
@@ -107,6 +108,7 @@ static void getattr_start(fuse_req_t req, uint64_t node, struct inode *i)
     g->req = req;
     g->node = node;
     g->i = inode_ref(i, fs->inodes);
+    g->since = cache_guard_moment(fs->guard);
     g->meta = (struct meta_req){ .op = META_GETATTR, .done = getattr_done, .ino = i->ino };
     g->timed = fs->metas != NULL && getattr_told(i, &told);
     atomic_store(&g->refs, g->timed ? 2 : 1);
@@ -135,7 +137,7 @@ void fuse_call_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     if (i == NULL)
         fuse_reply_err(req, ENOMEM);
     else if (getattr_provisional(i, &attr))
-        fuse_reply_attributes(req, ino, &attr);
+        fuse_reply_attributes(req, 0, ino, &attr); /* this mount's own */
     else
         getattr_start(req, ino, i);
     inode_put(fs->inodes, i);

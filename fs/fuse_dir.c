@@ -88,7 +88,7 @@ static int list_add(struct listing *l, const char *name, size_t len, const struc
     if (need > l->size - l->used)
         return 0;
     if (l->plus && !dots) { /* counts a lookup: only now that it fits */
-        r = fuse_entry(l->c->fs, l->d->ino, name, len, attr->ino, attr, &e);
+        r = fuse_entry(l->c->fs, l->c->since, l->d->ino, name, len, attr->ino, attr, &e);
         if (r < 0)
             return r;
     } else {

@@ -5,6 +5,7 @@
  * but the control files is answered without an ops thread, so that lookups never queue behind
  * commits. */
 #include "common/err.h"
+#include "fs/cache_guard.h"
 #include "fs/fuse_calls.h"
 #include "fs/inbox.h"
 #include "fs/provisional.h"
@@ -14,7 +15,7 @@
 struct lookup {
     fuse_req_t req;
     struct vsfs *fs;
-    uint64_t parent;
+    uint64_t parent, since;
     char name[NS_NAME_BYTES_MAX + 1];
     size_t len;
     struct inode *alias; /* its film's attributes are being asked for */
@@ -30,7 +31,7 @@ static void lookup_answer(struct lookup *l, int r, uint64_t node, const struct n
     if (r < 0)
         fuse_reply_error(l->req, r);
     else
-        fuse_reply_found(l->req, l->parent, l->name, l->len, node, attr);
+        fuse_reply_found(l->req, l->since, l->parent, l->name, l->len, node, attr);
     if (l->alias != NULL)
         inode_put(l->fs->inodes, l->alias);
     free(l);
@@ -137,7 +138,7 @@ static void lookup_control_answer(struct fuse_call *c, int r)
     if (r < 0)
         fuse_reply_error(c->req, r);
     else
-        fuse_reply_found(c->req, c->ino, c->name, c->name_len, c->attr.ino, &c->attr);
+        fuse_reply_found(c->req, c->since, c->ino, c->name, c->name_len, c->attr.ino, &c->attr);
 }
 
 void fuse_call_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -161,6 +162,7 @@ void fuse_call_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
     l->req = req;
     l->fs = fuse_fs(req);
     l->parent = parent;
+    l->since = cache_guard_moment(l->fs->guard);
     l->len = len;
     memcpy(l->name, name, len + 1);
     lookup_ask(l);

@@ -12,7 +12,7 @@ static void answer_entry(struct fuse_call *c, int r)
     if (r < 0)
         fuse_reply_error(c->req, r);
     else
-        fuse_reply_found(c->req, c->new_ino, c->name, c->name_len, c->attr.ino, &c->attr);
+        fuse_reply_found(c->req, c->since, c->new_ino, c->name, c->name_len, c->attr.ino, &c->attr);
 }
 
 /* ---- make: c->new_ino is the directory ---- */
@@ -171,7 +171,8 @@ static void answer_create(struct fuse_call *c, int r)
     struct fuse_entry_param e;
 
     if (r == 0)
-        r = fuse_entry(c->fs, c->new_ino, c->name, c->name_len, c->attr.ino, &c->attr, &e);
+        r = fuse_entry(c->fs, c->since, c->new_ino, c->name, c->name_len, c->attr.ino, &c->attr,
+                       &e);
     if (r < 0) {
         if (c->file != NULL)
             files_release(c->fs, c->file);

@@ -7,6 +7,8 @@
 #include "fs/fuse_ops.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "fs/cache_guard.h"
+#include "fs/feed_follow.h"
 #include "fs/fuse_calls.h"
 #include "fs/fuse_wire.h"
 #include "fs/inbox.h"
@@ -80,9 +82,9 @@ static const struct fuse_lowlevel_ops ops_table = {
 
 /* ---- messages to the kernel ---- */
 
-static void kernel_inode(void *se, uint64_t ino, int64_t offset)
+static int kernel_inode(void *se, uint64_t ino, int64_t offset)
 {
-    fuse_lowlevel_notify_inval_inode(se, ino, offset, 0); /* -ENOENT: it knows nothing of it */
+    return fuse_lowlevel_notify_inval_inode(se, ino, offset, 0);
 }
 
 static void kernel_entry(void *se, uint64_t parent, const char *name, size_t len)
@@ -90,7 +92,12 @@ static void kernel_entry(void *se, uint64_t parent, const char *name, size_t len
     fuse_lowlevel_notify_inval_entry(se, parent, name, len);
 }
 
-static const struct notify_ops kernel_messages = { kernel_inode, kernel_entry };
+static int kernel_names(void *se)
+{
+    return fuse_wire_forget_names(se);
+}
+
+static const struct notify_ops kernel_messages = { kernel_inode, kernel_entry, kernel_names };
 
 /* ---- life ---- */
 
@@ -122,6 +129,10 @@ int fuse_ops_mount(struct vsfs *fs, const char *opts)
         r = -EIO;
     if (r == 0)
         r = fuse_wire_attach(fs->se);
+    if (r == 0 && fs->shared)
+        r = cache_guard_new(&fs->guard, &vs_clock_system);
+    if (r == 0 && fs->shared)
+        r = feed_follow_start(&fs->follow, fs);
     if (r < 0)
         fuse_ops_unmount(fs);
     return r;
@@ -148,10 +159,13 @@ int fuse_ops_loop(struct vsfs *fs)
 void fuse_ops_unmount(struct vsfs *fs)
 {
     struct notify *notify = fs->notify;
+    struct feed_follow *follow = fs->follow;
 
     if (fs->se == NULL)
         return;
     fuse_wait_all(); /* replies go to a session that is still there */
+    fs->follow = NULL;
+    feed_follow_stop(follow);
     inbox_quiesce(fs->inbox);
     orphan_wait();
     fs->notify = NULL;
@@ -162,4 +176,6 @@ void fuse_ops_unmount(struct vsfs *fs)
     fuse_quick_stop();
     fuse_file_drop_all(fs);
     fuse_dir_drop_all();
+    cache_guard_free(fs->guard);
+    fs->guard = NULL;
 }

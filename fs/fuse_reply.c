@@ -2,6 +2,8 @@
 #include "fs/fuse_reply.h"
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "fs/cache_guard.h"
+#include "fs/feed_follow.h"
 #include "fs/fuse_wire.h"
 #include "fs/inbox.h"
 #include "fs/provisional.h"
@@ -101,6 +103,7 @@ struct fuse_call *fuse_call_new(fuse_req_t req, uint64_t ino)
     c->ino = ino;
     c->who = (struct names_caller){ .uid = ctx->uid, .gid = ctx->gid };
     c->kills_privs = fuse_wire_kills_privs();
+    c->since = cache_guard_moment(c->fs->guard);
     fuse_begin();
     return c;
 }
@@ -244,31 +247,34 @@ static void attr_note(struct inode *i, const struct ns_attr *attr)
 }
 
 /* Overlay what is being written; the time-out of the attributes. */
-static double fuse_attr_timeout(struct vsfs *fs, uint64_t parent, uint64_t node, struct inode *i,
-                                struct ns_attr *attr)
+static double fuse_attr_timeout(struct vsfs *fs, uint64_t since, uint64_t parent, uint64_t node,
+                                struct inode *i, struct ns_attr *attr)
 {
     attr_note(i, attr);
     wfile_getattr(i, attr);
-    if (fs->metas != NULL || attr_is_old(i, attr) || dir_moving(fs, attr) || inode_is_alias(node) ||
-        inode_moving(i) || inbox_has_dir(fs->inbox, parent) || inbox_has_dir(fs->inbox, node))
-        return 0; /* other mounts may change it, or we are about to */
+    if (attr_is_old(i, attr) || dir_moving(fs, attr) || inode_is_alias(node) || inode_moving(i) ||
+        inbox_has_dir(fs->inbox, parent) || inbox_has_dir(fs->inbox, node) ||
+        !cache_guard_inode(fs->guard, i->ino, since))
+        return 0;
     return FUSE_TREE_TIMEOUT_S;
 }
 
-static double fuse_entry_timeout(struct vsfs *fs, uint64_t parent, struct inode *i)
+static double fuse_entry_timeout(struct vsfs *fs, uint64_t since, uint64_t parent, const char *name,
+                                 size_t len, struct inode *i)
 {
     bool provisional;
 
     pthread_mutex_lock(&i->lock);
     provisional = i->provisional; /* a commit that fails takes the name back */
     pthread_mutex_unlock(&i->lock);
-    return provisional || fs->metas != NULL || inbox_has_dir(fs->inbox, parent)
-               ? 0
-               : FUSE_TREE_TIMEOUT_S;
+    if (provisional || inbox_has_dir(fs->inbox, parent) ||
+        !cache_guard_name(fs->guard, parent, name, len, since))
+        return 0;
+    return feed_follow_names_long(fs->follow) ? FUSE_TREE_TIMEOUT_S : FEED_FOLLOW_NAMES_S;
 }
 
-int fuse_entry(struct vsfs *fs, uint64_t parent, const char *name, size_t len, uint64_t node,
-               const struct ns_attr *attr, struct fuse_entry_param *ret)
+int fuse_entry(struct vsfs *fs, uint64_t since, uint64_t parent, const char *name, size_t len,
+               uint64_t node, const struct ns_attr *attr, struct fuse_entry_param *ret)
 {
     struct inode *i, *target;
     struct ns_attr now = *attr;
@@ -290,21 +296,21 @@ int fuse_entry(struct vsfs *fs, uint64_t parent, const char *name, size_t len, u
         names_seen(i, parent, name, len);
         inbox_told(fs, i, parent);
     }
-    ret->attr_timeout = fuse_attr_timeout(fs, parent, node, target, &now);
-    ret->entry_timeout = i != target ? 0 : fuse_entry_timeout(fs, parent, i);
+    inode_looked_up(fs->inodes, i); /* from here on changes are told to the kernel */
+    ret->attr_timeout = fuse_attr_timeout(fs, since, parent, node, target, &now);
+    ret->entry_timeout = i != target ? 0 : fuse_entry_timeout(fs, since, parent, name, len, i);
     fuse_stat(&now, &ret->attr);
-    inode_looked_up(fs->inodes, i);
     inode_put(fs->inodes, i);
     inode_put(fs->inodes, target);
     return 0;
 }
 
-void fuse_reply_found(fuse_req_t req, uint64_t parent, const char *name, size_t len, uint64_t node,
-                      const struct ns_attr *attr)
+void fuse_reply_found(fuse_req_t req, uint64_t since, uint64_t parent, const char *name, size_t len,
+                      uint64_t node, const struct ns_attr *attr)
 {
     struct vsfs *fs = fuse_fs(req);
     struct fuse_entry_param e;
-    int r = fuse_entry(fs, parent, name, len, node, attr, &e);
+    int r = fuse_entry(fs, since, parent, name, len, node, attr, &e);
 
     if (r < 0)
         fuse_reply_error(req, r);
@@ -312,7 +318,8 @@ void fuse_reply_found(fuse_req_t req, uint64_t parent, const char *name, size_t 
         inode_forget(fs->inodes, node, 1);
 }
 
-void fuse_reply_attributes(fuse_req_t req, uint64_t node, const struct ns_attr *attr)
+void fuse_reply_attributes(fuse_req_t req, uint64_t since, uint64_t node,
+                           const struct ns_attr *attr)
 {
     struct vsfs *fs = fuse_fs(req);
     struct ns_attr now = *attr;
@@ -327,7 +334,7 @@ void fuse_reply_attributes(fuse_req_t req, uint64_t node, const struct ns_attr *
         pthread_mutex_lock(&i->lock);
         parent = i->parent;
         pthread_mutex_unlock(&i->lock);
-        timeout = fuse_attr_timeout(fs, parent, node, i, &now);
+        timeout = fuse_attr_timeout(fs, since, parent, node, i, &now);
     }
     inode_put(fs->inodes, i);
     fuse_stat(&now, &st);

@@ -16,7 +16,7 @@
 #include <fuse_lowlevel.h>
 
 #define FUSE_OPS_BYTES_MAX  (1u << 20) /* one read or write */
-#define FUSE_TREE_TIMEOUT_S 3600.0     /* this mount alone changes the tree, and tells the kernel */
+#define FUSE_TREE_TIMEOUT_S 3600.0     /* the kernel is told of every change of the tree */
 
 /* ---- requests that wait ---- */
 
@@ -34,6 +34,7 @@ struct fuse_call {
     struct vs_job job;
     struct names_caller who;
     /* in, as the operation needs them */
+    uint64_t since; /* cache_guard_moment() when it came */
     uint64_t ino, new_ino, offset, len;
     char name[NS_NAME_BYTES_MAX + 1], new_name[NS_NAME_BYTES_MAX + 1];
     size_t name_len, new_name_len;
@@ -99,13 +100,15 @@ struct vsfs *fuse_fs(fuse_req_t req);
 void fuse_reply_error(fuse_req_t req, int r); /* r < 0, own codes too; or 0 */
 void fuse_stat(const struct ns_attr *attr, struct stat *ret);
 /* The inode `node` (attr.ino, or an alias of it) was found as `name` in `parent`: fill what the
- * kernel is told, and count the lookup. NULL name: not known. -ENOMEM. */
-int fuse_entry(struct vsfs *fs, uint64_t parent, const char *name, size_t len, uint64_t node,
-               const struct ns_attr *attr, struct fuse_entry_param *ret);
+ * kernel is told, and count the lookup. since: cache_guard_moment() before the metadata were asked.
+ * -ENOMEM. */
+int fuse_entry(struct vsfs *fs, uint64_t since, uint64_t parent, const char *name, size_t len,
+               uint64_t node, const struct ns_attr *attr, struct fuse_entry_param *ret);
 /* Fill and reply. */
-void fuse_reply_found(fuse_req_t req, uint64_t parent, const char *name, size_t len, uint64_t node,
-                      const struct ns_attr *attr);
+void fuse_reply_found(fuse_req_t req, uint64_t since, uint64_t parent, const char *name, size_t len,
+                      uint64_t node, const struct ns_attr *attr);
 /* Attributes, overlaid with what is being written, and their time-out. */
-void fuse_reply_attributes(fuse_req_t req, uint64_t node, const struct ns_attr *attr);
+void fuse_reply_attributes(fuse_req_t req, uint64_t since, uint64_t node,
+                           const struct ns_attr *attr);
 
 #endif

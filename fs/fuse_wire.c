@@ -18,6 +18,9 @@
  * second though it was told to. */
 #define WIRE_FLAGS (FUSE_HANDLE_KILLPRIV_V2 | FUSE_PARALLEL_DIROPS)
 
+/* An older <linux/fuse.h> does not have it. */
+#define WIRE_NOTIFY_INC_EPOCH 8
+
 static _Thread_local bool wire_kills;
 static _Atomic uint64_t wire_init;  /* the INIT whose answer has to be completed; 0: none */
 static _Atomic uint32_t wire_flags; /* those of them that it offers; written before wire_init */
@@ -128,4 +131,11 @@ int fuse_wire_attach(struct fuse_session *se)
     int r = fuse_session_custom_io(se, &io, fuse_session_fd(se));
 
     return r < 0 ? -ENOMEM : 0;
+}
+
+int fuse_wire_forget_names(struct fuse_session *se)
+{
+    struct fuse_out_header h = { .len = sizeof(h), .error = WIRE_NOTIFY_INC_EPOCH };
+
+    return write(fuse_session_fd(se), &h, sizeof(h)) == (ssize_t)sizeof(h) ? 0 : -errno;
 }

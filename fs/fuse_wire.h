@@ -21,6 +21,10 @@ struct fuse_session;
 /* Between fuse_session_mount() and the loop. -ENOMEM. */
 int fuse_wire_attach(struct fuse_session *se);
 
+/* Tell the kernel to look every name up again before it is used (FUSE_NOTIFY_INC_EPOCH, from Linux
+ * 6.16). -EINVAL: it does not know that. */
+int fuse_wire_forget_names(struct fuse_session *se);
+
 /* Inside a callback, on the thread that was called: does whoever sent this request lack the right
  * to keep suid and sgid over a write, truncate or chown? */
 bool fuse_wire_kills_privs(void);

@@ -172,6 +172,29 @@ void inode_forget(struct inode_table *t, uint64_t ino, uint64_t n)
         inode_free(i);
 }
 
+bool inode_is_known(struct inode_table *t, uint64_t ino)
+{
+    struct inode *i;
+
+    VS_LOCK_SCOPE(&t->lock);
+    HASH_FIND(hh, t->by_ino, &ino, sizeof(ino), i);
+    return i != NULL && i->nlookup > 0;
+}
+
+int64_t inode_list(struct inode_table *t, uint64_t **ret)
+{
+    struct inode *i, *next;
+    int64_t n = 0;
+
+    VS_LOCK_SCOPE(&t->lock);
+    *ret = malloc((HASH_COUNT(t->by_ino) + 1) * sizeof(**ret));
+    if (*ret == NULL)
+        return -ENOMEM;
+    HASH_ITER (hh, t->by_ino, i, next)
+        (*ret)[n++] = i->ino;
+    return n;
+}
+
 struct inode *inode_resolve(struct inode_table *t, uint64_t ino)
 {
     struct inode *i;

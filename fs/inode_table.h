@@ -36,7 +36,7 @@ struct inode {
     struct wfile *wfile;  /* write state, or NULL: content is what the metadata says */
     struct content *content;    /* last version opened here, or NULL; a reference */
     uint64_t cached_version;    /* version whose pages the kernel may hold; 0: none */
-    uint64_t version;           /* newest content committed by this mount; 0: none */
+    uint64_t version;           /* newest content that this mount has heard of; 0: none */
     unsigned opens;             /* open handles, all kinds */
     unsigned writers;           /* open handles that may write */
     bool provisional;           /* no metadata yet; `attr`, `parent`, `name` are the truth */
@@ -70,6 +70,11 @@ void inode_put(struct inode_table *t, struct inode *i);
 /* The kernel was told of it once more / forgets it n times. */
 void inode_looked_up(struct inode_table *t, struct inode *i);
 void inode_forget(struct inode_table *t, uint64_t ino, uint64_t n);
+
+/* Does the kernel know it, by what it was told? */
+bool inode_is_known(struct inode_table *t, uint64_t ino);
+/* All numbers there are objects of, on the heap; the count. -ENOMEM. */
+int64_t inode_list(struct inode_table *t, uint64_t **ret);
 
 /* A fresh inode number from the reserved range; takes a new range from the journal when it is used
  * up (waits: ops threads). */

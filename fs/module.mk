@@ -1,4 +1,5 @@
 # Sources of fs/, sorted. Programs: PROGRAMS += name, name_SRCS = main file (not in fs_SRCS).
+fs_SRCS += fs/cache_guard.c
 fs_SRCS += fs/census.c
 fs_SRCS += fs/chunk_fetch.c
 fs_SRCS += fs/chunk_fetch_hedge.c
@@ -33,6 +34,7 @@ fs_SRCS += fs/data_path.c
 fs_SRCS += fs/data_setup.c
 fs_SRCS += fs/data_store.c
 fs_SRCS += fs/extent_set.c
+fs_SRCS += fs/feed_follow.c
 fs_SRCS += fs/fetch_doubt.c
 fs_SRCS += fs/file_attrs.c
 fs_SRCS += fs/file_info.c

@@ -87,10 +87,19 @@ static void notify_queue(struct notify *n, uint64_t ino, int64_t offset, const c
     vs_exec_submit(n->exec, &m->job);
 }
 
-void notify_attr(struct notify *n, uint64_t ino)
+int notify_attr(struct notify *n, uint64_t ino)
 {
-    if (n != NULL)
-        n->ops->inode(n->ctx, ino, -1);
+    return n != NULL ? n->ops->inode(n->ctx, ino, -1) : 0;
+}
+
+int notify_names(struct notify *n)
+{
+    return n != NULL ? n->ops->names(n->ctx) : 0;
+}
+
+void notify_fence(struct notify *n, struct vs_job *job)
+{
+    vs_exec_submit(n->exec, job);
 }
 
 void notify_pages(struct notify *n, uint64_t ino)

@@ -11,6 +11,7 @@
 #ifndef VS_FS_NOTIFY_H
 #define VS_FS_NOTIFY_H
 
+#include "common/exec.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,16 +22,25 @@ struct fuse_session;
 
 /* What is sent goes through this; fs/fuse_ops.c gives the kernel's. */
 struct notify_ops {
-    void (*inode)(void *ctx, uint64_t ino, int64_t offset); /* offset < 0: attributes only */
+    /* offset < 0: attributes only. -ENOENT: the kernel does not know it (yet). */
+    int (*inode)(void *ctx, uint64_t ino, int64_t offset);
     void (*entry)(void *ctx, uint64_t parent, const char *name, size_t len); /* and a NUL behind */
+    /* All names that the kernel has are to be asked for again. -EINVAL: it cannot do that. */
+    int (*names)(void *ctx);
 };
 
 int notify_start(struct notify **ret, const struct notify_ops *ops, void *ctx);
 /* Sends what is queued. Call while the session is still open. */
 void notify_stop(struct notify *n);
 
-void notify_attr(struct notify *n, uint64_t ino);  /* attributes changed; sent when it returns */
+/* Attributes changed; sent when it returns. -ENOENT: the kernel does not know the inode; it may be
+ * about to, by an answer that is on its way. */
+int notify_attr(struct notify *n, uint64_t ino);
 void notify_pages(struct notify *n, uint64_t ino); /* attributes and content changed */
 void notify_entry(struct notify *n, uint64_t parent, const char *name, size_t len);
+/* All names are doubtful; sent when it returns. -EINVAL: this kernel (before 6.16) keeps them. */
+int notify_names(struct notify *n);
+/* Run the job when all that was queued before it has been sent. */
+void notify_fence(struct notify *n, struct vs_job *job);
 
 #endif

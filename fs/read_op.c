@@ -86,7 +86,7 @@ static struct content *read_op_keep(struct inode *i, struct content *c)
         if (i->content != NULL && i->content->version >= c->version) {
             older = c;
             c = content_ref(i->content);
-        } else if (c->version >= i->cached_version) {
+        } else if (c->version >= i->cached_version && c->version >= i->version) {
             older = i->content;
             i->content = content_ref(c);
         }

@@ -3,6 +3,8 @@
  * Failure: a change answers what the journal answered; it is not tried again. */
 #include "fs/vsfs.h"
 #include "common/assert.h"
+#include "common/err.h"
+#include "fs/feed_follow.h"
 
 struct ns_time vsfs_now(const struct vsfs *fs)
 {
@@ -26,6 +28,8 @@ int vsfs_change(struct vsfs *fs, const struct ns_entry *e, struct ns_answer *ret
     if (r == 0 && entry.kind != NS_E_RESERVE)
         atomic_fetch_add(&fs->changes, 1);
     VS_ASSERT(r <= 0);
+    if (r == -VS_EDOWN)
+        feed_follow_doubt(fs->follow); /* it may be carried out, now or soon */
     if (ret != NULL) {
         *ret = req.answer;
         ret->status = r;

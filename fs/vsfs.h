@@ -37,6 +37,8 @@ struct store_watch;
 struct tend;
 struct meta_copy;
 struct notify;
+struct cache_guard;
+struct feed_follow;
 
 struct vsfs_options {
     const char *mountpoint;           /* absolute */
@@ -73,12 +75,15 @@ struct vsfs {
     struct inbox *inbox;
     struct media_worker *media;
     struct store_watch *watch;
-    struct tend *tend;              /* NULL: nobody else uses the metadata */
-    struct meta_copy *copy;         /* NULL: none is kept */
-    struct notify *notify;          /* NULL until mounted */
-    struct fuse_session *se;        /* set once mounted */
-    int staging_fd;                 /* directory of staging files: DATA/staging */
-    uint64_t staging_used;          /* bytes, atomic */
+    struct tend *tend;          /* NULL: nobody else uses the metadata */
+    struct meta_copy *copy;     /* NULL: none is kept */
+    struct notify *notify;      /* NULL until mounted */
+    bool shared;                /* other mounts may change the cluster, too */
+    struct cache_guard *guard;  /* how long the kernel may keep what it is told; NULL: for long */
+    struct feed_follow *follow; /* hears of their changes; NULL: not shared, or not mounted */
+    struct fuse_session *se;    /* set once mounted */
+    int staging_fd;             /* directory of staging files: DATA/staging */
+    uint64_t staging_used;      /* bytes, atomic */
     _Atomic bool staging_full_said; /* in the log, until half of it is free again */
     struct vs_id cluster;
     uint64_t

@@ -305,7 +305,8 @@ static int commit_rebase(struct commit *c)
         VS_LOCK_SCOPE(&i->lock);
         before = i->content;
         i->content = content_ref(base);
-        i->cached_version = base->version; /* the kernel's pages are what was written */
+        /* the kernel's pages are what was written, unless somebody else has written since */
+        i->cached_version = base->version == c->answer.attr.version ? base->version : 0;
         VS_LOCK_SCOPE(&w->lock);
         wfile_layers_take(w, &old);
         w->base = base;
@@ -331,7 +332,8 @@ static int commit_applied(struct commit *c)
         upload_session_committed(c->w->session);
     {
         VS_LOCK_SCOPE(&c->inode->lock);
-        c->inode->version = c->answer.attr.version;
+        if (c->inode->version < c->answer.attr.version)
+            c->inode->version = c->answer.attr.version;
     }
     commit_release_rest(c);
     r = commit_rebase(c);

@@ -32,12 +32,13 @@ static void say(struct kernel *k, const char *text)
     atomic_fetch_add(&k->sent, 1);
 }
 
-static void say_inode(void *ctx, uint64_t ino, int64_t offset)
+static int say_inode(void *ctx, uint64_t ino, int64_t offset)
 {
     char text[64];
 
     snprintf(text, sizeof(text), "%s %llu", offset < 0 ? "attr" : "pages", (unsigned long long)ino);
     say(ctx, text);
+    return 0;
 }
 
 static void say_entry(void *ctx, uint64_t parent, const char *name, size_t len)
@@ -49,7 +50,7 @@ static void say_entry(void *ctx, uint64_t parent, const char *name, size_t len)
     say(ctx, text);
 }
 
-static const struct notify_ops ops = { say_inode, say_entry };
+static const struct notify_ops ops = { say_inode, say_entry, NULL };
 
 static void messages_are_sent_in_order_before_the_stop_returns(void **state)
 {
