@@ -5,6 +5,7 @@
  * .vstack/control  write one JSON command, then read the JSON answer on the same descriptor:
  *                  {"command":"node-replace","id":"n1","path":"/disk"}
  *                  {"command":"inbox-publish","name":"film.mkv"}, {"command":"inbox-cancel",...}
+ *                  {"command":"gc"}: what collecting would remove; with "yes": it may
  *                  {"command":"wait-media"}: until every stored video is described
  * Only root and the owner of the mount may open `control`. */
 #include "fs/control.h"
@@ -13,6 +14,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "fs/data_dir.h"
+#include "fs/gc.h"
 #include "fs/inbox.h"
 #include "fs/media_worker.h"
 #include "fs/status.h"
@@ -163,7 +165,8 @@ int control_read(struct control_file *f, uint64_t offset, size_t len, struct vs_
     return vs_buf_append(ret, f->text.data + offset, len, CONTROL_TEXT_BYTES_MAX);
 }
 
-static int control_run(struct vsfs *fs, const struct vs_json *cmd, char why[DATA_DIR_WHY_BYTES])
+static int control_run(struct vsfs *fs, const struct vs_json *cmd, struct vs_json *answer,
+                       char why[DATA_DIR_WHY_BYTES])
 {
     const char *command = vs_json_get_text(cmd, "command");
     const char *name = vs_json_get_text(cmd, "name"), *id = vs_json_get_text(cmd, "id");
@@ -179,6 +182,8 @@ static int control_run(struct vsfs *fs, const struct vs_json *cmd, char why[DATA
         r = inbox_publish(fs, name);
     else if (strcmp(command, "inbox-cancel") == 0 && name != NULL)
         r = inbox_cancel(fs, name);
+    else if (strcmp(command, "gc") == 0)
+        r = gc_run(fs, vs_json_get(cmd, "yes") != NULL, answer);
     else if (strcmp(command, "wait-media") == 0)
         r = media_worker_idle_wait(fs, CONTROL_MEDIA_WAIT_NS);
     else
@@ -198,13 +203,13 @@ int64_t control_write(struct vsfs *fs, struct control_file *f, const void *bytes
 
     if (f->ino != CONTROL_INO_FIRST + CONTROL_COMMAND)
         return -EPERM;
+    answer = vs_json_object();
     r = vs_json_parse(bytes, len, &cmd);
     if (r < 0)
         snprintf(why, sizeof(why), "not a JSON command");
     else
-        r = control_run(fs, cmd, why);
+        r = control_run(fs, cmd, answer, why);
     vs_json_free(cmd);
-    answer = vs_json_object();
     vs_json_set_bool(answer, "ok", r >= 0);
     if (r < 0)
         vs_json_set_text(answer, "error", why);

@@ -3,6 +3,7 @@
 #include "common/err.h"
 #include "fs/census.h"
 #include "fs/data_metas.h"
+#include "fs/meta_copy.h"
 #include "fs/store_domains.h"
 #include <stdio.h>
 
@@ -207,6 +208,10 @@ struct vs_json *status_json(struct vsfs *fs, int *ret_status)
     vs_json_set_bool(j, "one_file_system", fs->single_device);
     vs_json_set_u64(j, "synced_batches", req.stats.synced_batches);
     vs_json_set_u64(j, "waiting_to_be_collected", req.stats.released_waiting);
+    if (req.stats.brake[0] != '\0')
+        vs_json_set_text(j, "brake", req.stats.brake);
+    if (fs->copy != NULL)
+        vs_json_set_u64(j, "metadata_copy_lag_ms", (uint64_t)meta_copy_lag_ms(fs->copy));
     if (fs->metas != NULL)
         vs_json_set(j, "metas", metas);
     else

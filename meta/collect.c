@@ -13,6 +13,7 @@
 #include "meta/collect_step.h"
 #include "meta/manifest.h"
 #include "meta/place_value.h"
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -38,6 +39,7 @@ struct collect {
     int pass_err;           /* of the newest pass; 0 */
     uint64_t audits;        /* bit i: entry i is to be asked about */
     uint64_t unaudited;     /* the same, until that has ended well */
+    uint64_t forced;        /* the same: a person has said that all may go that should */
     enum collect_pass pass; /* written by the job alone */
 
     /* the job's own */
@@ -144,12 +146,26 @@ static void collect_set_pass(struct collect *c, enum collect_pass pass, int err)
     memset(&c->after, 0, sizeof(c->after));
 }
 
+/* Nothing is done before the next wake. */
+static void collect_rest(struct collect *c)
+{
+    VS_LOCK_SCOPE(&c->lock);
+
+    c->is_woken = false;
+}
+
 static void collect_released_step(struct collect *c)
 {
     int r;
 
-    if (c->pass == PASS_NONE)
-        collect_set_pass(c, PASS_RELEASED, 0);
+    if (c->pass == PASS_NONE) {
+        r = collect_is_braked(&c->env);
+        collect_set_pass(c, r == 0 ? PASS_RELEASED : PASS_NONE, r > 0 ? -EBUSY : r);
+        if (r != 0) {
+            collect_rest(c);
+            return;
+        }
+    }
     r = collect_page(c, c->pass);
     if (r > 0)
         return;
@@ -157,6 +173,21 @@ static void collect_released_step(struct collect *c)
         vs_warn("collecting what was removed: %s -> tried again after the next removal",
                 vs_err_text(r));
     collect_set_pass(c, r == 0 && c->pass == PASS_RELEASED ? PASS_WHOLE : PASS_NONE, r);
+}
+
+/* Too many would go: nothing is collected any more until a person has looked. */
+static void collect_audit_brake(struct collect *c)
+{
+    char why[NS_BRAKE_BYTES_MAX + 1];
+    int r;
+
+    snprintf(why, sizeof(why), "more than %u fragments on store %s are not known to the metadata",
+             c->audit.doomed_max, c->audit.name);
+    r = collect_brake(&c->env, why);
+    vs_warn(
+        "%s -> nothing is removed any more%s%s: if an older copy of the metadata is in use, put "
+        "the newer one back; `vstackfs gc` says what would go, `vstackfs gc --yes` removes it",
+        why, r < 0 ? ", and that could not be recorded: " : "", r < 0 ? vs_err_text(r) : "");
 }
 
 /* The audit is over: with an error, at the brake, or well. */
@@ -168,9 +199,12 @@ static void collect_audit_end(struct collect *c, int r)
         vs_warn("store %s: its fragments could not be asked about: %s -> asked again at the next "
                 "start",
                 c->audit.name, vs_err_text(r));
+    if (c->audit.is_many)
+        collect_audit_brake(c);
     collect_audit_close(&c->audit);
     c->is_auditing = false;
     VS_LOCK_SCOPE(&c->lock);
+    c->forced &= ~(UINT64_C(1) << c->auditing);
     if (well)
         c->unaudited &= ~(UINT64_C(1) << c->auditing);
 }
@@ -178,6 +212,7 @@ static void collect_audit_end(struct collect *c, int r)
 static void collect_audit_next(struct collect *c)
 {
     unsigned i = 0;
+    bool forced;
     int r;
 
     if (!c->is_auditing) {
@@ -185,12 +220,15 @@ static void collect_audit_next(struct collect *c)
         while ((c->audits & UINT64_C(1) << i) == 0)
             i++;
         c->audits &= ~(UINT64_C(1) << i);
+        forced = (c->forced >> i & 1) != 0;
         pthread_mutex_unlock(&c->lock);
         c->is_auditing = true;
         c->auditing = i;
-        r = collect_audit_begin(&c->audit, &c->env, i);
-        if (r < 0)
-            collect_audit_end(c, r);
+        r = collect_is_braked(&c->env);
+        if (r == 0)
+            r = collect_audit_begin(&c->audit, &c->env, i, forced);
+        if (r != 0)
+            collect_audit_end(c, r < 0 ? r : 0);
         return;
     }
     r = collect_audit_step(&c->audit, &c->env);
@@ -277,6 +315,39 @@ void collect_audit(struct collect *c, unsigned i)
     c->unaudited |= UINT64_C(1) << i;
     atomic_fetch_and(&c->missed, ~(UINT64_C(1) << i)); /* what is missed from now on is told anew */
     collect_kick(c);
+}
+
+int collect_let_go(struct collect *c)
+{
+    int r = collect_brake(&c->env, "");
+
+    if (r < 0)
+        return r;
+    {
+        VS_LOCK_SCOPE(&c->lock);
+        for (unsigned i = 0; i < c->env.stores->count; i++)
+            c->forced |= UINT64_C(1) << i;
+    }
+    for (unsigned i = 0; i < c->env.stores->count; i++)
+        collect_audit(c, i);
+    collect_wake(c);
+    return 0;
+}
+
+int collect_look(struct collect *c, unsigned i, uint64_t *ret_seen, uint64_t *ret_doomed)
+{
+    struct collect_audit a;
+    int r = collect_audit_begin(&a, &c->env, i, true);
+
+    if (r < 0)
+        return r;
+    a.is_look = true;
+    while ((r = collect_audit_step(&a, &c->env)) > 0)
+        ;
+    *ret_seen = a.seen;
+    *ret_doomed = a.doomed_count;
+    collect_audit_close(&a);
+    return r;
 }
 
 uint64_t collect_unaudited(struct collect *c)

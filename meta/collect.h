@@ -5,7 +5,8 @@
  * until it is asked about (collect_audit): a fragment goes only if its register says TOMB, or is of
  * a generation not lower and does not name it, or is absent with its session closed (then a TOMB is
  * written first). Brake: when more than 1 % of a store's fragments (and more than 1000) would go in
- * one audit, it removes nothing and says so.
+ * one audit, and after a restore or a salvage, nothing is removed at all until a person has said so
+ * (collect_let_go); the reason is in the metadata, and in its figures (META_STATS).
  *
  * Driver with one job at a time on `exec`, whose jobs block: neither the stores nor the metadata
  * may need its threads. Woken by collect_wake(). */
@@ -27,11 +28,16 @@ void collect_wake(struct collect *c);
 int collect_at_start(struct collect *c, uint64_t mount);
 /* Ask about every fragment on entry `i` of the set. Runs in the background. */
 void collect_audit(struct collect *c, unsigned i);
+/* A person has said that what should go may go: the brake is let go, and every store is asked about
+ * all its fragments, also those of a former life of the metadata. */
+int collect_let_go(struct collect *c);
+/* Fragments on entry `i`, and how many of them collect_let_go() would remove. Blocks. */
+int collect_look(struct collect *c, unsigned i, uint64_t *ret_seen, uint64_t *ret_doomed);
 /* Bit i: entry i may hold fragments that should have gone: an audit of it was asked for and has not
  * ended well, or something could not be removed there. Threads: any. */
 uint64_t collect_unaudited(struct collect *c);
 /* Wait until nothing is released and not collected. Tests, clean stops. -ETIMEDOUT; or what a pass
- * failed with. */
+ * failed with; -EBUSY the brake is on. */
 int collect_drain(struct collect *c, int64_t timeout_ns);
 void collect_stop(struct collect *c);
 

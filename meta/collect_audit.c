@@ -119,8 +119,8 @@ static int audit_absent(struct audit_page *p, const struct collect_audit *a,
     for (uint32_t i = 0; i < p->count; i++) {
         const struct vs_id *id = &p->keys[i].chunk;
 
-        if (p->regs[p->reg_of[i]].status != -ENOENT || vs_id_pid(id) != env->meta->pid ||
-            vs_id_inc(id) > env->meta->inc)
+        if (p->regs[p->reg_of[i]].status != -ENOENT ||
+            (!a->is_forced && (vs_id_pid(id) != env->meta->pid || vs_id_inc(id) > env->meta->inc)))
             continue;
         of[n] = i;
         keys[n++] = p->keys[i];
@@ -185,7 +185,7 @@ static int audit_look(struct collect_audit *a, const struct collect_env *env)
         return count;
     if (count == 0) {
         a->is_removing = true;
-        return 1;
+        return !a->is_look;
     }
     p = calloc(1, sizeof(*p));
     if (p == NULL)
@@ -197,9 +197,7 @@ static int audit_look(struct collect_audit *a, const struct collect_env *env)
         r = audit_note(a, p);
     audit_page_free(p);
     if (r == -EOVERFLOW) {
-        vs_warn("store %s: more than %u fragments are not known to the metadata -> nothing is "
-                "removed: if an older copy of the metadata is in use, put the newer one back",
-                a->name, a->doomed_max);
+        a->is_many = true;
         return 0;
     }
     a->seen += (uint64_t)count;
@@ -280,18 +278,21 @@ static int audit_remove(struct collect_audit *a, const struct collect_env *env)
 
 /* ---- life ---- */
 
-int collect_audit_begin(struct collect_audit *a, const struct collect_env *env, unsigned i)
+int collect_audit_begin(struct collect_audit *a, const struct collect_env *env, unsigned i,
+                        bool is_forced)
 {
     const struct store_set_entry *entry = &env->stores->entries[i];
     struct chunk_store *store = atomic_load(&entry->store);
     struct store_health health;
     uint64_t share;
 
-    *a = (struct collect_audit){ .node = entry->node, .store = store };
+    *a = (struct collect_audit){ .node = entry->node, .store = store, .is_forced = is_forced };
     if (store == NULL)
         return -VS_EDOWN;
     chunk_store_health(store, &health);
     share = health.fragments / 100 * AUDIT_BRAKE_PERCENT;
+    if (is_forced)
+        share = health.fragments + AUDIT_BRAKE_FRAGMENTS; /* more come while it looks */
     a->doomed_max = share > AUDIT_BRAKE_FRAGMENTS ? (uint32_t)share : AUDIT_BRAKE_FRAGMENTS;
     snprintf(a->name, sizeof(a->name), "%s", entry->name);
     a->doomed = calloc(a->doomed_max, sizeof(*a->doomed));

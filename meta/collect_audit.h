@@ -22,10 +22,16 @@ struct collect_audit {
     struct frag_key *doomed; /* owned */
     uint32_t doomed_count, doomed_max, doomed_at;
     bool is_removing;
+    bool
+        is_forced; /* a person has said so: however many they are, and whoever gave out their ids */
+    bool is_look;  /* only count them */
+    bool is_many;  /* out: at the brake */
 };
 
-/* Begin with entry `i` of the set. -VS_EDOWN it has no store; -ENOMEM. */
-int collect_audit_begin(struct collect_audit *a, const struct collect_env *env, unsigned i);
+/* Begin with entry `i` of the set; is_look may be set after it. -VS_EDOWN it has no store; -ENOMEM.
+ */
+int collect_audit_begin(struct collect_audit *a, const struct collect_env *env, unsigned i,
+                        bool is_forced);
 
 /* One page: 1 there is more, 0 the end, or a negative code. */
 int collect_audit_step(struct collect_audit *a, const struct collect_env *env);

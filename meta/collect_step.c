@@ -25,6 +25,21 @@ int collect_change(const struct collect_env *env, struct ns_entry *e)
     return meta_call(env->meta, &r);
 }
 
+int collect_is_braked(const struct collect_env *env)
+{
+    struct meta_req r = { .op = META_STATS };
+    int status = meta_call(env->meta, &r);
+
+    return status < 0 ? status : r.stats.brake[0] != '\0';
+}
+
+int collect_brake(const struct collect_env *env, const char *why)
+{
+    struct ns_entry e = { .kind = NS_E_BRAKE, .value = why, .value_len = strlen(why) };
+
+    return collect_change(env, &e);
+}
+
 int collect_scan_ids(const struct collect_env *env, enum meta_scan scan, const struct vs_id *after,
                      struct vs_id *ids, uint32_t max)
 {

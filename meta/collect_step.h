@@ -19,6 +19,11 @@ struct collect_env {
 /* One journal entry, stamped with the time; its status. */
 int collect_change(const struct collect_env *env, struct ns_entry *e);
 
+/* May nothing be collected now? 0, 1, or a negative code. Stopping it with `why` ("": letting it go
+ * again): as collect_change(). */
+int collect_is_braked(const struct collect_env *env);
+int collect_brake(const struct collect_env *env, const char *why);
+
 /* Items of a list behind `after`: how many (at most `max`), or a negative code. */
 int collect_scan_ids(const struct collect_env *env, enum meta_scan scan, const struct vs_id *after,
                      struct vs_id *ids, uint32_t max);

@@ -128,6 +128,8 @@ static void stats_answer(struct meta_server *m, struct http_req *q)
     vs_json_set_u64(j, "logical_bytes", s->logical_bytes);
     vs_json_set_u64(j, "stored_bytes", s->stored_bytes);
     vs_json_set_u64(j, "released_waiting", s->released_waiting);
+    if (s->brake[0] != '\0')
+        vs_json_set_text(j, "brake", s->brake);
     vs_json_set_u64(j, "applied_slot", s->applied_slot);
     vs_json_set_u64(j, "first_slot", s->first_slot);
     vs_json_set_u64(j, "synced_batches", s->synced_batches);

@@ -109,6 +109,7 @@ struct meta_stats {
     uint64_t applied_slot, first_slot;
     uint64_t synced_batches; /* of the acceptor, this process */
     uint64_t released_waiting;
+    char brake[NS_BRAKE_BYTES_MAX + 1]; /* why nothing may be collected; "": it may */
 };
 
 struct meta_req;

@@ -98,6 +98,7 @@ static void wr_stats(struct vs_wr *w, const struct meta_stats *s)
     vs_wr_u64(w, s->first_slot);
     vs_wr_u64(w, s->synced_batches);
     vs_wr_u64(w, s->released_waiting);
+    vs_wr_blob(w, s->brake, strlen(s->brake));
 }
 
 static void wr_scan(struct vs_wr *w, const struct meta_req *r)
@@ -203,7 +204,7 @@ int meta_wire_answer_hello(const struct meta_wire_hello *h, struct vs_buf *ret)
 
 size_t meta_wire_answer_max(const struct meta_req *r)
 {
-    size_t max = 64 + ATTR_BYTES_MAX;
+    size_t max = 256 + ATTR_BYTES_MAX;
 
     switch (r->op) {
     case META_CHANGE:
@@ -368,6 +369,9 @@ static int rd_nodes(struct vs_rd *r, struct meta_req *q)
 
 static void rd_stats(struct vs_rd *r, struct meta_stats *s)
 {
+    const uint8_t *why;
+    size_t len;
+
     s->files = vs_rd_u64(r);
     s->directories = vs_rd_u64(r);
     s->symlinks = vs_rd_u64(r);
@@ -378,6 +382,10 @@ static void rd_stats(struct vs_rd *r, struct meta_stats *s)
     s->first_slot = vs_rd_u64(r);
     s->synced_batches = vs_rd_u64(r);
     s->released_waiting = vs_rd_u64(r);
+    why = vs_rd_blob(r, NS_BRAKE_BYTES_MAX, &len);
+    memset(s->brake, 0, sizeof(s->brake));
+    if (len > 0)
+        memcpy(s->brake, why, len);
 }
 
 static void rd_scan(struct vs_rd *r, struct meta_req *q)

@@ -112,6 +112,7 @@ static ns_rule_fn *apply_rule(unsigned kind)
         [NS_E_NODE_PUT] = ns_rule_node_put,
         [NS_E_COLLECTED] = ns_rule_collected,
         [NS_E_CLUSTER] = ns_rule_cluster,
+        [NS_E_BRAKE] = ns_rule_brake,
         [NS_E_MEMBERS] = ns_rule_members,
         [NS_E_VIEWS] = ns_rule_views,
     };

@@ -68,6 +68,7 @@ static uint32_t entry_groups(unsigned kind)
         [NS_E_CLUSTER] = G_KNOWN | G_ATTR | G_CLUSTER,
         [NS_E_MEMBERS] = G_KNOWN | G_FLAGS | G_VALUE,
         [NS_E_VIEWS] = G_KNOWN | G_VALUE,
+        [NS_E_BRAKE] = G_KNOWN | G_VALUE,
     };
 
     return kind < sizeof(groups) / sizeof(groups[0]) ? groups[kind] : 0;

@@ -29,6 +29,7 @@ enum ns_entry_kind {
     NS_E_MEMBERS = 20,   /* the metadata replicas of the next epoch, or of the one that is open */
     NS_E_VIEWS = 21,     /* how often files were watched; value: meta/views.h */
     NS_E_SESSION_TOUCH = 22, /* a mount lives: a sign of life of all its sessions */
+    NS_E_BRAKE = 23,         /* value: why nothing may be collected; empty: it may again */
 };
 
 #endif

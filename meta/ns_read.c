@@ -324,6 +324,7 @@ static int read_state(struct kv *kv, struct vs_buf *scratch, struct ns_state *re
 
 static int read_stats(struct kv *kv, struct meta_req *r, struct vs_buf *scratch)
 {
+    struct ns_key brake = ns_key(NS_T_BRAKE);
     struct ns_state s;
     int err = read_state(kv, scratch, &s);
 
@@ -337,7 +338,12 @@ static int read_stats(struct kv *kv, struct meta_req *r, struct vs_buf *scratch)
                                     .chunks = s.chunks,
                                     .applied_slot = s.slot,
                                     .released_waiting = s.released };
-    return 0;
+    err = kv_get(kv, brake.b, brake.len, scratch);
+    if (err == 0 && scratch->len > NS_BRAKE_BYTES_MAX)
+        return -VS_ECORRUPT;
+    if (err == 0)
+        memcpy(r->stats.brake, scratch->data, scratch->len);
+    return err == -ENOENT ? 0 : err;
 }
 
 int ns_read_cluster(struct kv *kv, struct vs_id *ret)

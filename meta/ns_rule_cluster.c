@@ -54,6 +54,27 @@ int ns_rule_cluster(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer
     return r;
 }
 
+/* The first reason stays until a person has seen it. */
+int ns_rule_brake(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a)
+{
+    struct ns_key key = ns_key(NS_T_BRAKE);
+    const uint8_t *value;
+    size_t len;
+    int r;
+
+    (void)a;
+    if (e->value_len > NS_BRAKE_BYTES_MAX)
+        return -EINVAL;
+    r = ns_tx_get(tx, &key, &value, &len);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    if (e->value_len == 0)
+        ns_tx_del(tx, &key);
+    else if (r == -ENOENT)
+        ns_tx_put(tx, &key, e->value, e->value_len);
+    return 0;
+}
+
 /* ---- nodes -------------------------------------------------------------------------------------
  */
 

@@ -27,7 +27,7 @@ ns_rule_fn ns_rule_collected;
 /* ns_rule_views.c */
 ns_rule_fn ns_rule_views;
 /* ns_rule_cluster.c */
-ns_rule_fn ns_rule_cluster, ns_rule_node_put, ns_rule_members;
+ns_rule_fn ns_rule_cluster, ns_rule_node_put, ns_rule_members, ns_rule_brake;
 
 /* ---- content (ns_rule_content.c) ---- */
 

@@ -33,6 +33,7 @@
 #define NS_RELEASED_MAX          65536      /* ids one entry may release */
 #define NS_RESERVE_MAX           65536      /* inode numbers, or ids, one entry may reserve */
 #define NS_SESSION_RANGES_MAX    16384      /* separate ranges of ids of one session */
+#define NS_BRAKE_BYTES_MAX       159        /* why nothing may be collected */
 #define NS_COOKIE_FIRST          16u        /* directory cookies below are the mount's own */
 
 struct ns_time {

@@ -10,6 +10,7 @@
 
 const struct cli_command cli_commands[] = {
     { "down", cli_down, "down --dir DIR [--force]" },
+    { "gc", cli_gc, "gc [--yes] [--json] [--mount MNT]" },
     { "help", cli_help, "help" },
     { "inbox", cli_inbox, "inbox ls [--json] | publish NAME | cancel NAME  [--mount MNT]" },
     { "info", cli_info, "info FILE [--json]" },
@@ -196,7 +197,7 @@ char *cli_read_control(const char *mount, const char *name)
     return text;
 }
 
-int cli_command_send(const char *mount, const struct vs_json *command)
+int cli_command_ask(const char *mount, const struct vs_json *command, struct vs_json **ret)
 {
     VS_AUTO_FREE char *text = vs_json_print(command, false);
     VS_AUTO_FD int fd = cli_open_control(mount, "control", O_RDWR);
@@ -216,6 +217,18 @@ int cli_command_send(const char *mount, const struct vs_json *command)
     error = vs_json_get_text(j, "error");
     if (vs_json_get_bool(j, "ok", &ok) < 0 || !ok)
         r = cli_fail("%s", error != NULL ? error : "the mount did not say that it is done");
+    if (r == 0)
+        *ret = j;
+    else
+        vs_json_free(j);
+    return r;
+}
+
+int cli_command_send(const char *mount, const struct vs_json *command)
+{
+    struct vs_json *j = NULL;
+    int r = cli_command_ask(mount, command, &j);
+
     vs_json_free(j);
     return r;
 }

@@ -30,7 +30,7 @@ const struct cli_command *cli_find(const char *word);
 /* Run it: `--help` among its arguments says how it is used. argv[0] is its word. */
 int cli_run(const struct cli_command *command, int argc, char **argv);
 
-cli_fn cli_down, cli_help, cli_info, cli_inbox, cli_node, cli_safe, cli_salvage, cli_status,
+cli_fn cli_down, cli_gc, cli_help, cli_info, cli_inbox, cli_node, cli_safe, cli_salvage, cli_status,
     cli_umount, cli_up, cli_wait;
 
 /* ---- what commands share ---- */
@@ -51,7 +51,9 @@ bool cli_mount(const struct cli_args *a, char path[CLI_PATH_BYTES]);
 /* The whole text of MNT/.vstack/NAME; the caller frees. NULL: said on stderr. */
 char *cli_read_control(const char *mount, const char *name);
 
-/* Send a command and judge its answer: exit code. */
+/* Send a command and judge its answer: exit code; 0: *ret is the answer, the caller frees. */
+int cli_command_ask(const char *mount, const struct vs_json *command, struct vs_json **ret);
+/* The same, when the answer says no more than that it is done. */
 int cli_command_send(const char *mount, const struct vs_json *command);
 
 /* Text that came from names or paths, to stdout; what would move a terminal's cursor as \xNN. */

@@ -24,6 +24,9 @@ static void status_print_metas(const struct vs_json *j)
 {
     const struct vs_json *n = vs_json_first(vs_json_get(j, "metas"));
 
+    if (vs_json_get_text(j, "brake") != NULL)
+        printf("  nothing is removed from the stores: %s; `vstackfs gc` says what would go\n",
+               text_or(j, "brake"));
     for (; n != NULL; n = vs_json_next(n)) {
         const char *why = vs_json_get_text(n, "why");
         uint64_t applied;

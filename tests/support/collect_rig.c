@@ -248,7 +248,7 @@ uint64_t crig_audit(struct collect_rig *f, unsigned node)
     uint64_t removed;
     int r = 1;
 
-    assert_int_equal(collect_audit_begin(&a, &env, node - 1), 0);
+    assert_int_equal(collect_audit_begin(&a, &env, node - 1, false), 0);
     while (r > 0)
         r = collect_audit_step(&a, &env);
     assert_int_equal(r, 0);

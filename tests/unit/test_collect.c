@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -256,6 +257,72 @@ static void an_audit_counts_when_it_has_ended_well(void **state)
     assert_int_equal(collect_unaudited(f->collect), 0);
 }
 
+static void brake(struct collect_rig *f, const char *why)
+{
+    struct ns_entry e = { .kind = NS_E_BRAKE, .value = why, .value_len = strlen(why) };
+
+    assert_int_equal(crig_change(f, &e, NULL), 0);
+}
+
+/* After a restore, say. An old life's fragment is nobody's: no register, another owner. */
+static void the_brake_keeps_everything_until_a_person_lets_go(void **state)
+{
+    struct collect_rig *f = *state;
+    struct vs_id id, old = vs_id_make(9999, 1, 7, VS_ID_CHUNK);
+    uint64_t seen, doomed;
+    struct meta_req stats = { .op = META_STATS };
+
+    brake(f, "restored from a backup");
+    brake(f, "another reason"); /* the first one stays */
+    crig_open_session(f, 8);
+    id = crig_put_chunk(f, 1);
+    crig_put_frag(f, 3, &old, 0, 1);
+    crig_abort_session(f);
+    assert_int_equal(collect_drain(f->collect, VS_NS_PER_S), -EBUSY);
+    for (unsigned i = 0; i < CRIG_NODES; i++)
+        collect_audit(f->collect, i);
+    usleep(100000); /* it had time to do wrong */
+    assert_true(crig_has_chunk(f, &id, 1));
+    assert_true(crig_has_frag(f, 3, &old, 0, 1));
+    assert_int_equal(meta_call(f->meta, &stats), 0);
+    assert_string_equal(stats.stats.brake, "restored from a backup");
+    assert_int_equal(collect_look(f->collect, 2, &seen, &doomed), 0);
+    assert_int_equal(seen, 1);
+    assert_int_equal(doomed, 1);
+    assert_true(crig_has_frag(f, 3, &old, 0, 1)); /* only looked at */
+
+    assert_int_equal(collect_let_go(f->collect), 0);
+    crig_drain(f);
+    for (unsigned n = 0; n < 20000 && collect_unaudited(f->collect) != 0; n++)
+        usleep(1000);
+    assert_false(crig_has_chunk(f, &id, 1));
+    assert_false(crig_has_frag(f, 3, &old, 0, 1));
+    assert_int_equal(meta_call(f->meta, &stats), 0);
+    assert_string_equal(stats.stats.brake, "");
+}
+
+static void too_many_unknown_fragments_put_the_brake_on(void **state)
+{
+    struct collect_rig *f = *state;
+    struct meta_req stats = { .op = META_STATS };
+    struct vs_id id;
+
+    crig_open_session(f, 2000);
+    for (unsigned n = 0; n < 1100; n++) {
+        id = crig_fresh(f, VS_ID_CHUNK);
+        crig_put_frag(f, 3, &id, 0, 1);
+    }
+    brake(f, "");
+    crig_abort_session(f); /* their session is closed: they would go */
+    for (unsigned n = 0; n < 20000 && stats.stats.brake[0] == '\0'; n++) {
+        collect_audit(f->collect, 2);
+        usleep(1000);
+        assert_int_equal(meta_call(f->meta, &stats), 0);
+    }
+    assert_non_null(strstr(stats.stats.brake, "n3"));
+    assert_true(crig_has_frag(f, 3, &id, 0, 1));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -272,6 +339,8 @@ int main(void)
         TEST(a_start_beside_other_mounts_leaves_what_is_theirs),
         TEST(audits_run_in_the_background_and_stop_when_told),
         TEST(an_audit_counts_when_it_has_ended_well),
+        TEST(the_brake_keeps_everything_until_a_person_lets_go),
+        TEST(too_many_unknown_fragments_put_the_brake_on),
     };
 
     return cmocka_run_group_tests_name("collect", tests, NULL, NULL);

@@ -149,7 +149,7 @@ static void answer_fill(struct meta_req *r, int status)
     r->nodes_count = 2;
     r->slot = 29;
     r->reset = true;
-    r->stats = (struct meta_stats){ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
+    r->stats = (struct meta_stats){ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, "the brake" };
     for (uint32_t i = 0; i < 2; i++) {
         if (r->scan_u64 != NULL)
             r->scan_u64[i] = 50 + i;
