@@ -98,7 +98,7 @@ static void drop_inode(struct feed_follow *w, uint64_t ino, uint8_t what, uint64
     if (i == NULL)
         return;
     pthread_mutex_lock(&i->lock);
-    i->no_capability = i->no_privs = false;
+    i->no_capability = i->no_xattrs = i->no_privs = false;
     if (what & FEED_CONTENT) {
         i->cached_version = 0;
         if (i->version < version)

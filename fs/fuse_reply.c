@@ -246,6 +246,14 @@ static void attr_note(struct inode *i, const struct ns_attr *attr)
         i->told = *attr;
 }
 
+/* `ls -l` asks each file for security.selinux: most have nothing of the kind. A directory may get
+ * them with another one (its mirror), so it is asked. */
+static void xattrs_note(struct inode *i, const struct ns_attr *attr)
+{
+    VS_LOCK_SCOPE(&i->lock);
+    i->no_xattrs = S_ISREG(attr->mode) && (attr->flags & NS_F_XATTRS) == 0 && !i->xattrs_set;
+}
+
 /* Overlay what is being written; the time-out of the attributes. */
 static double fuse_attr_timeout(struct vsfs *fs, uint64_t since, uint64_t parent, uint64_t node,
                                 struct inode *i, struct ns_attr *attr)
@@ -256,6 +264,7 @@ static double fuse_attr_timeout(struct vsfs *fs, uint64_t since, uint64_t parent
         inbox_has_dir(fs->inbox, parent) || inbox_has_dir(fs->inbox, node) ||
         !cache_guard_inode(fs->guard, i->ino, since))
         return 0;
+    xattrs_note(i, attr);
     return FUSE_TREE_TIMEOUT_S;
 }
 

@@ -5,6 +5,7 @@
  * The kernel asks for security.capability before every write: "none" is remembered. */
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "fs/cache_guard.h"
 #include "fs/file_xattrs.h"
 #include "fs/fuse_calls.h"
 #include "fs/xattrs.h"
@@ -120,10 +121,16 @@ static void getxattr_ask(fuse_req_t req, uint64_t ino, const char *name, size_t 
     meta_submit(fuse_fs(req)->meta, &g->meta);
 }
 
-/* True: answered from what is set and not committed; *ret_r and *ret are the answer. */
-static bool xattr_uncommitted(struct inode *i, const char *name, struct vs_buf *ret, int *ret_r)
+/* True: answered from what is known here, or set and not committed; *ret_r and *ret are the
+ * answer. */
+static bool xattr_known(const struct vsfs *fs, struct inode *i, const char *name,
+                        struct vs_buf *ret, int *ret_r)
 {
     VS_LOCK_SCOPE(&i->lock);
+    if (i->no_xattrs && !i->provisional && i->xattrs == NULL && cache_guard_is_live(fs->guard)) {
+        *ret_r = name != NULL ? -ENODATA : 0;
+        return true;
+    }
     if (name != NULL && i->no_capability && strcmp(name, capability) == 0) {
         *ret_r = -ENODATA;
         return true;
@@ -153,7 +160,7 @@ static void getxattr_start(fuse_req_t req, fuse_ino_t ino, const char *name, siz
 
     if (i == NULL)
         fuse_reply_err(req, ENOMEM);
-    else if (xattr_uncommitted(i, name, &bytes, &r))
+    else if (xattr_known(fs, i, name, &bytes, &r))
         reply_bytes(req, r, &bytes, size);
     else
         getxattr_ask(req, i->ino, name, size);
@@ -215,6 +222,10 @@ static int xattr_change_uncommitted(struct inode *i, const struct ns_entry *e, c
     VS_LOCK_SCOPE(&i->lock);
     if (strcmp(name, capability) == 0 && e->kind == NS_E_SETXATTR)
         i->no_capability = false;
+    if (e->kind == NS_E_SETXATTR) {
+        i->no_xattrs = false;
+        i->xattrs_set = true;
+    }
     if (!i->provisional && i->xattrs == NULL)
         return 1;
     if (e->kind == NS_E_REMOVEXATTR)

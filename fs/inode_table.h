@@ -44,6 +44,8 @@ struct inode {
                                  * without its knowing: in the inbox, or replaced by a publish */
     bool unlinked;              /* last name is gone; FORGET is due when opens falls to 0 */
     bool no_capability;         /* known to have no security.capability: asked before each write */
+    bool no_xattrs;             /* known to have no extended attributes at all */
+    bool xattrs_set;            /* they were, here: what is told late may be older than that */
     bool no_privs;              /* known to have no suid or sgid that a write takes away */
     struct file_xattrs *xattrs; /* provisional: set before the first commit, or NULL */
     struct ns_attr attr;        /* provisional only (wfile owns size and times while it exists) */

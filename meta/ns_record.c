@@ -194,8 +194,10 @@ void ns_attr_rd(struct vs_rd *r, struct ns_attr *a)
 int ns_inode_encode(const struct ns_inode *i, struct vs_buf *ret)
 {
     struct vs_wr w = record_wr(ret);
+    struct ns_attr attr = i->attr;
 
-    ns_attr_wr(&w, &i->attr);
+    attr.flags &= ~(uint32_t)NS_F_XATTRS;
+    ns_attr_wr(&w, &attr);
     vs_wr_u64(&w, i->cookie);
     vs_wr_u64(&w, i->chunks);
     vs_wr_u32(&w, i->xattr_list_bytes);
@@ -217,6 +219,10 @@ int ns_inode_decode(const void *bytes, size_t len, struct ns_inode *ret)
     i.xattr_list_bytes = vs_rd_u32(&r);
     i.xattr_bytes = vs_rd_u32(&r);
     err = vs_rd_done(&r);
+    if (err == 0 && (i.attr.flags & NS_F_XATTRS) != 0)
+        err = -VS_ECORRUPT; /* never stored */
+    if (i.xattr_list_bytes > 0)
+        i.attr.flags |= NS_F_XATTRS;
     if (err == 0)
         *ret = i;
     return err;

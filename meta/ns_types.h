@@ -51,6 +51,7 @@ enum ns_flags {
     NS_F_FLUSHED = 1,   /* inbox: a FLUSH or RELEASE followed the last WRITE: publish it */
     NS_F_DIR_TIMES = 2, /* directory whose times were set by utimens: publishing keeps them */
     NS_F_MEDIA_DUE = 4, /* content was committed, its media description is still to be made */
+    NS_F_XATTRS = 8,    /* told, not stored: it has extended attributes */
 };
 
 struct ns_attr {

@@ -191,6 +191,32 @@ static void a_capability_is_seen_as_soon_as_it_is_set(void **state)
     check_text(k, e.nodeid, name, "cap");
 }
 
+/* Of all that `ls -l` lists, each file is asked for; nearly all have none. */
+static void a_file_told_to_have_none_is_answered_for_until_it_gets_one(void **state)
+{
+    static const char name[] = "security.selinux";
+    struct fuse_rig *k = *state;
+    struct fuse_entry_out e;
+    uint64_t node = fuse_rig_put(k, ROOT, "film", "bytes");
+    struct inode *i;
+
+    assert_int_equal(fuse_rig_lookup(k, ROOT, "film", &e), 0);
+    i = inode_find(k->fs->inodes, node);
+    assert_true(i->no_xattrs);
+    assert_int_equal(get(k, node, name, 0), -ENODATA);
+    assert_string_equal(names_of(k, node), "");
+    assert_int_equal(set_text(k, node, name, "label"), 0);
+    assert_false(i->no_xattrs);
+    check_text(k, node, name, "label");
+    assert_int_equal(fuse_rig_lookup(k, ROOT, "film", &e), 0);
+    assert_false(i->no_xattrs);
+    check_text(k, node, name, "label");
+    assert_int_equal(removed(k, node, name), 0);
+    assert_int_equal(fuse_rig_lookup(k, ROOT, "film", &e), 0);
+    assert_int_equal(get(k, node, name, 0), -ENODATA);
+    inode_put(k->fs->inodes, i);
+}
+
 static void names_and_values_have_their_limits(void **state)
 {
     struct fuse_rig *k = *state;
@@ -228,6 +254,7 @@ int main(void)
         FUSE_TEST(what_we_say_of_a_file_is_read_and_not_listed_or_changed),
         FUSE_TEST(control_files_have_none),
         FUSE_TEST(a_capability_is_seen_as_soon_as_it_is_set),
+        FUSE_TEST(a_file_told_to_have_none_is_answered_for_until_it_gets_one),
         FUSE_TEST(names_and_values_have_their_limits),
         FUSE_TEST(what_is_not_there_is_said),
     };

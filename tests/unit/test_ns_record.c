@@ -198,7 +198,7 @@ static void no_field_is_lost(void **state)
     assert_int_equal(back.inode.attr.version, 17);
     assert_int_equal(back.inode.attr.mirror, 18);
     assert_int_equal(back.inode.attr.parent, 19);
-    assert_int_equal(back.inode.attr.flags, 20);
+    assert_int_equal(back.inode.attr.flags, 20 | NS_F_XATTRS);
     assert_int_equal(back.inode.attr.content, NS_CONTENT_CHUNKS);
     assert_int_equal(back.inode.cookie, 21);
     assert_int_equal(back.inode.chunks, 22);
