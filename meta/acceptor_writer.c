@@ -13,11 +13,15 @@ struct acceptor_writer {
     struct acceptor_store *store;
     const struct vs_clock *clock;
     int64_t recorded_ns; /* when the count of synced batches was last recorded */
+    int64_t sync_ns;     /* that the last batch took */
+    unsigned last;       /* what it carried */
+    unsigned expected;   /* that, and what waited when it was durable: so many ask at a time */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
     /* under lock */
     struct vs_list queue; /* acceptor_job.link */
+    unsigned queued;      /* what they carry */
     bool is_stopping;
 };
 
@@ -44,6 +48,26 @@ static bool writer_sleep(struct acceptor_writer *w)
     return true;
 }
 
+static unsigned job_weight(const struct acceptor_job *job)
+{
+    return job->weight > 0 ? job->weight : 1;
+}
+
+/* Wait for those that came with the last batch, for a moment. Under w->lock. */
+static void writer_gather(struct acceptor_writer *w)
+{
+    int64_t wait_ns = w->sync_ns / ACCEPTOR_WRITER_GATHER_PART, until_ns;
+    struct timespec until;
+
+    if (wait_ns > ACCEPTOR_WRITER_GATHER_NS_MAX)
+        wait_ns = ACCEPTOR_WRITER_GATHER_NS_MAX;
+    until_ns = vs_now_ns(&vs_clock_system) + wait_ns;
+    until = (struct timespec){ until_ns / VS_NS_PER_S, until_ns % VS_NS_PER_S };
+    while (w->queued < w->expected && !w->is_stopping)
+        if (pthread_cond_timedwait(&w->wake, &w->lock, &until) == ETIMEDOUT)
+            break;
+}
+
 /* What waits into `taken`; false: stopped, and nothing is left. */
 static bool writer_take(struct acceptor_writer *w, struct vs_list *taken)
 {
@@ -55,12 +79,17 @@ static bool writer_take(struct acceptor_writer *w, struct vs_list *taken)
         while (vs_list_empty(&w->queue) && !w->is_stopping)
             pthread_cond_wait(&w->wake, &w->lock);
     }
+    if (!vs_list_empty(&w->queue))
+        writer_gather(w);
+    w->last = 0;
     for (unsigned n = 0; n < ACCEPTOR_WRITER_BATCH_JOBS_MAX && !vs_list_empty(&w->queue); n++) {
         struct vs_list *link = w->queue.next;
 
+        w->last += job_weight(vs_container_of(link, struct acceptor_job, link));
         vs_list_del(link);
         vs_list_add_tail(taken, link);
     }
+    w->queued -= w->last;
     pthread_mutex_unlock(&w->lock);
     return !vs_list_empty(taken);
 }
@@ -77,8 +106,15 @@ static void writer_write(struct acceptor_writer *w, struct vs_list *taken)
         vs_list_add_tail(&doing, &job->link);
         job->err = job->fill(job, w->store);
     }
-    if (!acceptor_batch_empty(w->store))
+    if (!acceptor_batch_empty(w->store)) {
+        int64_t began_ns = vs_now_ns(&vs_clock_system);
+
         acceptor_commit(w->store);
+        w->sync_ns = vs_now_ns(&vs_clock_system) - began_ns;
+    }
+    pthread_mutex_lock(&w->lock);
+    w->expected = w->last + w->queued;
+    pthread_mutex_unlock(&w->lock);
     acceptor_batch_begin(w->store);
     while ((job = vs_list_first(&doing, struct acceptor_job, link)) != NULL) {
         vs_list_del(&job->link);
@@ -146,6 +182,7 @@ void acceptor_writer_submit(struct acceptor_writer *w, struct acceptor_job *job)
     pthread_mutex_lock(&w->lock);
     VS_ASSERT(!w->is_stopping);
     vs_list_add_tail(&w->queue, &job->link);
+    w->queued += job_weight(job);
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
 }

@@ -2,9 +2,12 @@
  * batch.
  *
  * Happy path: jobs queue up; the thread lets all that wait fill the batch, makes it durable with
- * one sync, then tells each. Whoever must not wait for a disk (heartbeats) is on another thread.
- * From time to time the count of synced batches is recorded. Failure: an error of the write ends
- * the process (acceptor_store.h); a job that could not fill the batch is told so.
+ * one sync, then tells each. Those who were told together often ask together again, so a batch
+ * waits for as much as the last one carried, but no longer than a small part of what a sync takes:
+ * otherwise half of the callers would always wait for the sync of the other half. Whoever must not
+ * wait for a disk (heartbeats) is on another thread. From time to time the count of synced batches
+ * is recorded. Failure: an error of the write ends the process (acceptor_store.h); a job that could
+ * not fill the batch is told so.
  *
  * Threads: submit from any. `fill` and `done` run on the writer's thread, `fill` as the store's one
  * writer; both are short. Jobs are done in the order in which they were submitted. */
@@ -17,6 +20,8 @@
 
 #define ACCEPTOR_WRITER_BATCH_JOBS_MAX  512
 #define ACCEPTOR_WRITER_BATCH_BYTES_MAX (4u << 20) /* one job may go over it */
+#define ACCEPTOR_WRITER_GATHER_PART     8          /* of a sync, at most */
+#define ACCEPTOR_WRITER_GATHER_NS_MAX   (2 * VS_NS_PER_MS)
 
 struct acceptor_writer;
 struct acceptor_job;
@@ -28,6 +33,7 @@ typedef void acceptor_written_fn(struct acceptor_job *job, int err);
 struct acceptor_job {
     acceptor_fill_fn *fill;
     acceptor_written_fn *done;
+    unsigned weight;     /* how many are told by it, as far as is known; 0: 1 */
     struct vs_list link; /* private from here */
     int err;
 };

@@ -28,6 +28,7 @@
 #define JOURNAL_ELECTION_MIN_NS (300 * JOURNAL_MS)
 #define JOURNAL_ELECTION_MAX_NS (600 * JOURNAL_MS)
 #define JOURNAL_HEARTBEAT_NS    (50 * JOURNAL_MS)
+#define JOURNAL_ALONE_NS        (10000 * JOURNAL_MS) /* instead, when there is nobody to hear it */
 #define JOURNAL_RESEND_NS       (100 * JOURNAL_MS)
 #define JOURNAL_LONELY_NS       (600 * JOURNAL_MS) /* a leader unheard by a majority gives up */
 #define JOURNAL_STALL_NS        (600 * JOURNAL_MS) /* of a sync: such a replica does not lead */
@@ -151,6 +152,9 @@ int64_t journal_wake_ns(const struct journal *j);
 enum journal_role journal_role(const struct journal *j);
 uint32_t journal_leader(const struct journal *j); /* pid of the leader last heard of; 0: none */
 uint64_t journal_applied(const struct journal *j);
+/* How many proposals it takes now: 0 while it leads and its window or ring is full; as many as may
+ * come while it does not lead, since they are answered at once. */
+unsigned journal_room(const struct journal *j);
 uint64_t journal_commit(const struct journal *j); /* chosen up to here, as far as is known */
 
 #endif

@@ -99,6 +99,18 @@ static void leader_complete(struct journal *j)
     }
 }
 
+unsigned journal_room(const struct journal *j)
+{
+    uint64_t ring = j->first + j->config.ring, window = j->commit + j->config.window + 1;
+    uint64_t end = window < ring ? window : ring;
+
+    if (j->role != JOURNAL_LEADING || !j->is_open)
+        return JOURNAL_ITEMS_MAX;
+    if (j->next <= j->mine || j->bytes >= j->config.ring_bytes || j->next >= end)
+        return 0;
+    return (unsigned)(end - j->next);
+}
+
 void journal_propose(struct journal *j, const struct journal_event *ev)
 {
     VS_ASSERT(ev->count <= JOURNAL_ITEMS_MAX);
@@ -178,7 +190,7 @@ void journal_heartbeat(struct journal *j, bool notice)
 
     if (!notice) {
         j->round++;
-        j->heartbeat_ns = j->now_ns + JOURNAL_HEARTBEAT_NS;
+        j->heartbeat_ns = j->now_ns + (j->members == 1 ? JOURNAL_ALONE_NS : JOURNAL_HEARTBEAT_NS);
     }
     leader_notice(j, &msg);
     msg.round = notice ? 0 : j->round;
@@ -254,6 +266,8 @@ static bool leader_is_lonely(const struct journal *j)
 {
     unsigned near = 0;
 
+    if (j->members == 1)
+        return false; /* however long the process was stopped */
     for (unsigned i = 0; i < j->members; i++)
         near += j->now_ns - j->peer[i].heard_ns <= JOURNAL_LONELY_NS;
     return near <= j->members / 2;

@@ -4,7 +4,6 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "meta/journal_member_impl.h"
-#include "meta/ns_entry.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +112,7 @@ static void member_failed(void *arg, int err)
     vs_error("metadata (namespace): applying a change failed: %s -> this replica does not vote "
              "until it is started again, which carries on from the journal; check the disk first",
              vs_err_text(err));
+    m->failed_seen = err;
     pthread_mutex_lock(&m->lock);
     m->is_failed = true;
     member_wake(m);
@@ -134,6 +134,11 @@ uint64_t journal_member_applied(struct journal_member *m)
     return m->applied_seen;
 }
 
+int journal_member_failed(struct journal_member *m)
+{
+    return m->failed_seen;
+}
+
 void journal_member_state(struct journal_member *m, uint64_t *ret_epoch, uint64_t *ret_commit)
 {
     *ret_epoch = m->epoch_seen;
@@ -144,7 +149,7 @@ void journal_member_state(struct journal_member *m, uint64_t *ret_epoch, uint64_
 
 /* What was taken from under the lock. */
 struct member_work {
-    struct vs_list messages, changes, reads, written;
+    struct vs_list messages, reads, written;
     uint64_t applied, flushed, installed;
     bool is_installed, is_failed, is_stopping;
 };
@@ -178,10 +183,10 @@ static void member_take(struct journal_member *m, struct member_work *w)
         if (pthread_cond_timedwait(&m->wake, &m->lock, &until) == ETIMEDOUT)
             break;
     list_move(&m->messages, &w->messages);
-    list_move(&m->changes, &w->changes);
+    vs_list_splice_tail(&m->pending, &m->changes);
     list_move(&m->reads, &w->reads);
     list_move(&m->written, &w->written);
-    m->message_count = m->change_count = 0;
+    m->message_count = 0;
     w->applied = m->applied;
     w->flushed = m->flushed;
     w->installed = m->installed;
@@ -255,69 +260,6 @@ static void member_on_messages(struct journal_member *m, struct vs_list *message
     }
 }
 
-/* The entry as bytes; the owner of a session's ids is who proposes it. */
-static int member_encode(struct journal_member *m, struct meta_req *r, struct journal_entry **ret)
-{
-    const struct ns_entry *entry = r->entry;
-    struct ns_entry owned;
-    int err;
-
-    if (entry->kind == NS_E_SESSION_OPEN && entry->pid == 0) {
-        owned = *entry;
-        owned.pid = (uint16_t)m->head.pid;
-        owned.inc = m->head.inc;
-        entry = &owned;
-    }
-    m->encoded.len = 0;
-    err = ns_entry_encode(entry, &m->encoded);
-    if (err == 0) {
-        *ret = member_entry_make(NULL, m->encoded.data, (uint32_t)m->encoded.len);
-        err = *ret == NULL ? -ENOMEM : 0;
-    }
-    return err;
-}
-
-/* One step for as many as go together. */
-static void member_on_changes(struct journal_member *m, struct vs_list *changes)
-{
-    struct journal_proposal proposal[JOURNAL_ITEMS_MAX];
-    struct meta_req *r;
-
-    while (!vs_list_empty(changes)) {
-        struct journal_event ev = { .kind = JOURNAL_EV_PROPOSE, .proposals = proposal };
-
-        while (ev.count < JOURNAL_ITEMS_MAX &&
-               (r = vs_list_first(changes, struct meta_req, link)) != NULL) {
-            struct journal_proposal *p = &proposal[ev.count];
-
-            vs_list_del(&r->link);
-            if (r->status == 0)
-                r->status = member_encode(m, r, &p->entry);
-            if (r->status < 0) {
-                r->done(r);
-                continue;
-            }
-            p->token = (uint64_t)(uintptr_t)r;
-            ev.count++;
-        }
-        member_step(m, &ev);
-        for (unsigned n = 0; n < ev.count; n++)
-            journal_entry_put(proposal[n].entry);
-    }
-}
-
-static void member_on_reads(struct journal_member *m, struct vs_list *reads)
-{
-    struct journal_member_read *r;
-
-    while ((r = vs_list_first(reads, struct journal_member_read, link)) != NULL) {
-        struct journal_event ev = { .kind = JOURNAL_EV_READ, .token = (uint64_t)(uintptr_t)r | 1 };
-
-        vs_list_del(&r->link);
-        member_step(m, &ev);
-    }
-}
-
 static void member_configure(struct journal_member *m, bool is_open)
 {
     struct journal_event ev = { .kind = JOURNAL_EV_CONFIG,
@@ -343,12 +285,12 @@ static void *member_main(void *arg)
         member_on_messages(m, &w.messages);
         member_on_written(m, &w.written);
         member_on_namespace(m, &w);
-        member_on_changes(m, &w.changes);
         member_on_reads(m, &w.reads);
         if (w.is_failed || w.is_stopping)
             member_configure(m, false); /* whoever waits is told */
         else if (vs_now_ns(m->config.clock) >= journal_wake_ns(&m->journal))
             member_step(m, &tick);
+        member_on_changes(m);
     }
     return NULL;
 }
@@ -395,6 +337,11 @@ static int member_load(struct journal_member *m)
         r = acceptor_records_scan(m->config.store, 1, member_load_slot, m);
     if (r == 0)
         r = journal_start(&m->journal, vs_now_ns(m->config.clock), flushed, m->config.installed);
+    /* What one replica alone has lost, no other has. */
+    for (uint64_t slot = flushed + 1; r == 0 && m->config.members == 1 && slot <= m->journal.last;
+         slot++)
+        if (px_ballot_is_none(&journal_at(&m->journal, slot)->ballot))
+            r = -VS_ECORRUPT;
     m->put_to = m->applied = m->flushed = flushed;
     m->applied_seen = flushed;
     return r;
@@ -425,6 +372,7 @@ static void member_init(struct journal_member *m, const struct journal_member_co
     m->head = (struct px_head){ .cluster = id->cluster, .pid = id->pid, .inc = id->inc };
     vs_list_init(&m->messages);
     vs_list_init(&m->changes);
+    vs_list_init(&m->pending);
     vs_list_init(&m->reads);
     vs_list_init(&m->written);
     pthread_mutex_init(&m->lock, NULL); /* these cannot fail on Linux */

@@ -80,6 +80,8 @@ void journal_member_installed(struct journal_member *m, uint64_t slot);
 
 uint32_t journal_member_leader(struct journal_member *m); /* pid; 0: not known */
 uint64_t journal_member_applied(struct journal_member *m);
+/* What applying a change failed with, since when nothing is applied any more; 0: nothing did. */
+int journal_member_failed(struct journal_member *m);
 /* Epoch of the configuration, and the slots that are chosen as far as is known here. */
 void journal_member_state(struct journal_member *m, uint64_t *ret_epoch, uint64_t *ret_commit);
 

@@ -98,12 +98,14 @@ static void act_persist(struct journal_member *m)
         vs_error("metadata (journal): no memory for records -> stopping; free some, start again");
         abort();
     }
-    *b = (struct member_batch){ .job = { .fill = member_batch_fill, .done = member_batch_written },
-                                .member = m,
-                                .persist = out->persist,
-                                .first = out->first,
-                                .promised = out->promised,
-                                .count = out->puts };
+    *b = (struct member_batch){
+        .job = { .fill = member_batch_fill, .done = member_batch_written, .weight = out->puts },
+        .member = m,
+        .persist = out->persist,
+        .first = out->first,
+        .promised = out->promised,
+        .count = out->puts
+    };
     for (unsigned n = 0; n < out->puts; n++) {
         b->item[n] = out->put[n];
         journal_entry_get(b->item[n].entry);

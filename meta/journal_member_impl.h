@@ -39,10 +39,12 @@ struct journal_member {
     struct vs_buf frame, encoded;
     struct px_head head;
     struct journal_entry *applying[JOURNAL_APPLIES_MAX]; /* by slot; referenced */
-    uint64_t put_to; /* entries of slots up to it have been put */
+    struct vs_list pending; /* changes that the journal has no room for yet */
+    uint64_t put_to;        /* entries of slots up to it have been put */
     pthread_t thread;
     _Atomic uint32_t leader;
     _Atomic uint64_t applied_seen, commit_seen, epoch_seen;
+    _Atomic int failed_seen;
 
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -57,6 +59,10 @@ struct journal_member {
 void member_act(struct journal_member *m);
 /* Step and carry out. Returns when the step said nothing more. */
 void member_step(struct journal_member *m, struct journal_event *ev);
+
+/* What callers ask. */
+void member_on_changes(struct journal_member *m);
+void member_on_reads(struct journal_member *m, struct vs_list *reads);
 
 /* Ends of what was handed on; other threads. */
 void member_batch_written(struct acceptor_job *job, int err);

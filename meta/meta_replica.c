@@ -9,8 +9,12 @@
 #include "meta/ns_read.h"
 #include "meta/px_frame.h"
 #include <stdlib.h>
+#include <time.h>
 
 #define READ_THREADS 2
+#define ALONE_RING   16384 /* slots */
+#define ALONE_KEPT   16
+#define LEAD_POLL_NS VS_NS_PER_MS
 
 /* ---- requests ---- */
 
@@ -91,14 +95,26 @@ static bool is_answered_here(const struct meta_replica *m, const struct meta_req
     case META_REG_CHANGE:
         return false;
     case META_DUMP:
-        return true; /* any slot will do */
-    case META_REG_READ:
-        return r->hint && r->reg_count <= META_REGISTER_BATCH_MAX;
+        return true;    /* any slot will do */
+    case META_REG_READ: /* alone, what is accepted is decided */
+        return (m->members == 1 || r->hint) && r->reg_count <= META_REGISTER_BATCH_MAX;
     case META_SCAN:
         return m->members == 1 || (r->here && r->scan == META_SCAN_REGISTERS);
     default: /* alone, nothing is answered before it is applied */
         return m->members == 1 || (r->hint && (r->op == META_CONTENT || r->op == META_NODES));
     }
+}
+
+static bool replica_answer(struct meta_client *c, struct meta_req *r)
+{
+    struct meta_replica *m = vs_container_of(c, struct meta_replica, client);
+
+    if (r->op == META_CHANGES || !is_answered_here(m, r))
+        return false;
+    replica_enter(m);
+    r->status = replica_read_here(m, r);
+    replica_leave(m);
+    return true;
 }
 
 static void replica_submit(struct meta_client *c, struct meta_req *r)
@@ -142,7 +158,8 @@ static void replica_client_stop(struct meta_client *c)
 }
 
 static const struct meta_client_ops replica_ops = { .submit = replica_submit,
-                                                    .stop = replica_client_stop };
+                                                    .stop = replica_client_stop,
+                                                    .answer = replica_answer };
 
 struct meta_client *meta_replica_client(struct meta_replica *m)
 {
@@ -217,6 +234,8 @@ static int config_check(const struct meta_replica_config *c)
 {
     bool is_member = false;
 
+    if (c->member_count == 1 && c->pid == 0 && !c->create)
+        return 0; /* whoever it is */
     if ((c->member_count != 1 && c->member_count != 3 && c->member_count != 5) || c->pid == 0 ||
         (c->link == NULL && c->member_count > 1))
         return -EINVAL;
@@ -246,7 +265,9 @@ static int open_dir(struct meta_replica *m, const struct meta_replica_config *c)
     if (r < 0)
         return r;
     id = acceptor_identity(m->dir.store);
-    if (id->pid != c->pid ||
+    if (c->pid == 0)
+        m->pid[0] = (uint16_t)id->pid;
+    if ((c->pid != 0 && id->pid != c->pid) ||
         (!vs_id_is_zero(&c->cluster) && vs_id_cmp(&id->cluster, &c->cluster) != 0))
         return -ESTALE;
     m->ns = m->dir.ns;
@@ -314,6 +335,10 @@ static int open_journal(struct meta_replica *m, const struct meta_replica_config
 
     if (r < 0)
         return r;
+    if (m->members == 1 && config.ring == 0) { /* nobody comes back and needs old ones */
+        config.ring = ALONE_RING;
+        config.kept = ALONE_KEPT;
+    }
     m->journal_link.send = replica_tell;
     for (unsigned i = 0; i < m->members; i++)
         config.pid[i] = m->pid[i];
@@ -321,6 +346,45 @@ static int open_journal(struct meta_replica *m, const struct meta_replica_config
     r = journal_member_open(&m->journal, &config);
     pthread_mutex_unlock(&m->lock);
     return r;
+}
+
+struct lead_wait {
+    struct journal_member_read read;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    int status; /* under lock; 1: not known yet */
+};
+
+static void lead_said(struct journal_member_read *read, int status)
+{
+    struct lead_wait *w = vs_container_of(read, struct lead_wait, read);
+
+    pthread_mutex_lock(&w->lock);
+    w->status = status;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* One replica alone leads as soon as its disk has said so, and has applied all it holds then. */
+static int open_lead(struct meta_replica *m)
+{
+    const struct timespec pause = { 0, LEAD_POLL_NS };
+    struct lead_wait w = { .read = { .done = lead_said },
+                           .lock = PTHREAD_MUTEX_INITIALIZER,
+                           .wake = PTHREAD_COND_INITIALIZER,
+                           .status = m->members == 1 ? -EREMOTE : 0 };
+
+    while (w.status < 0 && journal_member_failed(m->journal) == 0) {
+        w.status = 1;
+        journal_member_read(m->journal, &w.read);
+        pthread_mutex_lock(&w.lock);
+        while (w.status == 1)
+            pthread_cond_wait(&w.wake, &w.lock);
+        pthread_mutex_unlock(&w.lock);
+        if (w.status < 0)
+            nanosleep(&pause, NULL);
+    }
+    return journal_member_failed(m->journal);
 }
 
 static void replica_close(struct meta_replica *m, bool flush)
@@ -375,6 +439,8 @@ int meta_replica_open(struct meta_replica **ret, const struct meta_replica_confi
         r = open_snap(m);
     if (r == 0)
         r = open_journal(m, config);
+    if (r == 0)
+        r = open_lead(m);
     if (r < 0) {
         replica_close(m, false);
         return r;

@@ -28,7 +28,8 @@ struct meta_replica_config {
     struct vs_id cluster;
     int64_t born_ns; /* create: the time of its first entry, since 1970 */
     uint32_t root_uid, root_gid;
-    uint16_t pid;          /* of this replica; also checked when it is opened */
+    uint16_t pid;          /* of this replica; also checked when it is opened; 0: whoever it is,
+                              with one member that is not made */
     unsigned member_count; /* 1, 3 or 5; with itself */
     uint16_t members[JOURNAL_REPLICAS_MAX];
     unsigned read_threads; /* 0: 2 */

@@ -77,7 +77,12 @@ static bool ask_is_over(const struct replica_ask *a)
 
 static void ask_go_job(struct vs_job *job)
 {
-    ask_go(vs_container_of(job, struct replica_ask, job));
+    struct replica_ask *a = vs_container_of(job, struct replica_ask, job);
+
+    if (ask_is_over(a))
+        ask_end_without(a, -VS_EDOWN);
+    else
+        ask_go(a);
 }
 
 static void ask_fail_job(struct vs_job *job)
@@ -129,6 +134,8 @@ static void ask_not_here(struct replica_ask *a, int status)
 {
     if (status == -EREMOTE && a->r->here)
         ask_end_without(a, status);
+    else if (a->m->members == 1 && journal_member_failed(a->m->journal) < 0)
+        ask_end_without(a, -EIO);
     else
         ask_again(a);
 }
@@ -265,9 +272,7 @@ static void ask_go(struct replica_ask *a)
     struct meta_replica *m = a->m;
     uint32_t leader = journal_member_leader(m->journal);
 
-    if (ask_is_over(a))
-        ask_end_without(a, -VS_EDOWN);
-    else if (a->r->here || leader == m->client.pid)
+    if (a->r->here || leader == m->client.pid || m->members == 1)
         ask_here(a);
     else if (leader != 0)
         ask_pass_on(a, leader);
@@ -297,7 +302,8 @@ void replica_ask(struct meta_replica *m, struct meta_req *r)
     }
     a->m = m;
     a->r = r;
-    a->deadline_ns = vs_now_ns(m->clock) + m->patience_ms * VS_NS_PER_MS;
+    a->deadline_ns = m->members == 1 ? INT64_MAX /* there is nobody else to be asked */
+                                     : vs_now_ns(m->clock) + m->patience_ms * VS_NS_PER_MS;
     if (r->op == META_CHANGE) {
         a->entry = *r->entry;
         if (a->entry.kind == NS_E_SESSION_OPEN && a->entry.pid == 0) {
@@ -305,6 +311,5 @@ void replica_ask(struct meta_replica *m, struct meta_req *r)
             a->entry.inc = m->client.inc;
         }
     }
-    a->job.fn = ask_go_job;
-    vs_exec_submit(m->readers, &a->job);
+    ask_go(a); /* nothing in it waits, and nothing ends before its time */
 }

@@ -22,6 +22,7 @@ meta_SRCS += meta/journal_follower.c
 meta_SRCS += meta/journal_leader.c
 meta_SRCS += meta/journal_member.c
 meta_SRCS += meta/journal_member_act.c
+meta_SRCS += meta/journal_member_ask.c
 meta_SRCS += meta/journal_read.c
 meta_SRCS += meta/kv.c
 meta_SRCS += meta/kv_mem.c

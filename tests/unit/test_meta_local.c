@@ -291,7 +291,7 @@ static void a_namespace_that_lost_its_tail_comes_back_whole(void **state)
     }
     assert_int_equal(meta_call(f->meta, &stats), 0);
     assert_int_equal(stats.stats.directories, 23);
-    assert_int_equal(stats.stats.applied_slot, 43);
+    assert_int_equal(stats.stats.applied_slot, 43 + 3); /* and one of its own at each start */
     assert_true(stats.stats.synced_batches >= 43);
     assert_int_equal(stats.stats.first_slot, 1);
 }
