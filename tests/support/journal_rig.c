@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -44,18 +45,73 @@ static const struct kv_ops spy_ops = {
     .get = spy_get, .scan = spy_scan, .write = spy_write, .flush = spy_flush
 };
 
+struct lead {
+    struct journal_member_read read;
+    struct journal_waiter w;
+    int status;
+};
+
+static void lead_said(struct journal_member_read *read, int status)
+{
+    struct lead *l = vs_container_of(read, struct lead, read);
+
+    pthread_mutex_lock(&l->w.lock);
+    l->status = status;
+    l->w.left--;
+    pthread_cond_broadcast(&l->w.wake);
+    pthread_mutex_unlock(&l->w.lock);
+}
+
+/* Until it leads, or has failed. */
+static void rig_lead(struct journal_rig *f)
+{
+    const struct timespec pause = { 0, VS_NS_PER_MS };
+    struct lead l;
+
+    do {
+        l = (struct lead){ .read = { .done = lead_said }, .w = JOURNAL_WAITER(1) };
+        journal_member_read(f->journal, &l.read);
+        journal_waiter_wait(&l.w);
+        nanosleep(&pause, NULL);
+    } while (l.status < 0 && journal_member_failed(f->journal) == 0);
+}
+
+int journal_rig_try(struct journal_rig *f)
+{
+    struct journal_member_config config = { .ns = &f->ns.kv,
+                                            .clock = &vs_clock_system,
+                                            .link = &f->link,
+                                            .epoch = 1,
+                                            .members = 1,
+                                            .pid = { 1 },
+                                            .ring = f->ring,
+                                            .kept = f->kept };
+    int r;
+
+    assert_int_equal(acceptor_store_open_member(&f->store, f->acceptor, NULL), 0);
+    assert_int_equal(acceptor_writer_new(&f->writer, f->store, &vs_clock_system), 0);
+    config.store = f->store;
+    config.writer = f->writer;
+    r = journal_member_open(&f->journal, &config);
+    if (r == 0)
+        rig_lead(f);
+    else
+        journal_rig_close(f);
+    return r;
+}
+
 void journal_rig_open(struct journal_rig *f)
 {
-    assert_int_equal(acceptor_store_open(&f->store, f->acceptor, NULL), 0);
-    assert_int_equal(journal_driver_open(&f->journal, f->store, &f->ns.kv, &vs_clock_system), 0);
-    assert_int_equal(journal_driver_start(f->journal), 0);
+    assert_int_equal(journal_rig_try(f), 0);
 }
 
 void journal_rig_close(struct journal_rig *f)
 {
-    journal_driver_stop(f->journal);
+    journal_member_stop(f->journal);
+    acceptor_writer_free(f->writer);
     acceptor_store_close(f->store);
     f->journal = NULL;
+    f->writer = NULL;
     f->store = NULL;
 }
 
@@ -109,7 +165,7 @@ int journal_rig_run(struct journal_rig *f, struct meta_req *r)
 
     r->done = journal_waiter_done;
     r->waiter = &w;
-    journal_driver_submit(f->journal, r);
+    journal_member_change(f->journal, r);
     journal_waiter_wait(&w);
     return r->status;
 }

@@ -1,9 +1,9 @@
-/* journal_rig: a journal on stores in memory, for tests: an acceptor, a namespace that can be told
- * to fail, and calls that wait for their answer. */
+/* journal_rig: the journal of one replica alone, on stores in memory, for tests: an acceptor, a
+ * namespace that can be told to fail, and calls that wait for their answer. */
 #ifndef VS_TESTS_JOURNAL_RIG_H
 #define VS_TESTS_JOURNAL_RIG_H
 
-#include "meta/journal_driver.h"
+#include "meta/journal_member.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -19,7 +19,10 @@ struct journal_rig {
     struct kv *acceptor;
     struct spy_kv ns;
     struct acceptor_store *store;
-    struct journal_driver *journal;
+    struct acceptor_writer *writer;
+    struct journal_member *journal;
+    struct journal_link link;
+    uint32_t ring, kept; /* for the next open; 0: as always */
 };
 
 /* A new cluster, opened. */
@@ -27,6 +30,8 @@ struct journal_rig *journal_rig_new(void);
 void journal_rig_free(struct journal_rig *f);
 /* What a start and a clean stop do. */
 void journal_rig_open(struct journal_rig *f);
+/* The same, which need not succeed: then it is closed. */
+int journal_rig_try(struct journal_rig *f);
 void journal_rig_close(struct journal_rig *f);
 
 /* Counts answers: `left` requests have it as their waiter. */

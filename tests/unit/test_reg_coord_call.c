@@ -1,8 +1,8 @@
 /* What may follow what in a register, through the requests of the metadata client. */
 #include "common/err.h"
+#include "meta/meta_client.h"
 #include "meta/meta_local.h"
 #include "meta/place_value.h"
-#include "meta/reg_batch.h"
 #include "tests/support/temp_dir.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -238,5 +238,5 @@ int main(void)
         TEST(changes_of_one_request_follow_each_other),
     };
 
-    return cmocka_run_group_tests_name("reg_batch", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("reg_coord_call", tests, NULL, NULL);
 }
