@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct link_mem_end {
     struct px_link link;
@@ -22,6 +23,7 @@ struct link_mem {
     struct meta_replica *up[LINK_MEM_REPLICAS];
     atomic_bool cut[LINK_MEM_REPLICAS][LINK_MEM_REPLICAS];
     _Atomic int64_t delay_ns;
+    atomic_uint later; /* messages on their way */
     _Atomic uint64_t tells, asks, answers, questions;
 };
 
@@ -30,6 +32,7 @@ static void link_mem_later(struct link_mem *l, struct vs_job *job, vs_job_fn *fn
     int64_t delay = l->delay_ns;
 
     job->fn = fn;
+    l->later++;
     if (delay > 0)
         vs_exec_after(l->exec, job, delay);
     else
@@ -64,6 +67,7 @@ static void tell_arrive(struct vs_job *job)
     struct mem_tell *t = vs_container_of(job, struct mem_tell, job);
     struct link_mem *l = t->mem;
 
+    l->later--;
     pthread_rwlock_rdlock(&l->lock);
     if (l->up[t->to - 1] != NULL && !link_mem_is_cut(l, t->from, t->to)) {
         l->tells++;
@@ -161,6 +165,7 @@ static void ask_back(struct vs_job *job)
 {
     struct mem_ask *a = vs_container_of(job, struct mem_ask, back);
 
+    a->mem->later--;
     if (!link_mem_is_cut(a->mem, a->to, a->from)) {
         a->mem->answers += a->kind == PX_LINK_FRAME;
         ask_end(a, a->status);
@@ -210,6 +215,7 @@ static void ask_arrive(struct vs_job *job)
     struct mem_ask *a = vs_container_of(job, struct mem_ask, arrive);
     struct link_mem *l = a->mem;
 
+    l->later--;
     pthread_rwlock_rdlock(&l->lock);
     if (link_mem_is_cut(l, a->from, a->to)) {
         ask_put(a);
@@ -265,6 +271,10 @@ struct link_mem *link_mem_new(void)
 
 void link_mem_free(struct link_mem *l)
 {
+    const struct timespec pause = { 0, VS_NS_PER_MS };
+
+    while (l->later > 0) /* the executor forgets what is due later */
+        nanosleep(&pause, NULL);
     vs_exec_stop(l->exec);
     pthread_rwlock_destroy(&l->lock);
     free(l);
