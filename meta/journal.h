@@ -27,6 +27,8 @@
 #define JOURNAL_MS              INT64_C(1000000)
 #define JOURNAL_ELECTION_MIN_NS (300 * JOURNAL_MS)
 #define JOURNAL_ELECTION_MAX_NS (600 * JOURNAL_MS)
+#define JOURNAL_PREPARE_MIN_NS  (900 * JOURNAL_MS) /* for a majority of promises */
+#define JOURNAL_PREPARE_MAX_NS  (1800 * JOURNAL_MS)
 #define JOURNAL_HEARTBEAT_NS    (50 * JOURNAL_MS)
 #define JOURNAL_ALONE_NS        (10000 * JOURNAL_MS) /* instead, when there is nobody to hear it */
 #define JOURNAL_RESEND_NS       (100 * JOURNAL_MS)

@@ -103,7 +103,10 @@ static void candidate_stand(struct journal *j, enum journal_role role)
         j->peer[i].is_met = false;
         j->peer[i].next = j->start;
     }
-    j->election_ns = journal_soon_ns(j, JOURNAL_ELECTION_MIN_NS, JOURNAL_ELECTION_MAX_NS);
+    /* Promises wait for disks; with a new ballot the waiting would begin anew. */
+    j->election_ns = role == JOURNAL_PREPARING
+                         ? journal_soon_ns(j, JOURNAL_PREPARE_MIN_NS, JOURNAL_PREPARE_MAX_NS)
+                         : journal_soon_ns(j, JOURNAL_ELECTION_MIN_NS, JOURNAL_ELECTION_MAX_NS);
     candidate_send(j);
 }
 
@@ -234,8 +237,10 @@ void journal_candidate_pump(struct journal *j)
 {
     if (!j->is_open || !j->is_member || j->role == JOURNAL_LEADING)
         return;
-    if (j->now_ns >= j->election_ns) {
-        if (j->installing != 0 || journal_is_stalled(j)) {
+    if (j->now_ns >= j->election_ns && j->members == 1 && j->role == JOURNAL_PREPARING) {
+        j->election_ns = j->now_ns + JOURNAL_PREPARE_MAX_NS; /* only its own disk can end that */
+    } else if (j->now_ns >= j->election_ns) {
+        if (j->installing != 0 || (j->members > 1 && journal_is_stalled(j))) {
             journal_step_down(j, JOURNAL_ELECTION_MIN_NS, JOURNAL_ELECTION_MAX_NS);
             return;
         }

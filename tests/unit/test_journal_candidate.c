@@ -186,9 +186,30 @@ static void every_attempt_has_a_higher_ballot(void **state)
     assert_true(rig.j.ballot.round > 40);
     replica_persisted(&rig);
     round = rig.j.ballot.round;
-    replica_wait(&rig, 700); /* no answer: the next attempt */
+    replica_wait(&rig, JOURNAL_PREPARE_MAX_NS / JOURNAL_MS + 1); /* no answer: the next attempt */
     answer(2, JOURNAL_MSG_ASKED);
     assert_true(rig.j.ballot.round > round);
+    replica_close(&rig);
+}
+
+/* With a new ballot the waiting would begin anew, and never end. */
+static void a_replica_alone_waits_for_its_disk_however_slow(void **state)
+{
+    struct px_ballot ballot;
+
+    (void)state;
+    replica_init(&rig, 1);
+    replica_wait(&rig, 1);
+    assert_int_equal(journal_role(&rig.j), JOURNAL_PREPARING);
+    ballot = rig.j.ballot;
+    for (unsigned i = 0; i < 100; i++)
+        replica_wait(&rig, 700);
+    assert_int_equal(journal_role(&rig.j), JOURNAL_PREPARING);
+    assert_int_equal(px_ballot_cmp(&rig.j.ballot, &ballot), 0);
+    replica_persisted(&rig);
+    assert_int_equal(journal_role(&rig.j), JOURNAL_LEADING);
+    replica_wait(&rig, 60000); /* the process was stopped meanwhile: there is nobody to miss */
+    assert_int_equal(journal_role(&rig.j), JOURNAL_LEADING);
     replica_close(&rig);
 }
 
@@ -261,6 +282,7 @@ int main(void)
         cmocka_unit_test(of_two_records_the_one_of_the_higher_ballot_is_completed),
         cmocka_unit_test(an_answer_in_parts_counts_when_it_is_complete),
         cmocka_unit_test(every_attempt_has_a_higher_ballot),
+        cmocka_unit_test(a_replica_alone_waits_for_its_disk_however_slow),
         cmocka_unit_test(told_to_take_a_snapshot_it_gives_up_and_takes_one),
         cmocka_unit_test(what_is_only_not_flushed_needs_no_snapshot),
         cmocka_unit_test(a_single_member_leads_at_once),
