@@ -277,7 +277,7 @@ static bool leader_is_lonely(const struct journal *j)
  * would be no better. */
 static bool leader_is_slow(const struct journal *j)
 {
-    return journal_is_stalled(j) && j->commit > j->applying;
+    return j->members > 1 && journal_is_stalled(j) && j->commit > j->applying;
 }
 
 void journal_leader_pump(struct journal *j)
