@@ -31,7 +31,7 @@ mkdir -p "$LOGS"
 export BUILD
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:exitcode=99}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
-export TSAN_OPTIONS="${TSAN_OPTIONS:-exitcode=99:second_deadlock_stack=1}"
+export TSAN_OPTIONS="${TSAN_OPTIONS:-exitcode=99:second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp}"
 
 # Interrupted, we end what runs, let it clean up, and then end ourselves.
 running=()
