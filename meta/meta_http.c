@@ -168,9 +168,12 @@ static unsigned asked_wait_ms(const struct meta_req *r)
     return r->op == META_CHANGES ? r->wait_ms : 0;
 }
 
+/* An election takes longer than one round: the second one is as quick as the first. */
 static unsigned doublings(const struct ask *a)
 {
-    return a->rounds < PAUSE_DOUBLINGS_MAX ? a->rounds : PAUSE_DOUBLINGS_MAX;
+    unsigned n = a->rounds > 0 ? a->rounds - 1 : 0;
+
+    return n < PAUSE_DOUBLINGS_MAX ? n : PAUSE_DOUBLINGS_MAX;
 }
 
 static void ask_send(struct ask *a)
@@ -186,7 +189,11 @@ static void ask_send(struct ask *a)
     }
     if (replica == m->host_count) /* those that were left have fallen silent meanwhile */
         replica = meta_http_choose(m, a->tried = 0);
-    a->tries++;
+    if (a->tries++ > 0) { /* who did not answer this is not the first for the others, either */
+        unsigned was = a->replica;
+
+        (void)atomic_compare_exchange_strong(&m->preferred, &was, replica);
+    }
     a->replica = replica;
     a->tried |= 1u << replica;
     a->req.timeout_ms = left < patience ? left : patience;
