@@ -32,7 +32,7 @@
 #define JOURNAL_HEARTBEAT_NS    (50 * JOURNAL_MS)
 #define JOURNAL_ALONE_NS        (10000 * JOURNAL_MS) /* instead, when there is nobody to hear it */
 #define JOURNAL_RESEND_NS       (100 * JOURNAL_MS)
-#define JOURNAL_LONELY_NS       (600 * JOURNAL_MS) /* a leader unheard by a majority gives up */
+#define JOURNAL_LONELY_NS       (400 * JOURNAL_MS) /* a leader unheard by a majority gives up */
 #define JOURNAL_STALL_NS        (600 * JOURNAL_MS) /* of a sync: such a replica does not lead */
 
 struct journal_slot {
