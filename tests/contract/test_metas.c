@@ -448,6 +448,37 @@ static void all_of_them_killed_and_started_again_have_everything(void **state)
     check_all(f);
 }
 
+static uint64_t applied(struct fixture *f, unsigned i)
+{
+    char text[32];
+
+    return metas_rig_health(&f->rig, i, "applied_slot", text, sizeof(text))
+               ? strtoull(text, NULL, 10)
+               : 0;
+}
+
+static void a_replica_that_was_away_catches_up_and_can_stand_in(void **state)
+{
+    struct fixture *f = *state;
+    struct timespec step = { 0, 10 * VS_NS_PER_MS };
+    int64_t end_ns = now_ns() + PATIENCE_MS * VS_NS_PER_MS;
+    unsigned leader = metas_rig_leader(&f->rig), away = (leader + 1) % 3;
+    uint64_t slot;
+
+    node_proc_kill(&f->rig.proc[away]);
+    go_on(f, 10 * PER_FAULT);
+    stop_writers(f);
+    slot = applied(f, leader);
+    metas_rig_restart(&f->rig, away);
+    while (applied(f, away) < slot) {
+        assert_true(now_ns() < end_ns);
+        nanosleep(&step, NULL);
+    }
+    node_proc_kill(&f->rig.proc[leader]); /* now it is one of the two that are left */
+    check_all(f);
+    metas_rig_restart(&f->rig, leader);
+}
+
 /* Ids belong to the replica that was asked first; when it is gone, the others make them. */
 static void a_session_outlives_the_replica_that_opened_it(void **state)
 {
@@ -473,6 +504,7 @@ int main(void)
         TEST(a_way_cut_in_one_direction_stops_nobody),
         TEST(without_a_majority_everything_is_an_error_in_time),
         TEST(all_of_them_killed_and_started_again_have_everything),
+        TEST(a_replica_that_was_away_catches_up_and_can_stand_in),
         TEST(a_session_outlives_the_replica_that_opened_it),
     };
 
