@@ -5,6 +5,7 @@
  * .vstack/control  write one JSON command, then read the JSON answer on the same descriptor:
  *                  {"command":"node-replace","id":"n1","path":"/disk"}
  *                  {"command":"inbox-publish","name":"film.mkv"}, {"command":"inbox-cancel",...}
+ *                  {"command":"backup","path":"/elsewhere/FILE"}
  *                  {"command":"gc"}: what collecting would remove; with "yes": it may
  *                  {"command":"wait-media"}: until every stored video is described
  * Only root and the owner of the mount may open `control`. */
@@ -13,6 +14,7 @@
 #include "common/err.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "fs/backup.h"
 #include "fs/data_dir.h"
 #include "fs/gc.h"
 #include "fs/inbox.h"
@@ -182,6 +184,8 @@ static int control_run(struct vsfs *fs, const struct vs_json *cmd, struct vs_jso
         r = inbox_publish(fs, name);
     else if (strcmp(command, "inbox-cancel") == 0 && name != NULL)
         r = inbox_cancel(fs, name);
+    else if (strcmp(command, "backup") == 0 && path != NULL && path[0] == '/')
+        r = backup_run(fs, path, answer);
     else if (strcmp(command, "gc") == 0)
         r = gc_run(fs, vs_json_get(cmd, "yes") != NULL, answer);
     else if (strcmp(command, "wait-media") == 0)

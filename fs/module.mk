@@ -1,5 +1,6 @@
 # Sources of fs/, sorted. Programs: PROGRAMS += name, name_SRCS = main file (not in fs_SRCS).
 fs_SRCS += fs/cache_guard.c
+fs_SRCS += fs/backup.c
 fs_SRCS += fs/census.c
 fs_SRCS += fs/chunk_fetch.c
 fs_SRCS += fs/chunk_fetch_hedge.c
@@ -8,12 +9,14 @@ fs_SRCS += fs/chunk_mem.c
 fs_SRCS += fs/chunk_reader.c
 fs_SRCS += fs/clean_mark.c
 fs_SRCS += fs/cli/cli.c
+fs_SRCS += fs/cli/cli_backup.c
 fs_SRCS += fs/cli/cli_down.c
 fs_SRCS += fs/cli/cli_gc.c
 fs_SRCS += fs/cli/cli_help.c
 fs_SRCS += fs/cli/cli_inbox.c
 fs_SRCS += fs/cli/cli_info.c
 fs_SRCS += fs/cli/cli_node.c
+fs_SRCS += fs/cli/cli_restore.c
 fs_SRCS += fs/cli/cli_safe.c
 fs_SRCS += fs/cli/cli_salvage.c
 fs_SRCS += fs/cli/cli_status.c

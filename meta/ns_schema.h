@@ -4,10 +4,10 @@
  *
  *   A                        state: cluster, applied slot, counters, statistics
  *   B                        slot of the snapshot that this copy grew from (meta/ns_store.h)
- *   B                        why nothing may be collected now (a sentence); not there: it may
  *   D dir name               name in a directory -> inode, cookie
  *   E dir cookie             listing order -> inode, type, name
  *   G                        metadata replicas: the newest configuration, open or coming
+ *   K                        why nothing may be collected now (a sentence); not there: it may
  *   I ino                    inode: attributes
  *   C ino                    content: inline bytes, symlink target or manifest head
  *   M ino                    media description
@@ -46,13 +46,13 @@
 
 enum ns_table {
     NS_T_STATE = 'A',
-    NS_T_BRAKE = 'B',
     NS_T_BASE = 'B',
     NS_T_CONTENT = 'C',
     NS_T_NAME = 'D',
     NS_T_COOKIE = 'E',
     NS_T_MEMBERS = 'G',
     NS_T_INODE = 'I',
+    NS_T_BRAKE = 'K',
     NS_T_MEDIA = 'M',
     NS_T_NODE = 'N',
     NS_T_ORPHAN = 'O',

@@ -3,7 +3,9 @@
  * Happy path: of every inode the newest commit whose chunks are all there; a new file is created
  * under its name and number, a known one gets the new content. Failure: one that is not whole gives
  * way to the one before; a folder that is not known is `salvaged` instead; a name that is taken
- * gets a number. What was closed before the copy and is not in it was removed, or never linked. */
+ * gets a number. What is older than the copy and not in it was removed, and most of it is gone;
+ * what is still whole and was not released was never known to this life of the metadata (it was
+ * restored from a backup), and comes back, too. */
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "meta/ns_name.h"
@@ -55,6 +57,27 @@ static int is_newer(struct salvage *s, uint64_t session, bool *ret_open)
     if (r < 0 && r != -ENOENT)
         return r;
     return r == 0 || session >= s->base.next_session;
+}
+
+/* Removed, and only waiting to be collected? */
+static bool is_released(struct salvage *s, const struct file_about *about)
+{
+    static const enum ns_table tables[] = { NS_T_RELEASED, NS_T_RELEASED_WHOLE };
+    struct vs_buf value = { 0 };
+    struct mf_head head;
+    bool released = false;
+
+    if (mf_head_decode(about->head, about->head_len, &head) < 0)
+        return true;
+    for (uint32_t i = 0; !released && i < head.segment_count; i++)
+        for (unsigned t = 0; t < 2; t++) {
+            struct ns_key key = ns_key_id(tables[t], &head.segments[i].id);
+
+            released |= kv_get(s->rebuild.ns, key.b, key.len, &value) == 0;
+        }
+    vs_buf_close(&value);
+    mf_head_close(&head);
+    return released;
 }
 
 /* ---- content ---- */
@@ -247,12 +270,17 @@ static int merge_one(struct salvage *s, const struct file_about *about)
 {
     struct merge m = { .s = s, .about = about };
     struct meta_req now = { .op = META_CONTENT, .ino = about->ino };
-    bool open;
+    bool open, newer;
     int r = is_newer(s, about->session, &open), known;
 
-    if (r <= 0)
+    if (r < 0)
         return r;
+    newer = r > 0;
     known = ns_read(s->rebuild.ns, &now);
+    if (!newer && (known == 0 || is_released(s, about))) {
+        vs_buf_close(&now.bytes);
+        return 0;
+    }
     r = merge_open(&m);
     if (r == 0 && open)
         m.content.session = about->session;
@@ -262,8 +290,12 @@ static int merge_one(struct salvage *s, const struct file_about *about)
         r = merge_create(&m);
     merge_close(&m);
     vs_buf_close(&now.bytes);
-    if (r == -ENOENT || r == -VS_ECORRUPT)
+    if (newer && (r == -ENOENT || r == -VS_ECORRUPT))
         merge_say_broken(s, about, known == 0);
+    if (!newer && r == 0)
+        salvage_say(s, SALVAGE_CHANGED,
+                    "%.*s: the copy does not know it, and it is whole; it is back",
+                    (int)about->name_len, about->name);
     if (r == 0 && about->ino != NS_INO_COPY)
         s->result->newer++;
     if (r == -EIO || r == -ENOMEM)

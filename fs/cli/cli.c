@@ -7,14 +7,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 
 const struct cli_command cli_commands[] = {
+    { "backup", cli_backup, "backup FILE [--json] [--mount MNT]" },
     { "down", cli_down, "down --dir DIR [--force]" },
     { "gc", cli_gc, "gc [--yes] [--json] [--mount MNT]" },
     { "help", cli_help, "help" },
     { "inbox", cli_inbox, "inbox ls [--json] | publish NAME | cancel NAME  [--mount MNT]" },
     { "info", cli_info, "info FILE [--json]" },
     { "node", cli_node, "node replace ID DIR [--mount MNT]" },
+    { "restore", cli_restore, "restore FILE --data DIR" },
     { "safe", cli_safe, "safe FILE [--json]" },
     { "salvage", cli_salvage, "salvage --from DIR ... --into DIR [--dry-run] [--json]" },
     { "status", cli_status, "status [--json] [--mount MNT]" },
@@ -231,4 +234,21 @@ int cli_command_send(const char *mount, const struct vs_json *command)
 
     vs_json_free(j);
     return r;
+}
+
+int cli_lock_data(const char *dir)
+{
+    VS_AUTO_FREE char *path = NULL;
+    int fd;
+
+    if (asprintf(&path, "%s/lock", dir) < 0)
+        return CLI_LOCK_NONE;
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return CLI_LOCK_NONE;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    close(fd);
+    cli_fail("%s is in use by a mount; unmount it first (vstackfs umount MNT)", dir);
+    return CLI_LOCK_TAKEN;
 }

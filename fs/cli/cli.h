@@ -30,8 +30,8 @@ const struct cli_command *cli_find(const char *word);
 /* Run it: `--help` among its arguments says how it is used. argv[0] is its word. */
 int cli_run(const struct cli_command *command, int argc, char **argv);
 
-cli_fn cli_down, cli_gc, cli_help, cli_info, cli_inbox, cli_node, cli_safe, cli_salvage, cli_status,
-    cli_umount, cli_up, cli_wait;
+cli_fn cli_backup, cli_down, cli_gc, cli_help, cli_info, cli_inbox, cli_node, cli_restore, cli_safe,
+    cli_salvage, cli_status, cli_umount, cli_up, cli_wait;
 
 /* ---- what commands share ---- */
 
@@ -55,6 +55,12 @@ char *cli_read_control(const char *mount, const char *name);
 int cli_command_ask(const char *mount, const struct vs_json *command, struct vs_json **ret);
 /* The same, when the answer says no more than that it is done. */
 int cli_command_send(const char *mount, const struct vs_json *command);
+
+/* The lock of a data directory that nothing may use meanwhile: a descriptor to close; none there;
+ * or a mount has it, which is said. */
+#define CLI_LOCK_NONE  (-2)
+#define CLI_LOCK_TAKEN (-1)
+int cli_lock_data(const char *dir);
 
 /* Text that came from names or paths, to stdout; what would move a terminal's cursor as \xNN. */
 void cli_put(const char *text);

@@ -3,11 +3,8 @@
 #include "common/cleanup.h"
 #include "fs/cli/cli.h"
 #include "meta/salvage.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,24 +56,6 @@ static bool salvage_parse(struct salvage_args *a, int argc, char **argv)
         return false;
     }
     return true;
-}
-
-/* Held by a mount that uses the directory; -1 and said when one does. -2: there is no lock. */
-static int salvage_lock(const char *dir)
-{
-    VS_AUTO_FREE char *path = NULL;
-    int fd;
-
-    if (asprintf(&path, "%s/lock", dir) < 0)
-        return -2;
-    fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return -2;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        return fd;
-    close(fd);
-    cli_fail("%s is in use by a mount; unmount it first (vstackfs umount MNT)", dir);
-    return -1;
 }
 
 static void salvage_said(void *arg, enum salvage_word word, const char *text)
@@ -178,8 +157,8 @@ int cli_salvage(int argc, char **argv)
     if (!salvage_parse(&a, argc, argv))
         return 1;
     for (unsigned i = 0; r == 0 && i < a.from_count; i++) {
-        locks[lock_count] = salvage_lock(a.from[i]);
-        if (locks[lock_count] == -1)
+        locks[lock_count] = cli_lock_data(a.from[i]);
+        if (locks[lock_count] == CLI_LOCK_TAKEN)
             r = 1;
         lock_count += locks[lock_count] >= 0;
     }
