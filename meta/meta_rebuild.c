@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #define BATCH_BYTES (1u << 20)
+#define INC_FIRST   (1u << 24)
+#define INC_SPREAD  (1u << 30)
 #define PID_FIRST   256u /* below: what people give to the replicas of a new cluster */
 
 uint16_t meta_rebuild_pid(const uint8_t seen[META_REBUILD_PIDS / 8])
@@ -28,6 +30,9 @@ uint16_t meta_rebuild_pid(const uint8_t seen[META_REBUILD_PIDS / 8])
     } while ((seen[pid / 8] >> pid % 8 & 1) != 0);
     return (uint16_t)pid;
 }
+
+/* The same in every directory: replicas that say the same of a register agree about it. */
+static const struct px_ballot rebuild_ballot = { .round = 1, .pid = 1 };
 
 static int rebuild_kv(struct meta_rebuild *b, const char *name, enum kv_kind kind, struct kv **ret)
 {
@@ -51,11 +56,21 @@ static void rebuild_remove(const struct meta_rebuild *b)
     (void)rmdir(b->part);
 }
 
-int meta_rebuild_begin(struct meta_rebuild *b, const char *dir, uint16_t pid)
+/* Far behind what any replica was started, and another one each time. */
+static uint32_t rebuild_incarnation(void)
+{
+    uint32_t inc;
+
+    vs_rand_system(&inc, sizeof(inc));
+    return INC_FIRST + inc % INC_SPREAD;
+}
+
+int meta_rebuild_begin(struct meta_rebuild *b, const char *dir, uint16_t id, uint16_t fresh)
 {
     int r;
 
-    *b = (struct meta_rebuild){ .pid = pid };
+    *b = (struct meta_rebuild){ .pid = id != 0 ? id : fresh };
+    b->inc = id != 0 ? rebuild_incarnation() : 0;
     if (snprintf(b->dir, sizeof(b->dir), "%s", dir) >= (int)sizeof(b->dir))
         return -ENAMETOOLONG;
     snprintf(b->part, sizeof(b->part), "%s.part", b->dir);
@@ -91,8 +106,8 @@ static int rebuild_put(struct meta_rebuild *b, const void *key, size_t key_len)
 int meta_rebuild_register(struct meta_rebuild *b, const struct vs_id *id, const void *value,
                           size_t len)
 {
-    struct px_reg reg = { .promised = { .round = 1, .pid = b->pid },
-                          .ballot = { .round = 1, .pid = b->pid },
+    struct px_reg reg = { .promised = rebuild_ballot,
+                          .ballot = rebuild_ballot,
                           .accepted = { .version = 1, .value = value, .value_len = len } };
     uint8_t key[ACCEPTOR_REG_KEY_BYTES];
     int r = acceptor_reg_encode(&reg, &b->record);
@@ -133,9 +148,8 @@ static int rebuild_brake(struct meta_rebuild *b, const struct ns_state *state, c
 /* The journal goes on behind the slot that the namespace has; that slot itself says nothing. */
 static int rebuild_journal(struct meta_rebuild *b, const struct ns_state *state)
 {
-    struct acceptor_identity id = { .cluster = state->cluster, .pid = b->pid };
-    struct acceptor_journal journal = { .promised = { .round = 1, .pid = b->pid },
-                                        .first = state->slot };
+    struct acceptor_identity id = { .cluster = state->cluster, .pid = b->pid, .inc = b->inc };
+    struct acceptor_journal journal = { .promised = rebuild_ballot, .first = state->slot };
     struct ns_entry nothing = { .kind = NS_E_NOP };
     uint8_t key[ACCEPTOR_SLOT_KEY_BYTES];
     struct vs_buf entry = { 0 };

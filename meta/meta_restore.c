@@ -108,10 +108,10 @@ static int restore_gap(struct kv *ns)
     return r;
 }
 
-static int restore_make(struct restoring *w, const char *into)
+static int restore_make(struct restoring *w, const char *into, uint16_t id)
 {
     struct meta_rebuild rebuild;
-    int r = meta_rebuild_begin(&rebuild, into, meta_rebuild_pid(w->seen));
+    int r = meta_rebuild_begin(&rebuild, into, id, meta_rebuild_pid(w->seen));
 
     if (r < 0)
         return r;
@@ -130,7 +130,7 @@ static int restore_make(struct restoring *w, const char *into)
     return r;
 }
 
-int meta_restore(const char *path, const char *into, struct meta_restored *ret,
+int meta_restore(const char *path, const char *into, uint16_t id, struct meta_restored *ret,
                  char why[META_RESTORE_WHY_BYTES])
 {
     VS_AUTO_FREE struct restoring *w = calloc(1, sizeof(*w));
@@ -151,7 +151,7 @@ int meta_restore(const char *path, const char *into, struct meta_restored *ret,
                  r == -VS_ECORRUPT ? "it is no whole backup" : vs_err_text(r));
         return r;
     }
-    r = restore_make(w, into);
+    r = restore_make(w, into, id);
     if (r == -EEXIST)
         snprintf(why, META_RESTORE_WHY_BYTES,
                  "%s: is not empty; metadata that is there is not touched: move it away first",

@@ -19,8 +19,9 @@ struct meta_restored {
     int64_t made_ns; /* when the backup was made, since 1970 */
 };
 
-/* path: the backup; into: not there, or empty. Negative: `why` says it in a sentence. */
-int meta_restore(const char *path, const char *into, struct meta_restored *ret,
+/* path: the backup; into: not there, or empty; id: of the replica it is for, 0: the only one.
+ * Negative: `why` says it in a sentence. */
+int meta_restore(const char *path, const char *into, uint16_t id, struct meta_restored *ret,
                  char why[META_RESTORE_WHY_BYTES]);
 
 #endif

@@ -50,7 +50,7 @@ static uint16_t salvage_pid(const struct salvage *s)
 
 static int salvage_begin(struct salvage *s)
 {
-    int r = meta_rebuild_begin(&s->rebuild, s->config->into, salvage_pid(s));
+    int r = meta_rebuild_begin(&s->rebuild, s->config->into, s->config->id, salvage_pid(s));
 
     if (r == -EEXIST)
         return salvage_fail(s, r,

@@ -32,6 +32,7 @@ struct salvage_config {
     const char *const *dirs; /* directories of stores, or data directories of a mount */
     unsigned dir_count;
     const char *into; /* not there, or empty */
+    uint16_t id;      /* of the replica it is for, 1 .. 255; 0: the only one */
     bool dry_run;     /* `into` is removed again */
     salvage_say_fn *say;
     void *arg;

@@ -107,12 +107,10 @@ static int base_empty(struct salvage *s)
                           .attr = { .mode = S_IFDIR | 0755, .uid = getuid(), .gid = getgid() } };
     struct ns_apply *apply;
     struct ns_answer answer;
-    int64_t now_ns = vs_real_ns(&vs_clock_system);
     int r = ns_apply_new(&apply, s->rebuild.ns);
 
     if (r < 0)
         return r;
-    e.now = (struct ns_time){ now_ns / VS_NS_PER_S, (uint32_t)(now_ns % VS_NS_PER_S) };
     r = ns_apply_entry(apply, 1, &e, &answer);
     ns_apply_free(apply);
     return r < 0 ? r : answer.status;
@@ -244,7 +242,7 @@ static int base_prepare(struct salvage *s)
 int salvage_apply(struct salvage *s, struct ns_entry *e, struct ns_answer *ret)
 {
     struct ns_answer answer = { 0 };
-    int64_t now_ns = vs_real_ns(&vs_clock_system);
+    int64_t now_ns = s->result->copy_ns; /* the same for every replica that is made */
     int r;
 
     if (e->now.s == 0 && e->now.ns == 0)

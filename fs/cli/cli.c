@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 
@@ -17,9 +18,9 @@ const struct cli_command cli_commands[] = {
     { "inbox", cli_inbox, "inbox ls [--json] | publish NAME | cancel NAME  [--mount MNT]" },
     { "info", cli_info, "info FILE [--json]" },
     { "node", cli_node, "node replace ID DIR [--mount MNT]" },
-    { "restore", cli_restore, "restore FILE --data DIR" },
+    { "restore", cli_restore, "restore FILE --data DIR | --into DIR --id N" },
     { "safe", cli_safe, "safe FILE [--json]" },
-    { "salvage", cli_salvage, "salvage --from DIR ... --into DIR [--dry-run] [--json]" },
+    { "salvage", cli_salvage, "salvage --from DIR ... --into DIR [--id N] [--dry-run] [--json]" },
     { "status", cli_status, "status [--json] [--mount MNT]" },
     { "umount", cli_umount, "umount [--force] MNT" },
     { "up", cli_up, "up --dir DIR [--nodes N] [--degraded] [MOUNTPOINT]" },
@@ -251,4 +252,15 @@ int cli_lock_data(const char *dir)
     close(fd);
     cli_fail("%s is in use by a mount; unmount it first (vstackfs umount MNT)", dir);
     return CLI_LOCK_TAKEN;
+}
+
+uint16_t cli_replica(const char *text)
+{
+    char *end;
+    unsigned long id = strtoul(text, &end, 10);
+
+    if (id >= 1 && id <= 255 && *end == '\0')
+        return (uint16_t)id;
+    cli_fail("--id %s: give the number of the replica, 1 to 255", text);
+    return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "common/json.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 #define CLI_PATH_BYTES 4096
 #define CLI_ARGS_MAX   8
@@ -61,6 +62,8 @@ int cli_command_send(const char *mount, const struct vs_json *command);
 #define CLI_LOCK_NONE  (-2)
 #define CLI_LOCK_TAKEN (-1)
 int cli_lock_data(const char *dir);
+/* Number of a replica, 1 .. 255; 0: it is none, which is said. */
+uint16_t cli_replica(const char *text);
 
 /* Text that came from names or paths, to stdout; what would move a terminal's cursor as \xNN. */
 void cli_put(const char *text);

@@ -11,7 +11,7 @@
 struct salvage_args {
     const char *from[STORE_SET_MAX];
     unsigned from_count;
-    const char *into;
+    const char *into, *id;
     bool dry_run, json;
     struct vs_json *told; /* with --json */
 };
@@ -39,7 +39,8 @@ static bool salvage_parse(struct salvage_args *a, int argc, char **argv)
             if (a->from_count == STORE_SET_MAX)
                 return cli_fail("more than %u directories", STORE_SET_MAX), false;
             a->from[a->from_count++] = from != NULL ? from : argv[i];
-        } else if (flag_value(argc, argv, &i, "--into", &a->into)) {
+        } else if (flag_value(argc, argv, &i, "--into", &a->into) ||
+                   flag_value(argc, argv, &i, "--id", &a->id)) {
             continue;
         } else if (strcmp(argv[i], "--dry-run") == 0) {
             a->dry_run = true;
@@ -50,6 +51,8 @@ static bool salvage_parse(struct salvage_args *a, int argc, char **argv)
             return false;
         }
     }
+    if (a->id != NULL && cli_replica(a->id) == 0)
+        return false;
     if (a->from_count == 0 || a->into == NULL) {
         cli_fail("salvage --from DIR ... --into DIR: give the directories of the stores, and one "
                  "for the metadata (DATA/meta of the mount)");
@@ -167,6 +170,7 @@ int cli_salvage(int argc, char **argv)
         config.dirs = a.from;
         config.dir_count = a.from_count;
         config.into = a.into;
+        config.id = a.id != NULL ? cli_replica(a.id) : 0;
         config.dry_run = a.dry_run;
         r = salvage_run(&config, &result, why) < 0 ? cli_fail("%s", why)
                                                    : salvage_told(&a, &result);
