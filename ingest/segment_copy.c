@@ -162,6 +162,9 @@ static void copy_choose(struct segment_copy *c)
         if (looked[e].up && !up_store_record_locked(env, e)->silent)
             c->entry[c->asked++] = (uint8_t)e;
     }
+    for (unsigned n = 0; n < c->count && c->asked > 0; n++)
+        c->item[n].note.red =
+            (struct vs_redundancy){ VS_RED_REPLICATE, 1, (uint8_t)(c->asked - 1) };
     c->lacking = c->asked > 0 ? c->count : 0;
     c->unanswered = c->count * c->asked;
     c->refs = 1 + c->unanswered;
@@ -180,8 +183,6 @@ static void copy_put_one(struct segment_copy *c, struct copy_item *item, unsigne
     struct chunk_store *store = atomic_load(&c->env->stores->entries[c->entry[i]].store);
     struct copy_put *p = &item->put[i];
 
-    item->note.red = (struct vs_redundancy){ VS_RED_REPLICATE, 1, (uint8_t)(c->asked - 1) };
-    item->note.session = c->note.session;
     p->item = item;
     p->req = (struct store_put){ .key = { item->id, (uint8_t)i, 1 },
                                  .note = &item->note,
