@@ -176,6 +176,9 @@ int data_cluster_store(struct vsfs *fs, const struct ns_node *node, char path[25
                        struct chunk_store **ret, char why[256])
 {
     const struct cluster_member *m = cluster_json_node(&fs->nodes->file, node->name);
+    /* where replicas hold the metadata, nodes tell them themselves where they are */
+    bool told = fs->metas != NULL && strncmp(node->path, "http://", 7) == 0;
+    const char *url = told ? node->path : m != NULL ? m->url : "";
     struct store_http_config config = {
         .client = fs->nodes->client,
         .exec = fs->nodes->exec,
@@ -187,16 +190,16 @@ int data_cluster_store(struct vsfs *fs, const struct ns_node *node, char path[25
     };
     int r;
 
-    snprintf(path, 256, "%.255s", m != NULL ? m->url : "");
-    if (m == NULL || m->url[0] == '\0') {
+    snprintf(path, 256, "%.255s", url);
+    if (url[0] == '\0') {
         snprintf(why, 256, "node %.63s: %.150s does not say where it is -> down", node->name,
                  fs->opt.cluster_file);
         return -ENOENT;
     }
-    config.origin = m->url;
+    config.origin = url;
     r = store_http_new(ret, &config);
     if (r < 0)
-        snprintf(why, 256, "node %.63s (%.100s): %s -> down", node->name, m->url, vs_err_text(r));
+        snprintf(why, 256, "node %.63s (%.100s): %s -> down", node->name, url, vs_err_text(r));
     return r;
 }
 

@@ -72,6 +72,7 @@ fs_SRCS += fs/mount_line.c
 fs_SRCS += fs/mount_options.c
 fs_SRCS += fs/mount_point.c
 fs_SRCS += fs/names.c
+fs_SRCS += fs/node_follow.c
 fs_SRCS += fs/notify.c
 fs_SRCS += fs/orphan.c
 fs_SRCS += fs/place_cache.c

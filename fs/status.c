@@ -28,7 +28,10 @@ static struct vs_json *status_node(struct vsfs *fs, unsigned i, const struct sto
     const struct store_set_entry *e = &fs->stores.entries[i];
 
     vs_json_set_text(j, "id", e->name);
-    vs_json_set_text(j, "state", status_node_state(h->state));
+    vs_json_set_text(j, "state",
+                     h->state == STORE_UP && atomic_load(&e->takes) == STORE_TAKES_NOTHING
+                         ? "draining"
+                         : status_node_state(h->state));
     vs_json_set_text(j, "path", e->path);
     if (h->why[0] != '\0')
         vs_json_set_text(j, "why", h->why);

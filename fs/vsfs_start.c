@@ -8,6 +8,7 @@
 #include "fs/media_worker.h"
 #include "fs/meta_copy.h"
 #include "fs/mount_id.h"
+#include "fs/node_follow.h"
 #include "fs/provisional.h"
 #include "fs/staging.h"
 #include "fs/store_watch.h"
@@ -51,6 +52,8 @@ static int vsfs_start_names(struct vsfs *fs)
         r = media_worker_start(&fs->media, fs);
     if (r == 0)
         r = store_watch_start(&fs->watch, fs);
+    if (r == 0)
+        r = node_follow_start(&fs->node_follow, fs);
     if (r == 0 && fs->mount != 0)
         r = tend_start(&fs->tend, fs);
     if (r == 0)
@@ -121,6 +124,7 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
     struct clean_mark mark = { .count = 0 };
 
     tend_stop(fs->tend);
+    node_follow_stop(fs->node_follow);
     store_watch_stop(fs->watch);
     media_worker_stop(fs->media);
     inbox_stop(fs->inbox);
@@ -144,6 +148,7 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
     fs->tend = NULL;
     fs->copy = NULL;
     fs->watch = NULL;
+    fs->node_follow = NULL;
     fs->media = NULL;
     fs->inbox = NULL;
     fs->collect = NULL;

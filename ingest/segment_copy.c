@@ -151,15 +151,14 @@ static void copy_choose(struct segment_copy *c)
 {
     struct um_store looked[UM_STORES_MAX];
     struct upload_env *env = c->env;
-    unsigned count = env->stores->count;
+    unsigned count = up_stores_look(env, looked);
     unsigned turn = c->count > 0 ? (unsigned)(vs_id_seq(&c->item[0].id) % (count + 1)) : 0;
 
-    up_stores_look(env, looked);
     VS_LOCK_SCOPE(&env->lock);
     for (unsigned i = 0; i < count && c->asked < SEGMENT_COPY_STORES; i++) {
         unsigned e = (turn + i) % count;
 
-        if (looked[e].up && !up_store_record_locked(env, e)->silent)
+        if (looked[e].up && !looked[e].closed && !up_store_record_locked(env, e)->silent)
             c->entry[c->asked++] = (uint8_t)e;
     }
     for (unsigned n = 0; n < c->count && c->asked > 0; n++)
