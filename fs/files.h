@@ -14,6 +14,7 @@
 
 #include "fs/control.h"
 #include "fs/names.h"
+#include "fs/view_report.h"
 #include "fs/wfile.h"
 
 /* An open handle: fuse_file_info.fh. */
@@ -23,6 +24,7 @@ struct file {
     struct control_file *control;  /* then inode is NULL */
     uint64_t control_answer; /* file position behind the last command: its answer begins here */
     struct read_cursor cursor;
+    struct view_track track;   /* was it watched? */
     struct vs_list of_session; /* handles that the kernel has (fs/fuse_reply.h) */
     bool writer;
     bool alias;  /* opened by an alias: the kernel's pages of the film do not see its writes */

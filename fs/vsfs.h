@@ -35,6 +35,7 @@ struct inbox;
 struct media_worker;
 struct store_watch;
 struct node_follow;
+struct view_report;
 struct tend;
 struct meta_copy;
 struct notify;
@@ -77,10 +78,11 @@ struct vsfs {
     struct media_worker *media;
     struct store_watch *watch;
     struct node_follow *node_follow; /* with replicas elsewhere */
-    struct tend *tend;               /* NULL: nobody else uses the metadata */
-    struct meta_copy *copy;          /* NULL: none is kept */
-    struct notify *notify;           /* NULL until mounted */
-    bool shared;                     /* other mounts may change the cluster, too */
+    struct view_report *view_report;
+    struct tend *tend;          /* NULL: nobody else uses the metadata */
+    struct meta_copy *copy;     /* NULL: none is kept */
+    struct notify *notify;      /* NULL until mounted */
+    bool shared;                /* other mounts may change the cluster, too */
     struct cache_guard *guard;  /* how long the kernel may keep what it is told; NULL: for long */
     struct feed_follow *follow; /* hears of their changes; NULL: not shared, or not mounted */
     struct fuse_session *se;    /* set once mounted */

@@ -13,6 +13,7 @@
 #include "fs/staging.h"
 #include "fs/store_watch.h"
 #include "fs/tend.h"
+#include "fs/view_report.h"
 #include <stdio.h>
 
 #define VSFS_STOP_COLLECT_NS (5 * VS_NS_PER_S)
@@ -54,6 +55,8 @@ static int vsfs_start_names(struct vsfs *fs)
         r = store_watch_start(&fs->watch, fs);
     if (r == 0)
         r = node_follow_start(&fs->node_follow, fs);
+    if (r == 0)
+        r = view_report_start(&fs->view_report, fs);
     if (r == 0 && fs->mount != 0)
         r = tend_start(&fs->tend, fs);
     if (r == 0)
@@ -124,6 +127,8 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
     struct clean_mark mark = { .count = 0 };
 
     tend_stop(fs->tend);
+    view_report_stop(fs->view_report);
+    fs->view_report = NULL; /* handles that are closed from here on are not counted */
     node_follow_stop(fs->node_follow);
     store_watch_stop(fs->watch);
     media_worker_stop(fs->media);
