@@ -210,7 +210,10 @@ static void conflict_reply(struct commit *c, const struct vs_buf *current)
 static void propose(struct commit *c)
 {
     struct meta_reg reg = { .id = c->id, .expect_generation = c->expect };
-    struct meta_req r = { .op = META_REG_CHANGE, .regs = &reg, .reg_count = 1 };
+    /* the first one is made, by both phases unless this replica owns the id; others follow */
+    struct meta_req r = { .op = c->expect == 0 ? META_REG_CREATE : META_REG_CHANGE,
+                          .regs = &reg,
+                          .reg_count = 1 };
     struct vs_buf value = { 0 };
     char what[64];
     int err = place_value_encode(&c->value, &value);
@@ -225,7 +228,12 @@ static void propose(struct commit *c)
     reg.value = value.data;
     reg.value_len = value.len;
     err = meta_call(c->m->meta, &r);
-    err = err < 0 ? err : reg.status;
+    err = reg.status < 0 ? reg.status : err;
+    if (err == -VS_EEXISTS_OTHER) {
+        vs_buf_close(&reg.current);
+        err = meta_api_register(c->m, &c->id, &reg.current);
+        err = err == 0 ? -ESTALE : err;
+    }
     if (err == 0)
         decided_reply(c, &c->value);
     else if (err == -ESTALE)
