@@ -7,10 +7,12 @@
 #include "common/log.h"
 #include "fs/cache_guard.h"
 #include "fs/inode_table.h"
+#include "fs/mount_lease.h"
 #include "fs/notify.h"
 #include "meta/feed_change.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define LATE_MAX    1024 /* inodes that the kernel is about to know */
@@ -29,7 +31,6 @@ struct feed_follow {
     pthread_cond_t wake;
     /* under lock */
     bool stopping, answered, fenced;
-    int64_t doubt_until_ns;
     struct feed_follow_state state;
     _Atomic bool names_short; /* the kernel cannot be told to ask for all names again */
     /* the thread's */
@@ -48,12 +49,9 @@ bool feed_follow_names_long(const struct feed_follow *w)
     return w == NULL || !w->names_short;
 }
 
-void feed_follow_doubt(struct feed_follow *w)
+void feed_follow_doubt(struct vsfs *fs)
 {
-    if (w == NULL)
-        return;
-    VS_LOCK_SCOPE(&w->lock);
-    w->doubt_until_ns = vs_now_ns(&vs_clock_system) + FEED_FOLLOW_DOUBT_NS;
+    atomic_store(&fs->doubt_until_ns, vs_now_ns(&vs_clock_system) + FEED_FOLLOW_DOUBT_NS);
 }
 
 void feed_follow_state(struct feed_follow *w, struct feed_follow_state *ret)
@@ -120,6 +118,8 @@ static void hear_inode(struct feed_follow *w, const struct feed_change *c)
     cache_guard_note_inode(fs->guard, c->ino);
     drop_inode(w, c->ino, c->what, c->version);
     tell_attr(w, c->ino);
+    if ((c->what & FEED_GONE) != 0 && (c->what & FEED_ATTR) != 0 && fs->lease != NULL)
+        mount_lease_unlinked(fs, c->ino); /* unlinked, not forgotten yet */
     if ((c->what & FEED_CONTENT) != 0 && inode_is_known(fs->inodes, c->ino))
         notify_pages(fs->notify, c->ino);
 }
@@ -174,10 +174,9 @@ static void forget_contents(struct feed_follow *w)
 static bool is_own(struct feed_follow *w, const struct feed_change *c)
 {
     const struct meta_client *meta = w->fs->meta;
-    VS_LOCK_SCOPE(&w->lock);
 
     return c->client >= meta->own_first && c->client - meta->own_first < meta->own_count &&
-           w->doubt_until_ns < vs_now_ns(&vs_clock_system);
+           atomic_load(&w->fs->doubt_until_ns) < vs_now_ns(&vs_clock_system);
 }
 
 static int hear_changes(struct feed_follow *w, uint64_t *ret_count)
@@ -233,6 +232,7 @@ static void hear(struct feed_follow *w)
         forget_all(w);
         forget_contents(w);
         resets++;
+        atomic_fetch_add(&w->fs->feed_resets, 1);
     }
     if (r->status < 0)
         w->again_ns = vs_now_ns(&vs_clock_system) + FEED_FOLLOW_AGAIN_NS;

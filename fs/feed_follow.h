@@ -32,8 +32,8 @@ int feed_follow_start(struct feed_follow **ret, struct vsfs *fs);
 /* While the metadata and the notifier are there. Forgives NULL. */
 void feed_follow_stop(struct feed_follow *w);
 
-/* An own change ended without an answer. Forgives NULL. */
-void feed_follow_doubt(struct feed_follow *w);
+/* An own change ended without an answer. */
+void feed_follow_doubt(struct vsfs *fs);
 /* Can all names be taken back? Forgives NULL: there is no need. */
 bool feed_follow_names_long(const struct feed_follow *w);
 

@@ -116,6 +116,13 @@ static int open_reader(struct vsfs *fs, struct inode *i, bool *ret_keep_pages)
     if (S_ISDIR(req.attr.mode))
         return -EISDIR;
     pthread_mutex_lock(&i->lock);
+    if (req.attr.nlink == 0 && fs->shared) { /* another mount has removed it */
+        i->unlinked = true;
+        if (i->opens == 1) {
+            pthread_mutex_unlock(&i->lock);
+            return -ESTALE; /* looked up again, it is not there */
+        }
+    }
     if (i->content != NULL && i->content->version != req.attr.version && i->wfile == NULL) {
         old = i->content;
         i->content = NULL;

@@ -68,6 +68,7 @@ fs_SRCS += fs/media_worker.c
 fs_SRCS += fs/meta_copy.c
 fs_SRCS += fs/mount.c
 fs_SRCS += fs/mount_id.c
+fs_SRCS += fs/mount_lease.c
 fs_SRCS += fs/mount_line.c
 fs_SRCS += fs/mount_options.c
 fs_SRCS += fs/mount_point.c

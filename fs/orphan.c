@@ -103,7 +103,9 @@ void orphan_forget(struct vsfs *fs, uint64_t ino)
         return;
     }
     f->fs = fs;
-    f->entry = (struct ns_entry){ .kind = NS_E_FORGET, .now = vsfs_now(fs), .ino = ino };
+    f->entry = (struct ns_entry){
+        .kind = NS_E_FORGET, .now = vsfs_now(fs), .ino = ino, .mount = fs->mount
+    };
     f->req = (struct meta_req){ .op = META_CHANGE, .done = forget_done, .entry = &f->entry };
     if (forgets_gather(f))
         forgets_send();

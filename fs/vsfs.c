@@ -29,7 +29,7 @@ int vsfs_change(struct vsfs *fs, const struct ns_entry *e, struct ns_answer *ret
         atomic_fetch_add(&fs->changes, 1);
     VS_ASSERT(r <= 0);
     if (r == -VS_EDOWN)
-        feed_follow_doubt(fs->follow); /* it may be carried out, now or soon */
+        feed_follow_doubt(fs); /* it may be carried out, now or soon */
     if (ret != NULL) {
         *ret = req.answer;
         ret->status = r;

@@ -41,6 +41,7 @@ struct meta_copy;
 struct notify;
 struct cache_guard;
 struct feed_follow;
+struct mount_lease;
 
 struct vsfs_options {
     const char *mountpoint;           /* absolute */
@@ -79,15 +80,18 @@ struct vsfs {
     struct store_watch *watch;
     struct node_follow *node_follow; /* with replicas elsewhere */
     struct view_report *view_report;
-    struct tend *tend;          /* NULL: nobody else uses the metadata */
-    struct meta_copy *copy;     /* NULL: none is kept */
-    struct notify *notify;      /* NULL until mounted */
-    bool shared;                /* other mounts may change the cluster, too */
-    struct cache_guard *guard;  /* how long the kernel may keep what it is told; NULL: for long */
-    struct feed_follow *follow; /* hears of their changes; NULL: not shared, or not mounted */
-    struct fuse_session *se;    /* set once mounted */
-    int staging_fd;             /* directory of staging files: DATA/staging */
-    uint64_t staging_used;      /* bytes, atomic */
+    struct tend *tend;         /* NULL: nobody else uses the metadata */
+    struct meta_copy *copy;    /* NULL: none is kept */
+    struct notify *notify;     /* NULL until mounted */
+    bool shared;               /* other mounts may change the cluster, too */
+    struct cache_guard *guard; /* how long the kernel may keep what it is told; NULL: for long */
+    _Atomic int64_t doubt_until_ns; /* own changes until then may be news (fs/feed_follow.h) */
+    _Atomic uint64_t feed_resets;   /* times that changes of others were missed */
+    struct mount_lease *lease;      /* NULL: not shared */
+    struct feed_follow *follow;     /* hears of their changes; NULL: not shared, or not mounted */
+    struct fuse_session *se;        /* set once mounted */
+    int staging_fd;                 /* directory of staging files: DATA/staging */
+    uint64_t staging_used;          /* bytes, atomic */
     _Atomic bool staging_full_said; /* in the log, until half of it is free again */
     struct vs_id cluster;
     uint64_t

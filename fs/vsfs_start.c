@@ -8,6 +8,7 @@
 #include "fs/media_worker.h"
 #include "fs/meta_copy.h"
 #include "fs/mount_id.h"
+#include "fs/mount_lease.h"
 #include "fs/node_follow.h"
 #include "fs/provisional.h"
 #include "fs/staging.h"
@@ -59,6 +60,8 @@ static int vsfs_start_names(struct vsfs *fs)
         r = view_report_start(&fs->view_report, fs);
     if (r == 0 && fs->mount != 0)
         r = tend_start(&fs->tend, fs);
+    if (r == 0 && fs->mount != 0)
+        r = mount_lease_start(&fs->lease, fs);
     if (r == 0)
         r = meta_copy_start(&fs->copy, fs);
     return r;
@@ -126,6 +129,7 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
 {
     struct clean_mark mark = { .count = 0 };
 
+    mount_lease_stop(fs->lease);
     tend_stop(fs->tend);
     view_report_stop(fs->view_report);
     fs->view_report = NULL; /* handles that are closed from here on are not counted */
@@ -151,6 +155,7 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
     data_dir_close(d, fs);
     fs->audited_s = 0;
     fs->tend = NULL;
+    fs->lease = NULL;
     fs->copy = NULL;
     fs->watch = NULL;
     fs->node_follow = NULL;

@@ -49,11 +49,11 @@ static int note_attr(struct change_list *l, const uint8_t *key, const uint8_t *v
 
     if (c == NULL)
         return -ENOBUFS;
-    c->what |= FEED_ATTR;
-    if (value == NULL) {
-        c->what |= FEED_GONE;
+    if (value == NULL) { /* forgotten */
+        c->what = FEED_GONE;
         return 0;
     }
+    c->what |= FEED_ATTR;
     r = ns_inode_decode(value, len, &i);
     if (r < 0)
         return r;

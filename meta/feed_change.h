@@ -23,7 +23,7 @@ enum feed_what {
     FEED_ATTR = 1,    /* attributes */
     FEED_CONTENT = 2, /* bytes; `version` is the new one */
     FEED_XATTR = 4,
-    FEED_GONE = 8, /* has lost its last name, or is forgotten */
+    FEED_GONE = 8, /* with ATTR: has lost its last name; without: is forgotten */
     FEED_NAME = 16,
 };
 

@@ -70,6 +70,7 @@ meta_SRCS += meta/ns_record.c
 meta_SRCS += meta/ns_rule_attr.c
 meta_SRCS += meta/ns_rule_cluster.c
 meta_SRCS += meta/ns_rule_content.c
+meta_SRCS += meta/ns_rule_mount.c
 meta_SRCS += meta/ns_rule_name.c
 meta_SRCS += meta/ns_rule_publish.c
 meta_SRCS += meta/ns_rule_rename.c

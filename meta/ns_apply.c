@@ -108,6 +108,8 @@ static ns_rule_fn *apply_rule(unsigned kind)
         [NS_E_SESSION_EXTEND] = ns_rule_session_extend,
         [NS_E_SESSION_ABORT] = ns_rule_session_abort,
         [NS_E_SESSION_TOUCH] = ns_rule_session_touch,
+        [NS_E_MOUNT] = ns_rule_mount,
+        [NS_E_MOUNT_END] = ns_rule_mount_end,
         [NS_E_MEDIA] = ns_rule_media,
         [NS_E_NODE_PUT] = ns_rule_node_put,
         [NS_E_COLLECTED] = ns_rule_collected,

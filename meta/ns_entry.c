@@ -62,6 +62,8 @@ static uint32_t entry_groups(unsigned kind)
         [NS_E_SESSION_EXTEND] = G_KNOWN | G_SESSION | G_COUNT,
         [NS_E_SESSION_ABORT] = G_KNOWN | G_SESSION | G_RELEASED,
         [NS_E_SESSION_TOUCH] = G_KNOWN | G_MOUNT,
+        [NS_E_MOUNT] = G_KNOWN | G_MOUNT,
+        [NS_E_MOUNT_END] = G_KNOWN | G_MOUNT | G_SIGNS,
         [NS_E_MEDIA] = G_KNOWN | G_INO | G_BASE | G_VALUE,
         [NS_E_NODE_PUT] = G_KNOWN | G_NODE,
         [NS_E_COLLECTED] = G_KNOWN | G_IDS,
@@ -158,6 +160,7 @@ static uint32_t entry_group_2(enum ns_entry_kind kind)
 {
     return kind == NS_E_NODE_PUT        ? G_NODE_2
            : kind == NS_E_SESSION_OPEN  ? G_MOUNT
+           : kind == NS_E_FORGET        ? G_MOUNT
            : kind == NS_E_SESSION_ABORT ? G_SIGNS
                                         : 0;
 }
@@ -166,7 +169,7 @@ static uint32_t entry_group_2(enum ns_entry_kind kind)
 static bool entry_says_more(const struct ns_entry *e)
 {
     return (e->kind == NS_E_NODE_PUT && node_says_more(&e->node)) ||
-           (e->kind == NS_E_SESSION_OPEN && e->mount != 0) ||
+           ((e->kind == NS_E_SESSION_OPEN || e->kind == NS_E_FORGET) && e->mount != 0) ||
            (e->kind == NS_E_SESSION_ABORT && e->signs != 0);
 }
 

@@ -16,7 +16,7 @@ enum ns_entry_kind {
     NS_E_SETXATTR = 7,
     NS_E_REMOVEXATTR = 8,
     NS_E_SWAP = 9,     /* new content of an inode, base version must be current */
-    NS_E_FORGET = 10,  /* no mount has this unlinked inode open any more */
+    NS_E_FORGET = 10,  /* `mount` does not have this unlinked inode open; 0: whoever is gone had */
     NS_E_PUBLISH = 11, /* an inbox file moves to its place in the tree */
     NS_E_RESERVE = 12, /* a range of inode numbers for a mount */
     NS_E_SESSION_OPEN = 13,
@@ -30,6 +30,8 @@ enum ns_entry_kind {
     NS_E_VIEWS = 21,     /* how often files were watched; value: meta/views.h */
     NS_E_SESSION_TOUCH = 22, /* a mount lives: a sign of life of all its sessions */
     NS_E_BRAKE = 23,         /* value: why nothing may be collected; empty: it may again */
+    NS_E_MOUNT = 24,     /* a mount is there: what is unlinked from now on waits for its FORGET */
+    NS_E_MOUNT_END = 25, /* it is gone; signs != 0: only if it has given so many signs of life */
 };
 
 #endif

@@ -310,6 +310,9 @@ int ns_rule_forget(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer 
         return r;
     if (i.attr.nlink > 0)
         return -EBUSY;
+    r = ns_holders_left(tx, e->ino, e->mount);
+    if (r != 0)
+        return r < 0 ? r : 0; /* the last of them forgets it */
     if (i.attr.content == NS_CONTENT_CHUNKS)
         r = forget_release(tx, e->ino);
     if (r == 0)

@@ -24,6 +24,12 @@ ns_rule_fn ns_rule_publish;
 ns_rule_fn ns_rule_reserve, ns_rule_session_open, ns_rule_session_extend, ns_rule_session_abort,
     ns_rule_session_touch;
 ns_rule_fn ns_rule_collected;
+/* ns_rule_mount.c */
+ns_rule_fn ns_rule_mount, ns_rule_mount_end;
+/* The inode lost its last name: every mount that lives may have it open. */
+void ns_holders_put(struct ns_tx *tx, uint64_t ino);
+/* `mount` does not hold it (0: nobody says so). 1: another one that lives may; 0: none does. */
+int ns_holders_left(struct ns_tx *tx, uint64_t ino, uint64_t mount);
 /* ns_rule_views.c */
 ns_rule_fn ns_rule_views;
 /* ns_rule_cluster.c */

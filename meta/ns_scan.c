@@ -186,6 +186,30 @@ static int scan_sessions(struct kv *kv, struct meta_req *r)
     return kv_scan(kv, from.b, from.len, to.b, to.len, scan_session_item, r);
 }
 
+static int scan_mount_item(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
+                           size_t value_len)
+{
+    struct meta_req *r = arg;
+    uint64_t signs;
+
+    if (key_len != 1 + 8 || ns_u64_decode(value, value_len, &signs) < 0)
+        return -VS_ECORRUPT;
+    r->scan_ids[r->scan_count++] = meta_pair(ns_key_get_u64(key, 0), signs);
+    return r->scan_count == r->scan_max ? 1 : 0;
+}
+
+static int scan_mounts(struct kv *kv, struct meta_req *r)
+{
+    struct ns_key prefix = ns_key(NS_T_MOUNT), to = ns_key_end(&prefix), from;
+    uint64_t after, ignored;
+
+    meta_pair_get(&r->scan_after_id, &after, &ignored);
+    if (r->scan_max == 0 || after == UINT64_MAX)
+        return 0;
+    from = ns_key_u64(NS_T_MOUNT, after + 1); /* there is no mount 0 */
+    return kv_scan(kv, from.b, from.len, to.b, to.len, scan_mount_item, r);
+}
+
 /* ---- which -------------------------------------------------------------------------------------
  */
 
@@ -201,6 +225,9 @@ int ns_scan(struct kv *kv, struct meta_req *r)
     case META_SCAN_SESSION_MOUNTS:
     case META_SCAN_SESSION_SIGNS:
         err = scan_sessions(kv, r);
+        break;
+    case META_SCAN_MOUNTS:
+        err = scan_mounts(kv, r);
         break;
     case META_SCAN_ORPHANS:
         err = scan_u64(kv, r, NS_T_ORPHAN);

@@ -10,7 +10,9 @@
  *   K                        why nothing may be collected now (a sentence); not there: it may
  *   I ino                    inode: attributes
  *   C ino                    content: inline bytes, symlink target or manifest head
+ *   L mount                  a mount that lives -> its signs of life
  *   M ino                    media description
+ *   U ino mount              unlinked, and this mount may have it open
  *   X ino name               extended attribute
  *   H ino                    how often it was watched
  *   O ino                    unlinked, not yet forgotten
@@ -53,6 +55,7 @@ enum ns_table {
     NS_T_MEMBERS = 'G',
     NS_T_INODE = 'I',
     NS_T_BRAKE = 'K',
+    NS_T_MOUNT = 'L',
     NS_T_MEDIA = 'M',
     NS_T_NODE = 'N',
     NS_T_ORPHAN = 'O',
@@ -60,6 +63,7 @@ enum ns_table {
     NS_T_SESSION_IDS = 'Q',
     NS_T_SESSION = 'S',
     NS_T_RETRY = 'T',
+    NS_T_HOLDER = 'U',
     NS_T_ABORTED_IDS = 'V',
     NS_T_MEDIA_DUE = 'W',
     NS_T_VIEWS = 'H',

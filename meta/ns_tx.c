@@ -7,6 +7,7 @@
 
 #include "common/assert.h"
 #include "common/err.h"
+#include "meta/ns_rules.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -129,6 +130,7 @@ void ns_tx_orphan(struct ns_tx *tx, struct ns_inode *i)
 
     ns_tx_count(tx, i, -1);
     ns_tx_put(tx, &orphan, NULL, 0);
+    ns_holders_put(tx, i->attr.ino);
     if ((i->attr.flags & NS_F_MEDIA_DUE) != 0)
         ns_tx_del(tx, &due);
     i->attr.flags &= ~(uint32_t)NS_F_MEDIA_DUE;

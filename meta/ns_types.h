@@ -34,6 +34,7 @@
 #define NS_RESERVE_MAX           65536      /* inode numbers, or ids, one entry may reserve */
 #define NS_SESSION_RANGES_MAX    16384      /* separate ranges of ids of one session */
 #define NS_BRAKE_BYTES_MAX       159        /* why nothing may be collected */
+#define NS_MOUNTS_MAX            1024       /* that live at one time */
 #define NS_COOKIE_FIRST          16u        /* directory cookies below are the mount's own */
 
 struct ns_time {
@@ -140,15 +141,15 @@ struct ns_entry {
     const void *value;             /* SETXATTR value; MEDIA encoded description;
                                       MEMBERS encoded set (meta/member_set.h) */
     size_t value_len;
-    uint8_t taken;        /* PUBLISH: enum ns_taken, and NS_TAKEN_LOST */
-    uint64_t session;     /* SESSION_EXTEND, SESSION_ABORT */
-    uint64_t count;       /* RESERVE: inode numbers; SESSION_OPEN/EXTEND: ids */
-    uint16_t pid;         /* SESSION_OPEN: owner of the ids; 0: set by the meta client */
-    uint32_t inc;         /* same */
-    uint64_t mount;       /* SESSION_OPEN, SESSION_TOUCH: whose session it is; 0: nobody's */
-    uint64_t signs;       /* SESSION_ABORT: only if it gave so many signs of life; 0: any */
-    struct ns_node node;  /* NODE_PUT */
-    struct vs_id cluster; /* CLUSTER */
+    uint8_t taken;    /* PUBLISH: enum ns_taken, and NS_TAKEN_LOST */
+    uint64_t session; /* SESSION_EXTEND, SESSION_ABORT */
+    uint64_t count;   /* RESERVE: inode numbers; SESSION_OPEN/EXTEND: ids */
+    uint16_t pid;     /* SESSION_OPEN: owner of the ids; 0: set by the meta client */
+    uint32_t inc;     /* same */
+    uint64_t mount;   /* SESSION_OPEN, _TOUCH, FORGET, MOUNT, MOUNT_END; 0: nobody */
+    uint64_t signs;   /* SESSION_ABORT, MOUNT_END: only if it gave so many signs of life; 0: any */
+    struct ns_node node;           /* NODE_PUT */
+    struct vs_id cluster;          /* CLUSTER */
     const struct vs_id *collected; /* COLLECTED */
     size_t collected_count;
 };

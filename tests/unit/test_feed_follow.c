@@ -186,7 +186,7 @@ static void own_changes_are_not_told_again(void **state)
     await_told(k, FUSE_NOTIFY_INVAL_INODE, other, NULL);
     assert_false(fuse_rig_was_told(k, FUSE_NOTIFY_INVAL_INODE, node, NULL));
 
-    feed_follow_doubt(k->fs->follow); /* one had no answer: any may be one that nobody was told */
+    feed_follow_doubt(k->fs); /* one had no answer: any may be one that nobody was told */
     change_mode(k, node, 0640, OWN_CLIENT);
     await_told(k, FUSE_NOTIFY_INVAL_INODE, node, NULL);
 }

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KINDS (NS_E_BRAKE + 1)
+#define KINDS (NS_E_MOUNT_END + 1)
 
 static struct vs_id ids[3];
 

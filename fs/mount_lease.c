@@ -1,0 +1,211 @@
+/* mount_lease: see the header. l->lock guards what the job shares with start and stop. */
+#include "fs/mount_lease.h"
+
+#include "common/cleanup.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "fs/inode_table.h"
+#include "fs/orphan.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define PAGE 256
+
+/* Another mount as it was seen last. */
+struct lease_seen {
+    uint64_t mount, signs;
+    int64_t since_ns; /* when this many were seen first */
+};
+
+struct mount_lease {
+    struct vsfs *fs;
+    struct vs_job job;
+    pthread_mutex_t lock;
+    pthread_cond_t idle;
+    bool stopping, timed; /* under lock; timed: with exec, or running */
+    /* the job's */
+    struct lease_seen seen[NS_MOUNTS_MAX];
+    unsigned seen_count;
+    uint64_t resets; /* of the feed, when the orphans were looked at last */
+};
+
+void mount_lease_unlinked(struct vsfs *fs, uint64_t ino)
+{
+    struct inode *i = inode_find(fs->inodes, ino);
+    bool busy = false;
+
+    if (i != NULL) {
+        VS_LOCK_SCOPE(&i->lock);
+        i->unlinked = true;
+        busy = i->opens > 0;
+    }
+    inode_put(fs->inodes, i);
+    if (!busy)
+        orphan_forget(fs, ino);
+}
+
+/* Whatever this mount did not hear of. */
+static void lease_sweep(struct mount_lease *l)
+{
+    uint64_t inos[PAGE];
+    struct meta_req r = {
+        .op = META_SCAN, .scan = META_SCAN_ORPHANS, .scan_u64 = inos, .scan_max = PAGE
+    };
+
+    do {
+        if (meta_call(l->fs->meta, &r) < 0)
+            return; /* they wait for the next time */
+        for (uint32_t n = 0; n < r.scan_count; n++)
+            mount_lease_unlinked(l->fs, inos[n]);
+        if (r.scan_count > 0)
+            r.scan_after = inos[r.scan_count - 1];
+    } while (r.scan_count == PAGE);
+}
+
+/* ---- other mounts -----------------------------------------------------------------------------
+ */
+
+/* How long it has been seen without another sign. */
+static int64_t lease_silent_ns(struct mount_lease *l, uint64_t mount, uint64_t signs,
+                               int64_t now_ns)
+{
+    struct lease_seen *s = NULL;
+
+    for (unsigned n = 0; n < l->seen_count && s == NULL; n++)
+        if (l->seen[n].mount == mount)
+            s = &l->seen[n];
+    if (s == NULL && l->seen_count == NS_MOUNTS_MAX)
+        l->seen_count = 0; /* of many that are gone: watched anew */
+    if (s == NULL) {
+        s = &l->seen[l->seen_count++];
+        *s = (struct lease_seen){ mount, signs, now_ns };
+    }
+    if (s->signs != signs)
+        *s = (struct lease_seen){ mount, signs, now_ns };
+    return now_ns - s->since_ns;
+}
+
+/* True: one has ended. */
+static bool lease_watch(struct mount_lease *l)
+{
+    int64_t now_ns = vs_now_ns(l->fs->clock);
+    struct vs_id pairs[PAGE];
+    struct meta_req r = {
+        .op = META_SCAN, .scan = META_SCAN_MOUNTS, .scan_ids = pairs, .scan_max = PAGE
+    };
+    bool ended = false;
+
+    do {
+        if (meta_call(l->fs->meta, &r) < 0)
+            return ended;
+        for (uint32_t n = 0; n < r.scan_count; n++) {
+            struct ns_entry e = { .kind = NS_E_MOUNT_END };
+
+            meta_pair_get(&pairs[n], &e.mount, &e.signs);
+            if (e.mount == l->fs->mount ||
+                lease_silent_ns(l, e.mount, e.signs, now_ns) < LEASE_LAPSE_S * VS_NS_PER_S)
+                continue;
+            ended = vsfs_change(l->fs, &e, NULL) == 0 || ended;
+        }
+        if (r.scan_count > 0)
+            r.scan_after_id = pairs[r.scan_count - 1];
+    } while (r.scan_count == PAGE);
+    return ended;
+}
+
+/* ---- this one ---------------------------------------------------------------------------------
+ */
+
+static int lease_sign(struct mount_lease *l, uint64_t *ret_signs)
+{
+    struct ns_entry e = { .kind = NS_E_MOUNT, .mount = l->fs->mount };
+    struct ns_answer a;
+    int r = vsfs_change(l->fs, &e, &a);
+
+    if (r == 0)
+        *ret_signs = a.first;
+    return r;
+}
+
+/* under l->lock */
+static void lease_later(struct mount_lease *l)
+{
+    l->timed = !l->stopping;
+    if (l->timed)
+        vs_exec_after(l->fs->ops, &l->job, LEASE_SIGN_S * VS_NS_PER_S);
+    pthread_cond_broadcast(&l->idle);
+}
+
+void mount_lease_turn(struct mount_lease *l)
+{
+    uint64_t signs, resets;
+    bool due;
+
+    if (lease_sign(l, &signs) == 0) {
+        if (signs == 1)
+            vs_warn(
+                "mount: no sign of life of this mount got through for %d s -> files that others "
+                "removed meanwhile may be gone for who had them open here",
+                LEASE_LAPSE_S);
+        due = lease_watch(l) || signs == 1;
+        resets = atomic_load(&l->fs->feed_resets);
+        if (due || resets != l->resets)
+            lease_sweep(l);
+        l->resets = resets;
+    }
+}
+
+static void lease_job(struct vs_job *job)
+{
+    struct mount_lease *l = vs_container_of(job, struct mount_lease, job);
+
+    mount_lease_turn(l);
+    VS_LOCK_SCOPE(&l->lock);
+    lease_later(l);
+}
+
+int mount_lease_start(struct mount_lease **ret, struct vsfs *fs)
+{
+    struct mount_lease *l = calloc(1, sizeof(*l));
+    uint64_t signs;
+    int r;
+
+    if (l == NULL)
+        return -ENOMEM;
+    l->fs = fs;
+    r = lease_sign(l, &signs);
+    if (r < 0) {
+        free(l);
+        return r;
+    }
+    l->job.fn = lease_job;
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->idle, NULL);
+    lease_sweep(l); /* of a former life: nothing is open */
+    pthread_mutex_lock(&l->lock);
+    lease_later(l);
+    pthread_mutex_unlock(&l->lock);
+    *ret = l;
+    return 0;
+}
+
+void mount_lease_stop(struct mount_lease *l)
+{
+    struct ns_entry e = { .kind = NS_E_MOUNT_END };
+
+    if (l == NULL)
+        return;
+    pthread_mutex_lock(&l->lock);
+    l->stopping = true;
+    if (l->timed && vs_exec_cancel_after(l->fs->ops, &l->job) == 1)
+        l->timed = false;
+    while (l->timed)
+        pthread_cond_wait(&l->idle, &l->lock);
+    pthread_mutex_unlock(&l->lock);
+    e.mount = l->fs->mount;
+    (void)vsfs_change(l->fs, &e, NULL); /* else whoever watches it ends it */
+    pthread_cond_destroy(&l->idle);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}

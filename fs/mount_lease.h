@@ -1,0 +1,34 @@
+/* mount_lease: this mount among others of the same metadata: it says that it lives, and which files
+ * without a name it does not have open.
+ *
+ * An unlinked file keeps its bytes while any mount that lives may have it open (meta/ns_rules.h,
+ * ns_rule_mount.c). Happy path: a sign of life every LEASE_SIGN_S; who hears of an unlink strikes
+ * itself off at once, or when its last handle closes (fs/orphan.h). Failure: a mount that gives no
+ * sign for LEASE_LAPSE_S, by the clock of whoever watches it, is ended by that one: what it had
+ * open may go. Signs that do not get through are tried again.
+ *
+ * Threads: a job on fs->ops. */
+#ifndef VS_FS_MOUNT_LEASE_H
+#define VS_FS_MOUNT_LEASE_H
+
+#include "fs/vsfs.h"
+
+#define LEASE_SIGN_S  5
+#define LEASE_LAPSE_S 30
+
+struct mount_lease;
+
+/* Gives the first sign, and waits for it: before any file is opened. What the metadata say. */
+int mount_lease_start(struct mount_lease **ret, struct vsfs *fs);
+/* No handle is open any more: the mount ends. Forgives NULL. */
+void mount_lease_stop(struct mount_lease *l);
+
+/* What the job does each time: sign, watch the others, see to what was missed. (waits; not two at
+ * a time) */
+void mount_lease_turn(struct mount_lease *l);
+
+/* The last name of an inode is gone, by whoever: now, or when its last handle closes, this mount
+ * forgets it. (waits) */
+void mount_lease_unlinked(struct vsfs *fs, uint64_t ino);
+
+#endif
