@@ -163,6 +163,42 @@ int acceptor_journal_decode(const void *bytes, size_t len, struct acceptor_journ
     return 0;
 }
 
+int acceptor_members_encode(const struct acceptor_members *m, struct vs_buf *ret)
+{
+    struct vs_wr w = record_begin(ret);
+    int r;
+
+    vs_wr_u8(&w, (uint8_t)m->stand);
+    vs_wr_u8(&w, m->whole);
+    vs_wr_u8(&w, (uint8_t)m->begin);
+    r = w.err < 0 ? w.err : member_set_encode(&m->set, ret);
+    return r < 0 ? r : record_end(&w);
+}
+
+int acceptor_members_decode(const void *bytes, size_t len, struct acceptor_members *ret)
+{
+    struct acceptor_members m = { 0 };
+    uint8_t stand, whole;
+    struct vs_rd r;
+    int err = record_open(bytes, len, &r);
+
+    if (err < 0)
+        return err;
+    stand = vs_rd_u8(&r);
+    whole = vs_rd_u8(&r);
+    m.begin = vs_rd_u8(&r);
+    if (r.err < 0 || stand < ACCEPTOR_VOTES || stand > ACCEPTOR_JOINING || whole > 1)
+        return -VS_ECORRUPT;
+    m.stand = (enum acceptor_stand)stand;
+    m.whole = whole == 1;
+    err = member_set_decode(r.pos, vs_rd_left(&r), &m.set);
+    if (err == 0 && m.begin >> m.set.count != 0)
+        err = -VS_ECORRUPT;
+    if (err == 0)
+        *ret = m;
+    return err;
+}
+
 int acceptor_reg_encode(const struct px_reg *reg, struct vs_buf *ret)
 {
     const struct px_accepted *a = &reg->accepted;

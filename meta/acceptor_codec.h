@@ -10,6 +10,7 @@
 #define VS_META_ACCEPTOR_CODEC_H
 
 #include "common/buf.h"
+#include "meta/member_set.h"
 #include "meta/px.h"
 
 #define ACCEPTOR_FORMAT           1
@@ -18,7 +19,8 @@
 #define ACCEPTOR_KEY_IDENTITY "i"
 #define ACCEPTOR_KEY_COUNT    "n"
 #define ACCEPTOR_KEY_JOURNAL  "j"
-#define ACCEPTOR_KEY_BYTES    1 /* of the three above */
+#define ACCEPTOR_KEY_MEMBERS  "c"
+#define ACCEPTOR_KEY_BYTES    1 /* of the four above */
 
 #define ACCEPTOR_REG_KEY_BYTES  (1 + VS_ID_BYTES)
 #define ACCEPTOR_SLOT_KEY_BYTES (1 + 8)
@@ -32,6 +34,21 @@ struct acceptor_identity {
 struct acceptor_journal {
     struct px_ballot promised; /* one for all slots */
     uint64_t first;            /* lowest slot kept */
+};
+
+/* Where this acceptor stands in a change of membership (meta/px_fence.h). */
+enum acceptor_stand {
+    ACCEPTOR_VOTES = 1,   /* in set.epoch */
+    ACCEPTOR_LEFT = 2,    /* the epoch before; it does not vote in set.epoch yet */
+    ACCEPTOR_JOINING = 3, /* a newcomer that has not everything yet: nothing here counts */
+};
+
+struct acceptor_members {
+    enum acceptor_stand stand;
+    bool whole;     /* LEFT: it voted in the epoch before, so its records are of that */
+    uint32_t begin; /* VOTES: bit i: member i may vote with the records it has: the newcomers
+                       that had everything, and F */
+    struct member_set set;
 };
 
 /* 'r' and the id; 's' and the slot, big-endian: both sort as they should. */
@@ -49,6 +66,9 @@ int acceptor_count_decode(const void *bytes, size_t len, uint64_t *ret);
 
 int acceptor_journal_encode(const struct acceptor_journal *j, struct vs_buf *ret);
 int acceptor_journal_decode(const void *bytes, size_t len, struct acceptor_journal *ret);
+
+int acceptor_members_encode(const struct acceptor_members *m, struct vs_buf *ret);
+int acceptor_members_decode(const void *bytes, size_t len, struct acceptor_members *ret);
 
 int acceptor_reg_encode(const struct px_reg *reg, struct vs_buf *ret);
 int acceptor_reg_decode(const void *bytes, size_t len, struct px_reg *ret);

@@ -16,6 +16,8 @@ struct acceptor_store {
     struct kv *kv;
     struct acceptor_identity id;
     struct acceptor_journal journal;
+    bool has_members;
+    struct acceptor_members members;
     struct kv_batch *batch;
     size_t batch_bytes;
     bool is_committed;     /* the batch is durable and only kept to be looked at */
@@ -89,8 +91,8 @@ static void acceptor_store_free(struct acceptor_store *s)
     free(s);
 }
 
-int acceptor_store_create(struct kv *kv, const struct vs_id *cluster, uint32_t pid,
-                          const void *entry, size_t entry_len)
+static int acceptor_create(struct kv *kv, const struct vs_id *cluster, uint32_t pid,
+                           const struct acceptor_journal *journal, struct acceptor_store **ret)
 {
     struct acceptor_store *s = NULL;
     int r = acceptor_store_new(&s, kv);
@@ -99,23 +101,48 @@ int acceptor_store_create(struct kv *kv, const struct vs_id *cluster, uint32_t p
         return r;
     r = kv_get(kv, ACCEPTOR_KEY_IDENTITY, ACCEPTOR_KEY_BYTES, &s->scratch);
     if (r != -ENOENT) {
-        r = r == 0 ? -EEXIST : r;
-        goto out;
+        acceptor_store_free(s);
+        return r == 0 ? -EEXIST : r;
     }
     s->id = (struct acceptor_identity){ .cluster = *cluster, .pid = pid };
-    s->journal = (struct acceptor_journal){ .promised = { .round = 1, .pid = pid }, .first = 1 };
-    r = put_identity(s);
+    s->journal = *journal;
+    *ret = s;
+    return 0;
+}
+
+static int acceptor_create_end(struct acceptor_store *s, int r)
+{
+    if (r == 0)
+        r = put_identity(s);
     if (r == 0)
         r = put_journal(s);
     if (r == 0)
-        r = acceptor_slot_store(s, 1, entry, entry_len);
-    if (r == 0)
         r = put_count(s);
     if (r == 0)
-        r = kv_write(kv, s->batch, true);
-out:
+        r = kv_write(s->kv, s->batch, true);
     acceptor_store_free(s);
     return r;
+}
+
+int acceptor_store_create(struct kv *kv, const struct vs_id *cluster, uint32_t pid,
+                          const void *entry, size_t entry_len)
+{
+    struct acceptor_journal journal = { .promised = { .round = 1, .pid = pid }, .first = 1 };
+    struct acceptor_store *s = NULL;
+    int r = acceptor_create(kv, cluster, pid, &journal, &s);
+
+    return r < 0 ? r : acceptor_create_end(s, acceptor_slot_store(s, 1, entry, entry_len));
+}
+
+int acceptor_store_create_joining(struct kv *kv, const struct vs_id *cluster, uint32_t pid,
+                                  const struct member_set *set)
+{
+    struct acceptor_members members = { .stand = ACCEPTOR_JOINING, .set = *set };
+    struct acceptor_journal journal = { .first = 1 };
+    struct acceptor_store *s = NULL;
+    int r = acceptor_create(kv, cluster, pid, &journal, &s);
+
+    return r < 0 ? r : acceptor_create_end(s, acceptor_members_put(s, &members));
 }
 
 /* Identity, journal state and count as the last start left them. */
@@ -142,7 +169,11 @@ static int acceptor_load(struct acceptor_store *s)
         return r == -ENOENT ? -VS_ECORRUPT : r;
     s->synced = count;
     s->first = s->journal.first;
-    return 0;
+    r = kv_get(s->kv, ACCEPTOR_KEY_MEMBERS, ACCEPTOR_KEY_BYTES, b);
+    if (r == 0)
+        r = acceptor_members_decode(b->data, b->len, &s->members);
+    s->has_members = r == 0;
+    return r == -ENOENT ? 0 : r;
 }
 
 static int acceptor_check_count(struct acceptor_store *s, struct vs_io *io)
@@ -272,6 +303,22 @@ int acceptor_reg_read(struct acceptor_store *s, const struct vs_id *id, struct p
         return 0;
     }
     return r < 0 ? r : reg_decode(ret, storage);
+}
+
+const struct acceptor_members *acceptor_members(const struct acceptor_store *s)
+{
+    return s->has_members ? &s->members : NULL;
+}
+
+int acceptor_members_put(struct acceptor_store *s, const struct acceptor_members *m)
+{
+    int r = acceptor_members_encode(m, &s->scratch);
+
+    if (r < 0)
+        return r;
+    s->has_members = true;
+    s->members = *m;
+    return put_scratch(s, ACCEPTOR_KEY_MEMBERS, ACCEPTOR_KEY_BYTES);
 }
 
 struct reg_list {

@@ -22,6 +22,10 @@ struct acceptor_store;
 int acceptor_store_create(struct kv *kv, const struct vs_id *cluster, uint32_t pid,
                           const void *entry, size_t entry_len);
 
+/* The same for a newcomer that has nothing yet (ACCEPTOR_JOINING): no slot, no promise. */
+int acceptor_store_create_joining(struct kv *kv, const struct vs_id *cluster, uint32_t pid,
+                                  const struct member_set *set);
+
 /* Open: check, raise the incarnation and the journal's ballot, synced before it returns.
  *
  * kv  lent until close, of kind KV_ACCEPTOR
@@ -51,6 +55,11 @@ int acceptor_reg_read(struct acceptor_store *s, const struct vs_id *id, struct p
 /* Ids of registers behind `after` (all zero: from the start), ascending; how many, at most max. */
 int acceptor_reg_list(struct acceptor_store *s, const struct vs_id *after, struct vs_id *ids,
                       uint32_t max);
+
+/* Where it stands in a change of membership; NULL: there never was one. The writer's, and its
+ * owner's while there is none. */
+const struct acceptor_members *acceptor_members(const struct acceptor_store *s);
+int acceptor_members_put(struct acceptor_store *s, const struct acceptor_members *m);
 
 /* Into the batch. -EMSGSIZE, -ENOMEM: nothing was added. */
 int acceptor_reg_store(struct acceptor_store *s, const struct vs_id *id, const struct px_reg *reg);

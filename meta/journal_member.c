@@ -86,6 +86,22 @@ void journal_member_installed(struct journal_member *m, uint64_t slot)
     member_wake(m);
 }
 
+void journal_member_configure(struct journal_member *m, uint64_t epoch, unsigned members,
+                              const uint32_t *pid, bool open)
+{
+    VS_ASSERT(members >= 1 && members <= JOURNAL_REPLICAS_MAX);
+    pthread_mutex_lock(&m->lock);
+    m->next.epoch = epoch;
+    m->next.members = members;
+    memcpy(m->next.pid, pid, members * sizeof(pid[0]));
+    m->next.open = open;
+    m->is_configured = true;
+    pthread_cond_signal(&m->wake);
+    while (m->is_configured && !m->is_stopping)
+        pthread_cond_wait(&m->in_effect, &m->lock);
+    pthread_mutex_unlock(&m->lock);
+}
+
 static void member_applied(void *arg, uint64_t slot)
 {
     struct journal_member *m = arg;
@@ -167,7 +183,7 @@ static void list_move(struct vs_list *from, struct vs_list *to)
 
 static bool member_has_work(const struct journal_member *m)
 {
-    return !vs_list_empty(&m->messages) || !vs_list_empty(&m->changes) ||
+    return m->is_configured || !vs_list_empty(&m->messages) || !vs_list_empty(&m->changes) ||
            !vs_list_empty(&m->reads) || !vs_list_empty(&m->written) || m->is_installed ||
            m->is_failed || m->is_resigned || m->is_stopping || m->applied > m->journal.applied ||
            m->flushed > m->journal.flushed;
@@ -271,21 +287,43 @@ static void member_configure(struct journal_member *m, bool is_open)
     member_step(m, &ev);
 }
 
+/* What another thread has set; the config itself is this thread's. */
+static void member_take_config(struct journal_member *m)
+{
+    struct journal_member_config *c = &m->config;
+
+    pthread_mutex_lock(&m->lock);
+    if (m->is_configured && m->next.epoch >= c->epoch) {
+        c->epoch = m->next.epoch;
+        c->members = m->next.members;
+        memcpy(c->pid, m->next.pid, sizeof(c->pid));
+        c->is_closed = !m->next.open;
+        pthread_mutex_unlock(&m->lock);
+        member_configure(m, !c->is_closed && !m->has_failed);
+        pthread_mutex_lock(&m->lock);
+    }
+    m->is_configured = false;
+    pthread_cond_broadcast(&m->in_effect);
+    pthread_mutex_unlock(&m->lock);
+}
+
 static void *member_main(void *arg)
 {
     struct journal_member *m = arg;
     struct member_work w = { 0 };
 
     pthread_setname_np(pthread_self(), "vs-journal");
-    member_configure(m, true);
+    member_configure(m, !m->config.is_closed);
     while (!w.is_stopping) {
         struct journal_event tick = { .kind = JOURNAL_EV_TIMER };
 
         member_take(m, &w);
+        member_take_config(m);
         member_on_messages(m, &w.messages);
         member_on_written(m, &w.written);
         member_on_namespace(m, &w);
         member_on_reads(m, &w.reads);
+        m->has_failed |= w.is_failed;
         if (w.is_failed || w.is_stopping)
             member_configure(m, false); /* whoever waits is told */
         else if (vs_now_ns(m->config.clock) >= journal_wake_ns(&m->journal))
@@ -357,6 +395,7 @@ static void member_free(struct journal_member *m)
     vs_buf_close(&m->frame);
     vs_buf_close(&m->encoded);
     pthread_cond_destroy(&m->wake);
+    pthread_cond_destroy(&m->in_effect);
     pthread_mutex_destroy(&m->lock);
     free(m);
 }
@@ -379,6 +418,7 @@ static void member_init(struct journal_member *m, const struct journal_member_co
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&m->wake, &attr);
+    pthread_cond_init(&m->in_effect, NULL);
     pthread_condattr_destroy(&attr);
 }
 
@@ -452,6 +492,7 @@ void journal_member_stop(struct journal_member *m)
         return;
     pthread_mutex_lock(&m->lock);
     m->is_stopping = true;
+    pthread_cond_broadcast(&m->in_effect);
     member_wake(m);
     pthread_join(m->thread, NULL);
     member_drain(m);

@@ -34,6 +34,8 @@ struct journal_link {
     /* Replace the namespace by a snapshot of replica `from`, then journal_member_installed().
      * NULL: this replica cannot, and is told so each time. */
     void (*install)(struct journal_link *l, uint32_t from);
+    /* Replica `from` knows the configuration of a newer epoch. May be NULL; comes again. */
+    void (*config)(struct journal_link *l, uint64_t epoch, uint32_t from);
 };
 
 struct journal_member_config {
@@ -45,6 +47,7 @@ struct journal_member_config {
     uint64_t epoch;
     unsigned members;
     uint32_t pid[JOURNAL_REPLICAS_MAX];
+    bool is_closed;      /* fenced: nothing is answered until it is configured otherwise */
     uint64_t installed;  /* slot of the snapshot the namespace grew from; 0: none */
     uint32_t ring, kept; /* 0: JOURNAL_MEMBER_RING, JOURNAL_MEMBER_KEPT */
     struct feed *feed;   /* told of every change; NULL: none */
@@ -77,6 +80,12 @@ int journal_member_receive(struct journal_member *m, uint32_t from, const void *
 /* What install came to: the namespace that is in use reaches this slot, durably; 0: it came to
  * nothing. It may take as long as a flush. */
 void journal_member_installed(struct journal_member *m, uint64_t slot);
+
+/* Another configuration, not of an older epoch; open: false: fenced: nothing is accepted or
+ * answered any more. In effect when this returns: what was accepted before has been handed to the
+ * writer. Not on the member's own threads. */
+void journal_member_configure(struct journal_member *m, uint64_t epoch, unsigned members,
+                              const uint32_t *pid, bool open);
 
 uint32_t journal_member_leader(struct journal_member *m); /* pid; 0: not known */
 uint64_t journal_member_applied(struct journal_member *m);

@@ -182,6 +182,8 @@ void member_act(struct journal_member *m)
         journal_applier_flush(m->applier);
     if (out->install_from != 0)
         act_install(m);
+    if (out->config_epoch != 0 && m->config.link->config != NULL)
+        m->config.link->config(m->config.link, out->config_epoch, out->config_from);
     for (unsigned n = 0; n < out->answers; n++)
         act_answer(&out->answer[n]);
 }

@@ -40,6 +40,7 @@ struct journal_member {
     struct px_head head;
     struct journal_entry *applying[JOURNAL_APPLIES_MAX]; /* by slot; referenced */
     struct vs_list pending; /* changes that the journal has no room for yet */
+    bool has_failed;        /* the namespace: it does not vote any more */
     uint64_t put_to;        /* entries of slots up to it have been put */
     pthread_t thread;
     _Atomic uint32_t leader;
@@ -53,6 +54,14 @@ struct journal_member {
     unsigned message_count, change_count, batches;
     uint64_t applied, flushed, installed;
     bool is_installed, is_failed, is_resigned, is_stopping;
+    bool is_configured; /* `next` waits to come into effect */
+    struct {
+        uint64_t epoch;
+        unsigned members;
+        uint32_t pid[JOURNAL_REPLICAS_MAX];
+        bool open;
+    } next;
+    pthread_cond_t in_effect;
 };
 
 /* Carry out m->out. */

@@ -32,6 +32,16 @@ bool member_set_fine(const struct member_set *s)
     return true;
 }
 
+bool member_set_same(const struct member_set *a, const struct member_set *b)
+{
+    if (a->epoch != b->epoch || a->count != b->count)
+        return false;
+    for (unsigned i = 0; i < a->count; i++)
+        if (a->member[i].pid != b->member[i].pid || strcmp(a->member[i].url, b->member[i].url) != 0)
+            return false;
+    return true;
+}
+
 int member_set_find(const struct member_set *s, uint32_t pid)
 {
     for (unsigned i = 0; i < s->count; i++)

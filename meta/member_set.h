@@ -16,6 +16,9 @@
 #define MEMBER_URL_BYTES_MAX 255
 #define MEMBER_SET_BYTES_MAX 4096
 
+/* Flag of NS_E_MEMBERS: its epoch is open, so the next change may follow. */
+#define NS_MEMBERS_OPEN 1u
+
 struct member {
     uint32_t pid;                       /* 1 .. 65535 */
     char url[MEMBER_URL_BYTES_MAX + 1]; /* empty: not known */
@@ -29,6 +32,7 @@ struct member_set {
 
 /* Epoch, number, and pids that differ; addresses without blanks. */
 bool member_set_fine(const struct member_set *s);
+bool member_set_same(const struct member_set *a, const struct member_set *b);
 int member_set_find(const struct member_set *s, uint32_t pid); /* its index; -1 */
 /* The set that follows when `lost` (a member) gives its place to `pid` (none), reached at `url`.
  * -ENOENT, -EEXIST; -EINVAL: what comes out is not fine. */

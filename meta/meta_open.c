@@ -7,10 +7,12 @@
 
 #include "common/err.h"
 #include "common/rand.h"
+#include "meta/meta_join.h"
 #include "meta/meta_local.h"
 #include "meta/meta_replica.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -54,8 +56,9 @@ static void why_forgot(const struct meta_options *o, char *why)
              "It must not vote any more; put the right directory back%s",
              o->data,
              o->peer_count == 0 ? ""
-                                : ", or replace this replica by one with an id that was never "
-                                  "used (docs/CHUNKPAXOS.md, 7); the others go on meanwhile");
+                                : ", or put another one in its place: vstack-meta --id NEW "
+                                  "--replace N --data EMPTY_DIRECTORY --listen HOST:PORT "
+                                  "--cluster UUID --peers ID=URL,...");
 }
 
 static void why_open(int err, const struct meta_options *o, char *why)
@@ -178,6 +181,67 @@ static int whose(const struct meta_client *meta, const struct meta_options *o, c
     return -ESTALE;
 }
 
+/* Take a lost replica's place first; what is there afterwards is a member's. */
+static int join(struct meta_server *m, const struct meta_options *o)
+{
+    static const _Atomic int go_on;
+    struct meta_join_config config = { .dir = o->data,
+                                       .pid = (uint16_t)o->id,
+                                       .lost = (uint16_t)o->replace,
+                                       .url = o->url,
+                                       .peer_count = o->peer_count,
+                                       .link = px_http_link(m->peers.http),
+                                       .clock = &vs_clock_system,
+                                       .is_stopping = &go_on };
+    sigset_t ends, before;
+    int r;
+
+    if (vs_id_from_text(o->cluster, &config.cluster) < 0)
+        return -EINVAL;
+    for (unsigned i = 0; i < o->peer_count; i++) {
+        config.peer[i].pid = o->peer[i].id;
+        snprintf(config.peer[i].url, sizeof(config.peer[i].url), "%s", o->peer[i].url);
+    }
+    /* It may take long, and a signal ends it at once: the next start goes on. */
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &ends, &before);
+    r = meta_join(&config);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r;
+}
+
+static void why_join(int err, const struct meta_options *o, char *why)
+{
+    unsigned lost = (unsigned)o->replace, id = (unsigned)o->id;
+
+    switch (err) {
+    case -VS_EFORGOT:
+        snprintf(
+            why, META_WHY_BYTES,
+            "replica %u was a member before, so its id cannot be used with an empty directory; "
+            "give an id that was never used: --id NEW --replace %u",
+            id, id);
+        break;
+    case -ENOENT:
+        snprintf(why, META_WHY_BYTES,
+                 "replica %u is none of the metadata replicas; GET /health of another one says "
+                 "which there are",
+                 lost);
+        break;
+    case -EEXIST:
+        snprintf(why, META_WHY_BYTES,
+                 "%.200s holds other metadata; give an empty directory to take the place of "
+                 "replica %u",
+                 o->data, lost);
+        break;
+    default:
+        snprintf(why, META_WHY_BYTES, "cannot take the place of replica %u in %.200s: %s", lost,
+                 o->data, vs_err_text(err));
+    }
+}
+
 /* What is there, or new metadata where there is none. */
 static int open_or_make(struct meta_server *m, const struct meta_options *o, int state)
 {
@@ -204,6 +268,15 @@ int meta_open(struct meta_server *m, const struct meta_options *o, char why[META
     snprintf(m->data, sizeof(m->data), "%s", o->data);
     if (r >= 0)
         r = meta_peers_begin(&m->peers, o);
+    if (r == 0 && o->replace != 0) {
+        r = join(m, o);
+        if (r < 0) {
+            why_join(r, o, why);
+            meta_close(m);
+            return r;
+        }
+        state = DIR_OTHERS;
+    }
     if (r == 0)
         r = open_or_make(m, o, state);
     if (r == 0)

@@ -22,6 +22,10 @@ const char meta_options_help[] =
     "  --peers ID=URL,...      the replicas: with this one 1, 3 or 5\n"
     "  --cluster UUID          whose metadata it is, 32 hex digits; that of another is refused.\n"
     "                          The same for all replicas (a uuid of version 7 is best)\n"
+    "  --replace N             take the place of replica N, which is lost for ever, with an id "
+    "that\n"
+    "                          was never used and an empty directory; --peers names the others\n"
+    "                          and this one. Said again at later starts, it does nothing\n"
     "  --existing              the metadata is there already: an empty directory (a disk that is\n"
     "                          not mounted) is refused instead of made new metadata\n"
     "  --connections N         at most so many: 16 to 60000 (default 12000)\n"
@@ -81,6 +85,8 @@ static int peers_parse(struct meta_options *o, char *why)
             return -EINVAL;
         }
         ours = ours || peer.id == o->id;
+        if (peer.id == o->id)
+            snprintf(o->url, sizeof(o->url), "%s", peer.url);
         if (peer.id != o->id && named++ < META_REPLICAS_MAX - 1)
             o->peer[o->peer_count++] = peer;
         p += len + (p[len] == ',');
@@ -89,6 +95,14 @@ static int peers_parse(struct meta_options *o, char *why)
         snprintf(why, CONF_WHY_BYTES,
                  "one of several replicas is told whose it is: give --cluster UUID, the same for "
                  "all of them");
+        return -EINVAL;
+    }
+    if (o->replace != 0 && (o->url[0] == '\0' || o->peer_count < 2 || o->replace == o->id ||
+                            peer_is_there(o, (uint16_t)o->replace))) {
+        snprintf(why, CONF_WHY_BYTES,
+                 "--replace %u: --peers names the replicas that stay and this one, %u, with their "
+                 "addresses, and not the lost one; this one has an id of its own",
+                 (unsigned)o->replace, (unsigned)o->id);
         return -EINVAL;
     }
     if (named == 0 || named == 2 || named == 4)
@@ -108,6 +122,7 @@ int meta_options_parse(struct meta_options *o, int argc, char **argv, char why[C
         { "--data", CONF_TEXT, &o->data, 0, 0, NULL, true },
         { "--peers", CONF_TEXT, &o->peers, 0, 0, NULL, false },
         { "--cluster", CONF_TEXT, &o->cluster, 0, 0, NULL, false },
+        { "--replace", CONF_NUMBER, &o->replace, 1, UINT16_MAX, NULL, false },
         { "--existing", CONF_SWITCH, &o->existing, 0, 0, NULL, false },
         { "--connections", CONF_NUMBER, &o->connections_max, 16, HTTP_CONNECTIONS_MAX, NULL,
           false },

@@ -16,7 +16,9 @@ struct meta_options {
         uint16_t id;
         char url[META_URL_BYTES_MAX]; /* "http://HOST:PORT" */
     } peer[META_REPLICAS_MAX - 1];
-    uint64_t id; /* of this replica, from 1 */
+    char url[META_URL_BYTES_MAX]; /* of this one, if --peers says it */
+    uint64_t id;                  /* of this replica, from 1 */
+    uint64_t replace;             /* the lost replica whose place it takes; 0: none */
     uint64_t connections_max, timeout_s, drain_s;
     bool existing, insecure_lan, help;
 };

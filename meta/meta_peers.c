@@ -35,6 +35,7 @@ void meta_peers_ready(struct meta_peers *p, struct meta_replica *replica,
     px_serve_init(&p->serve, cluster, others, p->members - 1, &p->count);
     p->serve.receive = meta_replica_receive;
     p->serve.replica = replica;
+    p->serve.http = p->http;
     p->replica = replica;
 }
 

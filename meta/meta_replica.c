@@ -99,9 +99,9 @@ static bool is_answered_here(const struct meta_replica *m, const struct meta_req
     case META_REG_READ: /* alone, what is accepted is decided */
         return (m->members == 1 || r->hint) && r->reg_count <= META_REGISTER_BATCH_MAX;
     case META_SCAN:
-        return m->members == 1 || (r->here && r->scan == META_SCAN_REGISTERS);
+        return m->is_alone || (r->here && r->scan == META_SCAN_REGISTERS);
     default: /* alone, nothing is answered before it is applied */
-        return m->members == 1 || (r->hint && (r->op == META_CONTENT || r->op == META_NODES));
+        return m->is_alone || (r->hint && (r->op == META_CONTENT || r->op == META_NODES));
     }
 }
 
@@ -214,6 +214,10 @@ void meta_replica_receive(struct meta_replica *m, struct meta_replica_frame *f)
         snap_receive(m->snap, f);
         return;
     }
+    if (f->status == 0 && frame.kind == PX_FRAME_MOVE && m->move != NULL) {
+        meta_move_receive(m->move, f);
+        return;
+    }
     if (f->status == 0)
         f->status = frame.kind == PX_FRAME_JOURNAL ? receive_journal(m, f) : -VS_ECORRUPT;
     f->done(f);
@@ -225,6 +229,7 @@ void meta_replica_state(struct meta_replica *m, struct meta_replica_state *ret)
     journal_member_state(m->journal, &ret->epoch, &ret->commit_slot);
     ret->leader = journal_member_leader(m->journal);
     ret->leading = ret->leader == m->client.pid;
+    ret->voting = m->move == NULL || meta_move_votes(m->move);
     ret->applied_slot = journal_member_applied(m->journal);
 }
 
@@ -232,7 +237,7 @@ void meta_replica_state(struct meta_replica *m, struct meta_replica_state *ret)
 
 static int config_check(const struct meta_replica_config *c)
 {
-    bool is_member = false;
+    bool is_member = !c->create; /* who is there may be stored otherwise */
 
     if (c->member_count == 1 && c->pid == 0 && !c->create)
         return 0; /* whoever it is */
@@ -265,8 +270,6 @@ static int open_dir(struct meta_replica *m, const struct meta_replica_config *c)
     if (r < 0)
         return r;
     id = acceptor_identity(m->dir.store);
-    if (c->pid == 0)
-        m->pid[0] = (uint16_t)id->pid;
     if ((c->pid != 0 && id->pid != c->pid) ||
         (!vs_id_is_zero(&c->cluster) && vs_id_cmp(&id->cluster, &c->cluster) != 0))
         return -ESTALE;
@@ -274,22 +277,23 @@ static int open_dir(struct meta_replica *m, const struct meta_replica_config *c)
     m->client.pid = (uint16_t)id->pid;
     m->client.inc = id->inc;
     m->client.cluster = id->cluster;
-    return 0;
+    return replica_open_members(m, c);
 }
 
 static int open_registers(struct meta_replica *m)
 {
     const struct acceptor_identity *id = acceptor_identity(m->dir.store);
-    struct px_acceptor acceptor = {
-        .cluster = id->cluster, .epoch = REPLICA_EPOCH, .votes = true, .members = m->members
-    };
+    struct px_acceptor acceptor = { .cluster = id->cluster,
+                                    .epoch = m->begun.set.epoch,
+                                    .votes = m->begun.stand == ACCEPTOR_VOTES,
+                                    .members = m->members };
     struct reg_coord_config config = { .id = id,
                                        .store = m->dir.store,
                                        .link = m->link,
                                        .clock = m->clock,
-                                       .epoch = REPLICA_EPOCH,
+                                       .epoch = m->begun.set.epoch,
                                        .members = m->members,
-                                       .patience_ms = m->members > 1 ? m->patience_ms : 0 };
+                                       .patience_ms = m->is_alone ? 0 : m->patience_ms };
     int r;
 
     for (unsigned i = 0; i < m->members; i++) {
@@ -313,7 +317,7 @@ static int open_snap(struct meta_replica *m)
                                   .installed = replica_installed,
                                   .arg = m };
 
-    if (m->members == 1)
+    if (m->is_alone)
         return 0;
     m->journal_link.install = replica_install;
     return snap_new(&m->snap, &config);
@@ -327,8 +331,9 @@ static int open_journal(struct meta_replica *m, const struct meta_replica_config
                                             .clock = m->clock,
                                             .link = &m->journal_link,
                                             .feed = m->feed,
-                                            .epoch = REPLICA_EPOCH,
+                                            .epoch = m->begun.set.epoch,
                                             .members = m->members,
+                                            .is_closed = m->begun.stand != ACCEPTOR_VOTES,
                                             .ring = c->ring,
                                             .kept = c->kept };
     int r = ns_store_base(m->ns, &config.installed);
@@ -340,6 +345,7 @@ static int open_journal(struct meta_replica *m, const struct meta_replica_config
         config.kept = ALONE_KEPT;
     }
     m->journal_link.send = replica_tell;
+    m->journal_link.config = replica_heard;
     for (unsigned i = 0; i < m->members; i++)
         config.pid[i] = m->pid[i];
     pthread_mutex_lock(&m->lock);
@@ -389,8 +395,10 @@ static int open_lead(struct meta_replica *m)
 
 static void replica_close(struct meta_replica *m, bool flush)
 {
+    meta_move_quit(m->move);
     snap_quit(m->snap);
     journal_member_stop(m->journal);
+    meta_move_free(m->move);
     snap_free(m->snap);
     reg_coord_stop(m->coord);
     acceptor_writer_free(m->writer);
@@ -420,10 +428,7 @@ int meta_replica_open(struct meta_replica **ret, const struct meta_replica_confi
     meta_dumps_init(&m->dumps);
     m->link = config->link;
     m->clock = config->clock;
-    m->members = config->member_count;
     m->patience_ms = config->patience_ms > 0 ? config->patience_ms : META_REPLICA_PATIENCE_MS;
-    for (unsigned i = 0; i < m->members; i++)
-        m->pid[i] = config->members[i];
     pthread_mutex_init(&m->lock, NULL); /* these cannot fail on Linux */
     pthread_cond_init(&m->idle, NULL);
     r = open_dir(m, config);
@@ -439,6 +444,8 @@ int meta_replica_open(struct meta_replica **ret, const struct meta_replica_confi
         r = open_snap(m);
     if (r == 0)
         r = open_journal(m, config);
+    if (r == 0)
+        r = replica_open_move(m);
     if (r == 0)
         r = open_lead(m);
     if (r < 0) {

@@ -72,6 +72,7 @@ void meta_replica_receive(struct meta_replica *m, struct meta_replica_frame *f);
 struct meta_replica_state {
     uint32_t leader; /* pid; 0: not known */
     bool leading;
+    bool voting; /* in `epoch`; else it has left the one before, and waits for this one to open */
     uint64_t epoch, applied_slot, commit_slot;
 };
 void meta_replica_state(struct meta_replica *m, struct meta_replica_state *ret);

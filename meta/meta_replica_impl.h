@@ -9,12 +9,11 @@
 #include "meta/journal_member.h"
 #include "meta/meta_dir.h"
 #include "meta/meta_dumps.h"
+#include "meta/meta_move.h"
 #include "meta/meta_replica.h"
 #include "meta/reg_coord.h"
 #include "meta/snap.h"
 #include <pthread.h>
-
-#define REPLICA_EPOCH 1 /* of the configuration it is made with */
 
 struct meta_replica {
     struct meta_client client;
@@ -23,12 +22,14 @@ struct meta_replica {
     struct kv *ns;
     struct px_link *link;
     const struct vs_clock *clock;
-    unsigned members, patience_ms;
-    uint16_t pid[JOURNAL_REPLICAS_MAX];
+    unsigned patience_ms;
+    bool is_alone;
+    struct acceptor_members begun; /* where it stood at the start */
     struct acceptor_writer *writer;
     struct reg_serve *serve;
     struct reg_coord *coord;
-    struct snap *snap;              /* NULL: alone */
+    struct snap *snap;              /* NULL: alone; as the next */
+    struct meta_move *move;         /* set under lock */
     struct journal_member *journal; /* set under lock */
     struct vs_exec *readers;
     struct meta_dumps dumps;
@@ -37,6 +38,8 @@ struct meta_replica {
     pthread_mutex_t lock;
     pthread_cond_t idle;
     /* under lock */
+    unsigned members; /* as they are now */
+    uint16_t pid[JOURNAL_REPLICAS_MAX];
     unsigned asks; /* on their way */
     bool is_stopping;
 };
@@ -62,6 +65,13 @@ int replica_read_here(struct meta_replica *m, struct meta_req *r);
 /* One more request of ours on its way, or one less: stop waits for them. */
 void replica_enter(struct meta_replica *m);
 void replica_leave(struct meta_replica *m);
+
+/* meta_replica_move.c: who the members are, as it was stored; changes of that. */
+int replica_open_members(struct meta_replica *m, const struct meta_replica_config *c);
+int replica_open_move(struct meta_replica *m);
+void replica_heard(struct journal_link *l, uint64_t epoch, uint32_t from);
+/* How many there are now, and their pids. */
+unsigned replica_members(struct meta_replica *m, uint16_t pid[JOURNAL_REPLICAS_MAX]);
 
 /* meta_replica_list.c: META_SCAN_REGISTERS, of a majority */
 void replica_list(struct meta_replica *m, struct meta_req *r);

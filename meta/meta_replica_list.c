@@ -28,7 +28,9 @@ struct replica_list {
     struct vs_buf frame;
     struct vs_job job;
     pthread_mutex_t lock;
-    unsigned left; /* under lock: pages on their way */
+    unsigned left;    /* under lock: pages on their way */
+    unsigned members; /* when it began */
+    uint16_t pid[JOURNAL_REPLICAS_MAX];
     struct list_page page[JOURNAL_REPLICAS_MAX];
 };
 
@@ -42,7 +44,7 @@ static bool list_limit(const struct replica_list *l, struct vs_id *ret)
 {
     bool is_limited = false;
 
-    for (unsigned i = 0; i < l->m->members; i++) {
+    for (unsigned i = 0; i < l->members; i++) {
         const struct list_page *p = &l->page[i];
 
         if (!p->is_there || p->count < l->r->scan_max)
@@ -57,13 +59,13 @@ static bool list_limit(const struct replica_list *l, struct vs_id *ret)
 static int list_merge(struct replica_list *l)
 {
     struct meta_req *r = l->r;
-    size_t count = 0, max = (size_t)r->scan_max * l->m->members;
+    size_t count = 0, max = (size_t)r->scan_max * l->members;
     struct vs_id limit, *all = calloc(max, sizeof(*all));
     bool is_limited = list_limit(l, &limit);
 
     if (all == NULL)
         return -ENOMEM;
-    for (unsigned i = 0; i < l->m->members; i++) {
+    for (unsigned i = 0; i < l->members; i++) {
         const struct list_page *p = &l->page[i];
 
         for (uint32_t n = 0; p->is_there && n < p->count; n++)
@@ -86,11 +88,11 @@ static void list_end(struct vs_job *job)
     struct meta_req *r = l->r;
     unsigned there = 0;
 
-    for (unsigned i = 0; i < m->members; i++)
+    for (unsigned i = 0; i < l->members; i++)
         there += l->page[i].is_there;
     r->scan_count = 0;
-    r->status = there * 2 > m->members ? list_merge(l) : -VS_EDOWN;
-    for (unsigned i = 0; i < m->members; i++) {
+    r->status = there * 2 > l->members ? list_merge(l) : -VS_EDOWN;
+    for (unsigned i = 0; i < l->members; i++) {
         vs_buf_close(&l->page[i].ask.answer);
         free(l->page[i].ids);
     }
@@ -132,11 +134,11 @@ static void list_own(struct vs_job *job)
 {
     struct replica_list *l = vs_container_of(job, struct replica_list, job);
 
-    for (unsigned i = 0; i < l->m->members; i++) {
+    for (unsigned i = 0; i < l->members; i++) {
         struct list_page *p = &l->page[i];
         struct meta_req r = l->question;
 
-        if (l->m->pid[i] != l->m->client.pid)
+        if (l->pid[i] != l->m->client.pid)
             continue;
         r.scan_ids = p->ids;
         p->is_there = replica_read_here(l->m, &r) == 0;
@@ -147,7 +149,7 @@ static void list_own(struct vs_job *job)
 
 static int list_begin(struct replica_list *l)
 {
-    for (unsigned i = 0; i < l->m->members; i++) {
+    for (unsigned i = 0; i < l->members; i++) {
         l->page[i].list = l;
         l->page[i].ids = calloc(l->r->scan_max, sizeof(struct vs_id));
         if (l->page[i].ids == NULL)
@@ -181,17 +183,17 @@ void replica_list(struct meta_replica *m, struct meta_req *r)
     l->r = r;
     l->question = *r;
     l->question.here = true;
-    l->left = m->members;
+    l->left = l->members = replica_members(m, l->pid);
     pthread_mutex_init(&l->lock, NULL);
     if (list_begin(l) < 0) {
         l->job.fn = list_end; /* without a page: -VS_EDOWN */
         vs_exec_submit(m->readers, &l->job);
         return;
     }
-    for (unsigned i = 0; i < m->members; i++) {
+    for (unsigned i = 0; i < l->members; i++) {
         struct list_page *p = &l->page[i];
 
-        if (m->pid[i] == m->client.pid)
+        if (l->pid[i] == m->client.pid)
             continue;
         p->ask = (struct px_link_ask){ .kind = PX_LINK_QUESTION,
                                        .bytes = l->frame.data,
@@ -199,7 +201,7 @@ void replica_list(struct meta_replica *m, struct meta_req *r)
                                        .answer_max = meta_wire_answer_max(&l->question),
                                        .timeout_ms = LIST_ASK_MS,
                                        .done = list_answered };
-        px_link_ask(m->link, m->pid[i], &p->ask);
+        px_link_ask(m->link, l->pid[i], &p->ask);
     }
     l->job.fn = list_own;
     vs_exec_submit(m->readers, &l->job);

@@ -89,9 +89,6 @@ enum ns_create_flags {
     NS_CREATE_REPLACE = 1, /* an existing file of that name is unlinked in the same entry */
 };
 
-/* MEMBERS: its epoch is open: the next change may follow. */
-enum ns_members_flags { NS_MEMBERS_OPEN = 1 };
-
 enum ns_taken { NS_TAKEN_KEEP_BOTH = 0, NS_TAKEN_REPLACE = 1, NS_TAKEN_REFUSE = 2 };
 /* Beside one of them: what has the name cannot be read any more, so the same content is not there.
  */
@@ -130,7 +127,7 @@ struct ns_entry {
     const char *new_name;
     size_t new_name_len;
     uint32_t flags;      /* rename, create flags; setxattr: XATTR_CREATE / XATTR_REPLACE;
-                            members flags */
+                            NS_MEMBERS_OPEN */
     uint32_t set;        /* enum ns_set */
     struct ns_attr attr; /* CREATE: mode, uid, gid, rdev, times named by `set`; SETATTR CLUSTER */
     uint32_t flags_set, flags_clear;

@@ -6,6 +6,7 @@
 
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "common/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +36,6 @@ static void px_http_tell(struct px_link *l, uint32_t to, const void *frame, size
     else
         px_lane_tell(len <= PX_HTTP_SHORT_BYTES_MAX ? &p->brief : &p->bulk, frame, len);
 }
-
-static const struct px_link_ops px_http_ops = { .tell = px_http_tell, .ask = px_http_ask };
 
 /* ---- who is there? ---- */
 
@@ -117,20 +116,26 @@ static int host_open(struct px_peer *p, struct http_client *client, unsigned con
     return http_host_open(ret, client, &config);
 }
 
+static void peer_close(struct px_peer *p)
+{
+    px_lane_close(&p->brief);
+    px_lane_close(&p->bulk);
+    pthread_mutex_destroy(&p->lock);
+}
+
 static int peer_open(struct px_http *h, const struct px_http_peer *who)
 {
     struct px_peer *p = &h->peer[h->peer_count];
     int r;
 
-    if (who->pid == 0 || px_http_peer_of(h, who->pid) != NULL ||
-        strlen(who->origin) >= sizeof(p->origin))
+    if (who->pid == 0 || h->peer_count == PX_HTTP_PEERS_MAX ||
+        px_http_peer_of(h, who->pid) != NULL || strlen(who->origin) >= sizeof(p->origin))
         return -EINVAL;
     *p = (struct px_peer){ .http = h, .pid = who->pid };
     snprintf(p->origin, sizeof(p->origin), "%s", who->origin);
     pthread_mutex_init(&p->lock, NULL);
     px_lane_init(&p->brief, p, PX_HTTP_TELL_PATH);
     px_lane_init(&p->bulk, p, PX_HTTP_PATH);
-    h->peer_count++;
     r = host_open(p, h->brief, PX_HTTP_POSTS + 1, POSTS_QUEUE, &p->brief.host);
     if (r == 0)
         r = host_open(p, h->bulk, PX_HTTP_POSTS, POSTS_QUEUE, &p->bulk.host);
@@ -138,15 +143,37 @@ static int peer_open(struct px_http *h, const struct px_http_peer *who)
         r = host_open(p, h->bulk, ASK_CONNECTIONS, PX_HTTP_ASKS_MAX, &p->asks);
     if (r == 0)
         r = host_open(p, h->bulk, LEADER_CONNECTIONS, PX_HTTP_QUESTIONS_MAX, &p->questions);
+    if (r < 0)
+        peer_close(p);
+    else
+        h->peer_count++;
     return r;
 }
 
-static void peer_close(struct px_peer *p)
+bool px_http_knows(struct px_http *h, uint32_t pid)
 {
-    px_lane_close(&p->brief);
-    px_lane_close(&p->bulk);
-    pthread_mutex_destroy(&p->lock);
+    return px_http_peer_of(h, pid) != NULL;
 }
+
+/* A member that came later. One that is known already stays where it is. */
+static void px_http_learn(struct px_link *l, uint32_t pid, const char *url)
+{
+    struct px_http *h = vs_container_of(l, struct px_http, link);
+    const struct px_http_peer who = { pid, url };
+    int r = 0;
+
+    pthread_mutex_lock(&h->lock);
+    if (!h->stopping && px_http_peer_of(h, pid) == NULL)
+        r = peer_open(h, &who);
+    pthread_mutex_unlock(&h->lock);
+    if (r < 0)
+        vs_warn("metadata: replica %u at %s cannot be reached: %s -> start this replica again", pid,
+                url, vs_err_text(r));
+}
+
+static const struct px_link_ops px_http_ops = { .tell = px_http_tell,
+                                                .ask = px_http_ask,
+                                                .learn = px_http_learn };
 
 struct px_link *px_http_link(struct px_http *h)
 {

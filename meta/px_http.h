@@ -54,6 +54,9 @@ int px_http_open(struct px_http **ret, const struct px_http_config *config);
  * except by `done`. Forgives NULL. */
 void px_http_stop(struct px_http *h);
 
+/* Is that replica one of those it was told of, at open or since (px_link_learn)? */
+bool px_http_knows(struct px_http *h, uint32_t pid);
+
 struct px_link *px_http_link(struct px_http *h);
 
 /* How each peer was last heard of. Any thread. */

@@ -56,7 +56,7 @@ struct px_http {
     struct px_count *count;
     struct http_client *brief, *bulk; /* their connections are not shared */
     struct vs_exec *exec;             /* callbacks of `bulk`; the pings' clock */
-    unsigned peer_count;
+    atomic_uint peer_count;           /* grows; those below it stay */
     struct px_peer peer[PX_HTTP_PEERS_MAX];
     struct vs_job ping_job;
     pthread_mutex_t lock;

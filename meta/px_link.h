@@ -42,6 +42,8 @@ struct px_link;
 struct px_link_ops {
     void (*tell)(struct px_link *l, uint32_t to, const void *frame, size_t len);
     void (*ask)(struct px_link *l, uint32_t to, struct px_link_ask *a);
+    /* Where a replica is reached from now on; copied. NULL: it knows without being told. */
+    void (*learn)(struct px_link *l, uint32_t pid, const char *url);
 };
 
 struct px_link {
@@ -57,6 +59,12 @@ static inline void px_link_tell(struct px_link *l, uint32_t to, const void *fram
 static inline void px_link_ask(struct px_link *l, uint32_t to, struct px_link_ask *a)
 {
     l->ops->ask(l, to, a);
+}
+
+static inline void px_link_learn(struct px_link *l, uint32_t pid, const char *url)
+{
+    if (l->ops->learn != NULL)
+        l->ops->learn(l, pid, url);
 }
 
 #endif

@@ -26,7 +26,7 @@ enum register_bits {
 
 static bool is_known(uint8_t kind)
 {
-    return kind >= PX_MOVE_COPY && kind <= PX_MOVE_GATHERED;
+    return kind >= PX_MOVE_COPY && kind <= PX_MOVE_TAIL;
 }
 
 int px_move_begin(struct px_move_out *o, struct vs_buf *buf, const struct px_head *head,

@@ -24,6 +24,12 @@ enum px_move_kind {
     PX_MOVE_OPENED = 6,   /* members, more, registers */
     PX_MOVE_GATHER = 7,   /* late member to one that votes: what has it? after */
     PX_MOVE_GATHERED = 8, /* more, registers */
+    PX_MOVE_WHO = 9,      /* where do you stand? Anybody may ask */
+    PX_MOVE_STATE = 10, /* epoch, config; whole: it votes in it; mark: epoch of the newest one that
+                           its namespace knows; members: who votes with the records it has, bit i
+                           for member i of config */
+    PX_MOVE_TAIL = 11,  /* newcomer to one of F: journal records from slot `above` on; answered by
+                           a frame of the journal, JOURNAL_MSG_PROMISE or JOURNAL_MSG_NACK */
 };
 
 /* Which fields count: by kind; the others are 0. */

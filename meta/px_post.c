@@ -35,8 +35,22 @@ static struct px_post_peer *peer_of(struct px_post_gate *g, uint32_t pid)
     return NULL;
 }
 
+/* What a newcomer asks, which has no incarnation yet, whether it is known or not: it changes
+ * nothing that the journal has not decided on. */
+static bool is_newcomers(const struct px_frame *f)
+{
+    return f->head.inc == 0 && (f->kind == PX_FRAME_MOVE || f->kind == PX_FRAME_SNAP);
+}
+
+void px_post_know(struct px_post_gate *g, uint32_t pid)
+{
+    if (peer_of(g, pid) == NULL && g->peers < PX_MEMBERS_MAX)
+        g->peer[g->peers++] = (struct px_post_peer){ .pid = pid };
+}
+
 int px_post_judge(struct px_post_gate *g, struct px_post *p)
 {
+    struct px_post_peer newcomer = { 0 };
     struct px_post_peer *peer = NULL;
     uint32_t inc = 0;
 
@@ -48,9 +62,13 @@ int px_post_judge(struct px_post_gate *g, struct px_post *p)
             return r;
         if (vs_id_cmp(&f.head.cluster, &g->cluster) != 0)
             return -EXDEV;
+        if (peer == NULL && is_newcomers(&f)) {
+            newcomer.pid = f.head.pid;
+            peer = &newcomer;
+        }
         if (peer == NULL)
             peer = peer_of(g, f.head.pid);
-        if (peer == NULL || f.head.pid != peer->pid)
+        if (peer == NULL || f.head.pid != peer->pid || (peer == &newcomer && !is_newcomers(&f)))
             return -EPERM;
         if (f.head.inc < peer->inc)
             return -ESTALE;

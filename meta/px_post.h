@@ -2,8 +2,8 @@
  *
  * A body is frames of meta/px_frame.h in a row, whole, at least one. All of them are checked before
  * the first is handed on: lengths and checksums; the cluster; that the sender is one of the other
- * replicas, the same for all; and that it is not a former life of it: an incarnation lower than one
- * that was heard.
+ * replicas, the same for all (but for what a newcomer asks: membership and snapshots); and that it
+ * is not a former life of it: an incarnation lower than one that was heard.
  *
  * Pure. Threads: the owner serialises calls on one gate. */
 #ifndef VS_META_PX_POST_H
@@ -44,5 +44,7 @@ int px_post_split(const void *bytes, size_t len, struct px_post *ret);
  * -VS_ENEWER; -EXDEV: of another cluster; -EPERM: not of another replica; -ESTALE: of a former life
  * of it. */
 int px_post_judge(struct px_post_gate *g, struct px_post *p);
+/* A replica that has become a member: it may be heard from now on. */
+void px_post_know(struct px_post_gate *g, uint32_t pid);
 
 #endif

@@ -100,6 +100,18 @@ static void frame_done(struct meta_replica_frame *f)
 /* ---- the beginning ----------------------------------------------------------------------------
  */
 
+/* It was none when this replica was started. Under s->lock. */
+static bool is_member_since(struct px_serve *s, const struct px_post *post)
+{
+    struct px_frame f;
+
+    if (s->http == NULL || px_frame_open(post->frame[0].bytes, post->frame[0].len, &f) < 0 ||
+        !px_http_knows(s->http, f.head.pid))
+        return false;
+    px_post_know(&s->gate, f.head.pid);
+    return true;
+}
+
 static int judge(struct px_serve *s, struct px_post *post, bool tells)
 {
     int r = 0;
@@ -109,13 +121,13 @@ static int judge(struct px_serve *s, struct px_post *post, bool tells)
             return -VS_ECORRUPT;
     pthread_mutex_lock(&s->lock);
     r = px_post_judge(&s->gate, post);
-    pthread_mutex_unlock(&s->lock);
-    if (r < 0)
-        return r;
-    for (unsigned i = 0; i < s->gate.peers; i++)
+    if (r == -EPERM && is_member_since(s, post))
+        r = px_post_judge(&s->gate, post);
+    for (unsigned i = 0; r == 0 && i < s->gate.peers; i++)
         if (s->gate.peer[i].pid == post->pid)
             atomic_store(&s->heard_ns[i], vs_now_ns(&vs_clock_system));
-    return 0;
+    pthread_mutex_unlock(&s->lock);
+    return r;
 }
 
 static void hand_out(struct serve *v)

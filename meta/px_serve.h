@@ -13,6 +13,7 @@
 #include "common/http_server.h"
 #include "meta/meta_replica.h"
 #include "meta/px_count.h"
+#include "meta/px_http.h"
 #include "meta/px_post.h"
 
 #include <pthread.h>
@@ -28,6 +29,7 @@ struct px_serve {
     struct px_count *count; /* lent */
     pthread_mutex_t lock;   /* under it: gate */
     struct px_post_gate gate;
+    struct px_http *http; /* lent; NULL, or whom it knows is known here */
     atomic_uint in_flight;
     _Atomic int64_t heard_ns[PX_MEMBERS_MAX]; /* as gate.peer: the last body of each */
 };

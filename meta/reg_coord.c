@@ -7,6 +7,7 @@
 #include "meta/reg_coord_impl.h"
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 void reg_coord_submit(struct reg_coord *c, struct meta_req *r)
@@ -51,7 +52,7 @@ static bool coord_take(struct reg_coord *c, struct vs_list *submitted, struct vs
     bool is_more;
 
     pthread_mutex_lock(&c->lock);
-    while (vs_list_empty(&c->submitted) && vs_list_empty(&c->returned)) {
+    while (vs_list_empty(&c->submitted) && vs_list_empty(&c->returned) && !c->is_configured) {
         if (c->is_stopping && vs_list_empty(&c->calls) && c->frame_count == 0)
             break;
         if (wake_ns == INT64_MAX)
@@ -65,6 +66,46 @@ static bool coord_take(struct reg_coord *c, struct vs_list *submitted, struct vs
               !vs_list_empty(&c->calls) || c->frame_count > 0;
     pthread_mutex_unlock(&c->lock);
     return is_more;
+}
+
+static void coord_find_own(struct reg_coord *c)
+{
+    c->own = c->config.members;
+    for (unsigned i = 0; i < c->config.members; i++)
+        if (c->config.pid[i] == c->head.pid)
+            c->own = i;
+}
+
+/* Answers to frames that are on their way are of the old epoch, and count for nothing. */
+static void coord_take_config(struct reg_coord *c)
+{
+    bool is_new;
+
+    pthread_mutex_lock(&c->lock);
+    is_new = c->is_configured && c->next.epoch > c->head.epoch;
+    c->is_configured = false;
+    if (is_new) {
+        c->head.epoch = c->config.epoch = c->next.epoch;
+        c->config.members = c->next.members;
+        memcpy(c->config.pid, c->next.pid, sizeof(c->config.pid));
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (!is_new)
+        return;
+    coord_find_own(c);
+    px_coord_epoch(&c->coord, c->head.epoch, c->config.members, reg_now_us(c));
+}
+
+void reg_coord_configure(struct reg_coord *c, uint64_t epoch, unsigned members, const uint32_t *pid)
+{
+    VS_ASSERT(members >= 1 && members <= PX_ACCEPTORS_MAX);
+    pthread_mutex_lock(&c->lock);
+    c->next.epoch = epoch;
+    c->next.members = members;
+    memcpy(c->next.pid, pid, members * sizeof(pid[0]));
+    c->is_configured = true;
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->lock);
 }
 
 /* What may leave, leaves; what is done, ends; what waited for that, begins. */
@@ -97,6 +138,7 @@ static void *coord_main(void *arg)
 
     pthread_setname_np(pthread_self(), "vs-registers");
     while (coord_take(c, &submitted, &returned)) {
+        coord_take_config(c);
         while ((f = vs_list_first(&returned, struct reg_frame, link)) != NULL) {
             vs_list_del(&f->link);
             reg_frame_returned(c, f);
@@ -134,10 +176,7 @@ static void coord_init(struct reg_coord *c, const struct reg_coord_config *confi
         .cluster = id->cluster, .epoch = config->epoch, .pid = id->pid, .inc = id->inc
     };
     c->fresh = (struct reg_fresh){ .pid = (uint16_t)id->pid, .inc = id->inc };
-    c->own = config->members;
-    for (unsigned i = 0; i < config->members; i++)
-        if (config->pid[i] == id->pid)
-            c->own = i;
+    coord_find_own(c);
     vs_list_init(&c->calls);
     vs_list_init(&c->waiting);
     vs_list_init(&c->submitted);

@@ -39,6 +39,9 @@ struct reg_coord_config {
 
 /* -ENOMEM, -EAGAIN; -EINVAL */
 int reg_coord_new(struct reg_coord **ret, const struct reg_coord_config *config);
+/* A newer configuration: whatever is in flight begins again in it. From any thread. */
+void reg_coord_configure(struct reg_coord *c, uint64_t epoch, unsigned members,
+                         const uint32_t *pid);
 /* META_REG_CREATE, META_REG_READ, META_REG_CHANGE. */
 void reg_coord_submit(struct reg_coord *c, struct meta_req *r);
 /* Finishes what is in flight. Forgives NULL. */

@@ -130,7 +130,7 @@ static bool answers_take(struct reg_coord *c, const struct reg_frame *f, const u
 
 void reg_frame_returned(struct reg_coord *c, struct reg_frame *f)
 {
-    bool is_mine = f->to == c->own;
+    bool is_mine = f->mine.bytes != NULL; /* own acceptor, whatever its number is now */
     const struct vs_buf *b = is_mine ? &f->mine.answer : &f->ask.answer;
     int status = is_mine ? f->mine.status : f->ask.status;
     size_t at = 0;

@@ -59,6 +59,12 @@ struct reg_coord {
     /* under lock */
     struct vs_list submitted, returned; /* meta_req.link; reg_frame.link */
     bool is_stopping;
+    bool is_configured; /* `next` waits to come into effect */
+    struct {
+        uint64_t epoch;
+        unsigned members;
+        uint32_t pid[PX_ACCEPTORS_MAX];
+    } next;
 };
 
 static inline uint64_t reg_now_us(const struct reg_coord *c)

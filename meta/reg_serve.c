@@ -147,6 +147,30 @@ int reg_serve_new(struct reg_serve **ret, struct acceptor_writer *writer,
     return 0;
 }
 
+/* Of whom a later life was seen, an earlier one is not heard again. */
+static uint32_t serve_seen(const struct px_acceptor *a, uint32_t pid)
+{
+    for (unsigned i = 0; i < a->members; i++)
+        if (a->member[i].pid == pid)
+            return a->member[i].inc;
+    return 0;
+}
+
+void reg_serve_configure(struct reg_serve *s, uint64_t epoch, bool votes, unsigned members,
+                         const uint32_t *pid)
+{
+    struct px_acceptor next = {
+        .cluster = s->acceptor.cluster, .epoch = epoch, .votes = votes, .members = members
+    };
+
+    VS_ASSERT(epoch >= s->acceptor.epoch && members <= PX_ACCEPTORS_MAX);
+    for (unsigned i = 0; i < members; i++) {
+        next.member[i].pid = pid[i];
+        next.member[i].inc = serve_seen(&s->acceptor, pid[i]);
+    }
+    s->acceptor = next;
+}
+
 void reg_serve_free(struct reg_serve *s)
 {
     if (s == NULL)

@@ -28,6 +28,11 @@ int reg_serve_new(struct reg_serve **ret, struct acceptor_writer *writer,
 /* Nothing may be asked any more, and the writer is through. Forgives NULL. */
 void reg_serve_free(struct reg_serve *s);
 
+/* Another configuration; votes false: the epoch before it was left, and nothing is answered in this
+ * one yet. On the writer's thread: in the fill of the job that stores it. */
+void reg_serve_configure(struct reg_serve *s, uint64_t epoch, bool votes, unsigned members,
+                         const uint32_t *pid);
+
 /* A frame of kind PX_FRAME_ASKS; `done` as meta_replica_receive() says. */
 void reg_serve_frame(struct reg_serve *s, struct meta_replica_frame *f);
 

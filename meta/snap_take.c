@@ -8,8 +8,8 @@
 #include "meta/dump_kv.h"
 #include "meta/ns_record.h"
 #include "meta/ns_schema.h"
+#include "meta/px_wait.h"
 #include "meta/snap.h"
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -25,50 +25,20 @@ struct take {
 
 /* ---- one ask ---- */
 
-struct take_ask {
-    struct px_link_ask ask;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool is_done; /* under lock */
-};
-
-static void take_ask_done(struct px_link_ask *ask)
-{
-    struct take_ask *a = vs_container_of(ask, struct take_ask, ask);
-
-    pthread_mutex_lock(&a->lock);
-    a->is_done = true;
-    pthread_cond_signal(&a->wake);
-    pthread_mutex_unlock(&a->lock);
-}
-
 /* The answer's frame into t->frame. */
 static int take_ask_once(struct take *t)
 {
     const struct snap_config *c = t->config;
     struct px_head head = { .cluster = c->cluster, .pid = c->pid, .inc = c->inc };
     struct px_snap m = { .kind = PX_SNAP_ASK, .id = t->id, .offset = t->offset };
-    struct take_ask a = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
     struct vs_buf out = { 0 };
     int r = px_snap_encode(&head, &m, &out);
 
-    if (r < 0)
-        return r;
-    a.ask = (struct px_link_ask){ .kind = PX_LINK_FRAME,
-                                  .bytes = out.data,
-                                  .len = out.len,
-                                  .answer_max = PX_FRAME_SNAP_BYTES_MAX,
-                                  .timeout_ms = SNAP_ASK_TIMEOUT_MS,
-                                  .done = take_ask_done };
-    px_link_ask(c->link, t->from, &a.ask);
-    pthread_mutex_lock(&a.lock);
-    while (!a.is_done)
-        pthread_cond_wait(&a.wake, &a.lock);
-    pthread_mutex_unlock(&a.lock);
+    if (r == 0)
+        r = px_wait_ask(c->link, t->from, &out, PX_FRAME_SNAP_BYTES_MAX, SNAP_ASK_TIMEOUT_MS,
+                        &t->frame);
     vs_buf_close(&out);
-    vs_buf_close(&t->frame);
-    t->frame = a.ask.answer;
-    return a.ask.status;
+    return r;
 }
 
 static int reason_code(uint8_t reason)

@@ -85,11 +85,48 @@ void trio_stop(struct trio *t, uint32_t pid)
     t->replica[pid - 1] = NULL;
 }
 
+int trio_join(struct trio *t, uint32_t pid, uint32_t lost, void (*step)(void *, const char *),
+              void *arg)
+{
+    static const _Atomic int go_on;
+    char dir[TEMP_DIR_BYTES + 16];
+    struct meta_join_config config = { .dir = dir,
+                                       .pid = (uint16_t)pid,
+                                       .lost = (uint16_t)lost,
+                                       .url = "http://127.0.0.1:1",
+                                       .link = link_mem_of(t->link, pid),
+                                       .clock = &vs_clock_system,
+                                       .is_stopping = t->is_stopping ? t->is_stopping : &go_on,
+                                       .step = step,
+                                       .arg = arg };
+    int r;
+
+    VS_ASSERT(t->on_disk && t->replica[pid - 1] == NULL);
+    memset(config.cluster.b, 7, VS_ID_BYTES);
+    snprintf(dir, sizeof(dir), "%s/%u", t->home, pid);
+    for (uint32_t peer = 1; peer <= LINK_MEM_REPLICAS; peer++)
+        if (t->replica[peer - 1] != NULL)
+            config.peer[config.peer_count++].pid = peer;
+    r = meta_join(&config);
+    if (r == 0)
+        trio_open(t, pid, false);
+    return r;
+}
+
+void trio_wipe(struct trio *t, uint32_t pid)
+{
+    char dir[TEMP_DIR_BYTES + 16];
+
+    VS_ASSERT(t->on_disk && t->replica[pid - 1] == NULL);
+    snprintf(dir, sizeof(dir), "%s/%u", t->home, pid);
+    temp_dir_remove(dir);
+}
+
 void trio_free(struct trio *t)
 {
-    for (uint32_t pid = 1; pid <= t->members; pid++)
+    for (uint32_t pid = 1; pid <= LINK_MEM_REPLICAS; pid++)
         link_mem_down(t->link, pid);
-    for (uint32_t pid = 1; pid <= t->members; pid++)
+    for (uint32_t pid = 1; pid <= LINK_MEM_REPLICAS; pid++)
         if (t->replica[pid - 1] != NULL)
             trio_stop(t, pid);
     link_mem_free(t->link);
@@ -102,7 +139,7 @@ static uint32_t leader_now(struct trio *t, uint32_t but)
 {
     uint32_t found = 0;
 
-    for (uint32_t pid = 1; pid <= t->members; pid++) {
+    for (uint32_t pid = 1; pid <= LINK_MEM_REPLICAS; pid++) {
         struct meta_replica_state s;
 
         if (t->replica[pid - 1] == NULL)

@@ -2,6 +2,7 @@
 #ifndef VS_TESTS_TRIO_H
 #define VS_TESTS_TRIO_H
 
+#include "meta/meta_join.h"
 #include "meta/meta_replica.h"
 #include "tests/support/link_mem.h"
 #include "tests/support/temp_dir.h"
@@ -10,7 +11,8 @@ struct trio {
     struct link_mem *link;
     unsigned members;
     bool on_disk;
-    uint32_t ring, kept; /* slots; 0: as always */
+    const _Atomic int *is_stopping; /* of trio_join(); NULL: never */
+    uint32_t ring, kept;            /* slots; 0: as always */
     unsigned patience_ms;
     char home[TEMP_DIR_BYTES];
     struct meta_replica *replica[LINK_MEM_REPLICAS]; /* pid - 1; NULL: down */
@@ -26,6 +28,13 @@ void trio_free(struct trio *t);
 
 void trio_stop(struct trio *t, uint32_t pid);
 void trio_start(struct trio *t, uint32_t pid); /* on_disk */
+
+/* A newcomer takes the place of a replica that is lost, and is up then; what meta_join() said.
+ * step: as its config's. */
+int trio_join(struct trio *t, uint32_t pid, uint32_t lost, void (*step)(void *, const char *),
+              void *arg);
+/* Its disk is empty. It is down. */
+void trio_wipe(struct trio *t, uint32_t pid);
 
 /* Wait until one of them leads, and no other says so; its pid. but: another one than this, or 0. */
 uint32_t trio_leader(struct trio *t, uint32_t but);

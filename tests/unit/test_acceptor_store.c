@@ -319,6 +319,45 @@ static void a_damaged_record_is_corrupt(void **state)
     assert_int_equal(acceptor_store_open(&f->store, f->kv, f->io), -VS_ECORRUPT);
 }
 
+static void where_it_stands_in_a_change_of_membership_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct acceptor_members m = { .stand = ACCEPTOR_LEFT,
+                                  .whole = true,
+                                  .begin = 5,
+                                  .set = { 2, 3, { { 1, "http://a" }, { 3, "" }, { 4, "" } } } };
+
+    assert_null(acceptor_members(f->store));
+    assert_int_equal(acceptor_members_put(f->store, &m), 0);
+    acceptor_commit(f->store);
+    reopen(f);
+    assert_memory_equal(acceptor_members(f->store), &m, sizeof(m));
+    m.set.count = 2;
+    assert_int_equal(acceptor_members_put(f->store, &m), -EINVAL);
+    assert_int_equal(acceptor_members(f->store)->set.count, 3);
+}
+
+static void a_newcomer_has_nothing_but_its_name(void **state)
+{
+    struct fixture *f = *state;
+    struct member_set set = { 2, 3, { { 1, "" }, { 3, "" }, { 4, "" } } };
+    struct acceptor_store *s = NULL;
+    struct px_ballot none = { 0 };
+    struct kv *empty;
+
+    assert_int_equal(kv_mem_new(&empty), 0);
+    assert_int_equal(acceptor_store_create_joining(empty, &f->cluster, 4, &set), 0);
+    assert_int_equal(acceptor_store_create_joining(empty, &f->cluster, 4, &set), -EEXIST);
+    assert_int_equal(acceptor_store_open_member(&s, empty, NULL), 0);
+    assert_int_equal(acceptor_members(s)->stand, ACCEPTOR_JOINING);
+    assert_int_equal(acceptor_identity(s)->pid, 4);
+    assert_int_equal(acceptor_first_slot(s), 1);
+    none = acceptor_promised(s);
+    assert_true(px_ballot_is_none(&none));
+    acceptor_store_close(s);
+    kv_close(empty);
+}
+
 /* A store whose writes fail: everything else goes to the real one. */
 struct failing {
     struct kv kv;
@@ -380,6 +419,8 @@ int main(void)
         TEST(a_store_that_went_back_in_time_is_refused),
         TEST(the_count_is_recorded_when_asked_and_at_close),
         TEST(a_damaged_record_is_corrupt),
+        TEST(where_it_stands_in_a_change_of_membership_is_kept),
+        TEST(a_newcomer_has_nothing_but_its_name),
         TEST(a_failed_write_ends_the_process),
     };
 

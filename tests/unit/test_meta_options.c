@@ -115,6 +115,32 @@ static void a_cluster_is_a_uuid(void **state)
     }
 }
 
+static void a_newcomer_says_who_stays_and_where_it_is_itself(void **state)
+{
+    static const char *const wrong[][2] = {
+        { "4", "1=" URL ",3=" URL },           /* where is this one? */
+        { "3", "1=" URL ",2=" URL ",3=" URL }, /* the lost one is named */
+        { "2", "1=" URL ",2=" URL ",3=" URL }, /* itself */
+    };
+    const char *const right[] = { "--peers",   "1=" URL ",2=" URL ",3=" URL,       "--replace", "4",
+                                  "--cluster", "00112233445566778899aabbccddeeff", NULL };
+    struct meta_options o;
+    char why[CONF_WHY_BYTES];
+
+    (void)state;
+    assert_int_equal(parse(&o, right, why), 0);
+    assert_int_equal(o.replace, 4);
+    assert_string_equal(o.url, URL);
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        const char *const more[] = { "--peers",   wrong[i][1], "--replace",
+                                     wrong[i][0], "--cluster", "00112233445566778899aabbccddeeff",
+                                     NULL };
+
+        assert_int_equal(parse(&o, more, why), -EINVAL);
+        assert_non_null(strstr(why, "--replace"));
+    }
+}
+
 static void help_asks_for_nothing_else(void **state)
 {
     char *argv[] = { "--help" };
@@ -135,6 +161,7 @@ int main(void)
         cmocka_unit_test(replicas_are_one_three_or_five),
         cmocka_unit_test(several_replicas_are_told_whose_they_are),
         cmocka_unit_test(a_cluster_is_a_uuid),
+        cmocka_unit_test(a_newcomer_says_who_stays_and_where_it_is_itself),
         cmocka_unit_test(help_asks_for_nothing_else),
     };
 

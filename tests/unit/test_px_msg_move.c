@@ -179,7 +179,7 @@ static void what_is_no_message_or_register_is_not_sent(void **state)
     (void)state;
     make_regs(ids, regs);
     assert_int_equal(px_move_begin(&out, &buf, &head, &m), -EINVAL);
-    m.kind = PX_MOVE_GATHERED + 1;
+    m.kind = PX_MOVE_TAIL + 1;
     assert_int_equal(px_move_begin(&out, &buf, &head, &m), -EINVAL);
     m.kind = PX_MOVE_FENCE;
     m.config_len = PX_MOVE_CONFIG_BYTES_MAX + 1;

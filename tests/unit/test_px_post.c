@@ -138,6 +138,45 @@ static void a_frame_that_is_refused_is_not_remembered(void **state)
     assert_int_equal(judge(&g, &b), 0);
 }
 
+/* It asks before anybody knows it, and has no incarnation yet; nothing else of it is heard. */
+static void a_newcomer_may_ask_about_membership_and_for_snapshots_alone(void **state)
+{
+    static const struct {
+        enum px_frame_kind kind;
+        uint32_t inc;
+        int said;
+    } cases[] = { { PX_FRAME_MOVE, 0, 0 },
+                  { PX_FRAME_SNAP, 0, 0 },
+                  { PX_FRAME_JOURNAL, 0, -EPERM },
+                  { PX_FRAME_ASKS, 0, -EPERM },
+                  { PX_FRAME_MOVE, 1, -EPERM } };
+    struct px_post_gate g = gate();
+    struct vs_buf b = { 0 };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct px_head head = { { { 7 } }, 1, 4, cases[i].inc };
+        struct px_post *p = malloc(sizeof(*p));
+        struct px_frame_out f;
+
+        assert_int_equal(px_frame_begin(&f, &b, cases[i].kind, &head), 0);
+        f.count = 1;
+        assert_int_equal(px_frame_end(&f), 0);
+        assert_int_equal(px_post_split(b.data, b.len, p), 1);
+        assert_int_equal(px_post_judge(&g, p), cases[i].said);
+        if (cases[i].said == 0)
+            assert_int_equal(p->pid, 4);
+        free(p);
+        vs_buf_close(&b);
+    }
+    frame(&b, 7, 4, 1);
+    assert_int_equal(judge(&g, &b), -EPERM);
+    assert_int_equal(g.peers, 2);
+    px_post_know(&g, 4);
+    px_post_know(&g, 4);
+    assert_int_equal(g.peers, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +184,7 @@ int main(void)
         cmocka_unit_test(a_body_has_no_more_frames_than_there_is_room_for),
         cmocka_unit_test(only_other_replicas_of_the_cluster_are_heard),
         cmocka_unit_test(a_former_life_is_not_heard_again),
+        cmocka_unit_test(a_newcomer_may_ask_about_membership_and_for_snapshots_alone),
         cmocka_unit_test(a_frame_that_is_refused_is_not_remembered),
     };
 
