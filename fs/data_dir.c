@@ -160,6 +160,14 @@ static bool data_open_store(struct vsfs *fs, struct ns_node *node, struct store_
     return r == 0;
 }
 
+/* n2 before n10: nodes that register by themselves come in any order. */
+static int node_cmp(const void *a, const void *b)
+{
+    const struct ns_node *x = a, *y = b;
+
+    return strverscmp(x->name, y->name);
+}
+
 static int data_open_stores(struct vsfs *fs, char *why)
 {
     VS_AUTO_FREE struct ns_node *nodes = calloc(NS_NODE_NUMBER_MAX, sizeof(*nodes));
@@ -172,6 +180,7 @@ static int data_open_stores(struct vsfs *fs, char *why)
         snprintf(why, DATA_DIR_WHY_BYTES, "cannot read the list of stores: %s", vs_err_text(r));
         return r;
     }
+    qsort(nodes, req.nodes_count, sizeof(nodes[0]), node_cmp);
     for (unsigned i = 0; i < req.nodes_count; i++)
         if (nodes[i].state != NS_NODE_GONE && fs->stores.count < STORE_SET_MAX)
             up += data_open_store(fs, &nodes[i], &fs->stores.entries[fs->stores.count++]);

@@ -60,12 +60,14 @@ static int open_client(struct vsfs *fs, const struct cluster_json *file)
     return r == 0 ? meta_http_open(&fs->meta, &config) : r;
 }
 
-/* Record the nodes of the file that are not known; without any that is, all must answer. */
+/* Record the nodes of the file that are not known (those that have started say so themselves, too);
+ * without any that is, all must answer. */
 static int record_nodes(struct vsfs *fs, bool *ret_created, char *why)
 {
-    struct ns_node nodes[STORE_SET_MAX], node;
-    struct meta_req req = { .op = META_NODES, .nodes = nodes, .nodes_max = STORE_SET_MAX };
-    int r = meta_call(fs->meta, &req);
+    VS_AUTO_FREE struct ns_node *nodes = calloc(NS_NODE_NUMBER_MAX, sizeof(*nodes));
+    struct meta_req req = { .op = META_NODES, .nodes = nodes, .nodes_max = NS_NODE_NUMBER_MAX };
+    struct ns_node node;
+    int r = nodes != NULL ? meta_call(fs->meta, &req) : -ENOMEM;
 
     *ret_created = r == 0 && req.nodes_count == 0;
     if (r < 0)
@@ -154,7 +156,7 @@ static void meta_judge(struct data_meta *m, const struct vs_id *cluster,
     } else {
         role = vs_json_get_text(j, "role");
         snprintf(m->role, sizeof(m->role), "%.15s", role != NULL ? role : "");
-        m->has_applied = vs_json_get_u64(j, "applied", &m->applied) == 0;
+        m->has_applied = vs_json_get_u64(j, "applied_slot", &m->applied) == 0;
         m->reachable = true;
     }
 }

@@ -132,6 +132,32 @@ cl_empty() {
     for node in "$@"; do find "$DATA/nodes/$node" -mindepth 1 -delete; done
 }
 
+# cl_upload CYCLE FOLDER: until one fails; what cp acknowledged is in $WORK/acknowledged.*: names that end
+# with the number of their content, $WORK/pool.N.
+cl_upload() {
+    local count=0 i name pool=("$WORK"/pool.*)
+    while :; do
+        i=$((count % ${#pool[@]}))
+        name=$1-$(basename "$2")-$count.$i
+        cp "$WORK/pool.$i" "$2/$name" 2>>"$CASE_DIR/said" || return 0
+        echo "$name" >>"$WORK/acknowledged.$(basename "$2")"
+        count=$((count + 1))
+    done
+}
+
+cl_metas_are() {
+    [ "$(vs_status '[.metas[].state] | join(" ")')" = "$1" ]
+}
+
+# The replica that leads.
+cl_leader() {
+    local deadline=$((SECONDS + PATIENCE_S))
+    until vs_status '.metas[] | select(.role == "leader") | .id'; do
+        [ $SECONDS -lt $deadline ] || fail "no replica leads"
+        sleep 0.05
+    done
+}
+
 cl_states_are() {
     [ "$(vs_status '[.nodes[].state] | join(" ")')" = "$1" ]
 }

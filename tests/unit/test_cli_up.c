@@ -34,7 +34,7 @@ static void the_number_of_nodes_and_replicas_does_not_change(void **state)
 
     assert_int_equal(RUN(r, "up", "--dir", dir, "--nodes", "2"),
                      1); /* no program beside the test */
-    assert_non_null(strstr(r->err, "vstack-node is missing"));
+    assert_non_null(strstr(r->err, "is missing; install it beside vstackfs"));
     assert_int_equal(RUN(r, "up", "--nodes=3", "--dir", dir), 1);
     assert_non_null(strstr(r->err, "has 2 nodes already"));
     assert_int_equal(RUN(r, "up", "--metas", "5", "--dir", dir), 1);

@@ -8,23 +8,12 @@ CYCLES=${CLUSTER_KILL_CYCLES:-3}
 sizes=(5000 300000 $((CHUNK - 1)) $((2 * CHUNK + 100)))
 for i in "${!sizes[@]}"; do make_bytes "$WORK/pool.$i" "${sizes[i]}"; done
 
-upload() { # upload CYCLE FOLDER
-    local count=0 i name
-    while :; do
-        i=$((count % ${#sizes[@]}))
-        name=$1-$(basename "$2")-$count.$i
-        cp "$WORK/pool.$i" "$2/$name" 2>>"$CASE_DIR/said" || return 0
-        echo "$name" >>"$WORK/acknowledged.$(basename "$2")"
-        count=$((count + 1))
-    done
-}
-
 touch "$WORK/acknowledged.inbox" "$WORK/acknowledged.mnt"
-cl_up
+cl_up --metas 0
 for cycle in $(seq "$CYCLES"); do
-    upload "$cycle" "$MNT/inbox" &
+    cl_upload "$cycle" "$MNT/inbox" &
     one=$!
-    upload "$cycle" "$MNT" &
+    cl_upload "$cycle" "$MNT" &
     two=$!
     sleep "1.$RANDOM" # the moment of the kill, not a wait
     cl_kill9_all
@@ -43,7 +32,7 @@ mv "$DATA/nodes/n2" "$DATA/nodes/n1"
 vs_refused 'node n1 did not start: .*directory of node n2' up --dir "$DATA" "$MNT"
 mv "$DATA/nodes/n1" "$DATA/nodes/n2"
 mkdir "$CASE_DIR/other"
-"$VSTACKFS" up --dir "$CASE_DIR/other" --nodes 1
+"$VSTACKFS" up --dir "$CASE_DIR/other" --metas 0 --nodes 1
 "$VSTACKFS" down --dir "$CASE_DIR/other"
 mv "$CASE_DIR/other/nodes/n1" "$DATA/nodes/n1"
 vs_refused 'node n1 did not start: .*belongs to cluster' up --dir "$DATA" "$MNT"

@@ -9,7 +9,7 @@ make_bytes "$WORK/noise.bin" $((2 * CHUNK + 4321))
 echo small >"$WORK/small.txt"
 STALL_S=8 # of a whole film behind two frozen nodes, on a busy machine
 
-cl_up
+cl_up --metas 0
 cp "$film" "$MNT/inbox/film.mkv"
 cp "$WORK/noise.bin" "$WORK/small.txt" "$MNT/inbox/"
 

@@ -7,7 +7,7 @@
 film=$(make_video mkv small)
 make_bytes "$WORK/noise.bin" $((2 * CHUNK + 4321))
 vs_refused 'No such file' down --dir "$DATA"
-cl_up
+cl_up --metas 0
 grep -qF "vstackfs down --dir $DATA" "$CASE_DIR/vstackfs.out" || fail "the first start does not say how to stop"
 equal "nodes" "$(vs_status '[.nodes[].id] | join(" ")')" "n1 n2 n3 n4 n5"
 cl_states_are "up up up up up" || fail "not all nodes are up: $(vs_status .advice)"
