@@ -12,6 +12,7 @@
 #include "meta/meta_nodes.h"
 #include "meta/meta_open.h"
 #include "meta/meta_options.h"
+#include "meta/meta_reaper.h"
 #include "meta/meta_server.h"
 
 #include <signal.h>
@@ -51,6 +52,30 @@ static void wait_for_end(const struct meta_server *m, const sigset_t *waited)
     vs_info("replica %u: %s -> stopping", m->id, sig == SIGTERM ? "SIGTERM" : "SIGINT");
 }
 
+/* One of several gives up what is abandoned: who leads. */
+static bool leads(void *arg)
+{
+    struct meta_server *m = arg;
+    struct meta_replica_state state;
+
+    if (m->peers.replica == NULL)
+        return true;
+    meta_replica_state(m->peers.replica, &state);
+    return state.leading;
+}
+
+static int reaper_start(struct meta_reaper **ret, struct meta_server *m,
+                        const struct meta_options *o)
+{
+    const struct meta_reaper_config config = { .meta = m->meta,
+                                               .clock = &vs_clock_system,
+                                               .idle_s = o->session_idle_s,
+                                               .leads = leads,
+                                               .arg = m };
+
+    return meta_reaper_start(ret, &config, true);
+}
+
 static int serve(struct meta_server *m, const struct meta_options *o, const sigset_t *waited)
 {
     char why[HTTP_WHY_BYTES];
@@ -77,6 +102,7 @@ static int serve(struct meta_server *m, const struct meta_options *o, const sigs
 int main(int argc, char **argv)
 {
     struct meta_options o;
+    struct meta_reaper *reaper = NULL;
     struct meta_server m;
     char why[META_WHY_BYTES];
     sigset_t waited;
@@ -96,7 +122,10 @@ int main(int argc, char **argv)
         return 1;
     }
     m.started_ns = vs_now_ns(&vs_clock_system);
+    if (reaper_start(&reaper, &m, &o) < 0)
+        vs_warn("replica %u: no memory -> abandoned uploads keep their space", m.id);
     code = serve(&m, &o, &waited);
+    meta_reaper_stop(reaper);
     vs_exec_stop(m.api);
     meta_nodes_stop(m.nodes);
     meta_close(&m);

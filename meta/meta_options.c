@@ -32,6 +32,8 @@ const char meta_options_help[] =
     "  --timeout S             seconds that a client has for headers and between two pieces of a\n"
     "                          body: 1 to 3600 (default 10)\n"
     "  --drain S               seconds that clients have at the end: 0 to 3600 (default 10)\n"
+    "  --session-idle S        an upload whose mount gave no sign of life for so many seconds is\n"
+    "                          given up (default 3600; mounts give one each 300)\n"
     "  --insecure-lan          listen where other machines can reach it, without encryption\n"
     "  --help                  this text\n"
     "\n"
@@ -128,6 +130,7 @@ int meta_options_parse(struct meta_options *o, int argc, char **argv, char why[C
           false },
         { "--timeout", CONF_NUMBER, &o->timeout_s, 1, 3600, "seconds", false },
         { "--drain", CONF_NUMBER, &o->drain_s, 0, 3600, "seconds", false },
+        { "--session-idle", CONF_NUMBER, &o->session_idle_s, 1, 2592000, "seconds", false },
         { "--insecure-lan", CONF_SWITCH, &o->insecure_lan, 0, 0, NULL, false },
     };
     struct vs_id cluster;
@@ -136,6 +139,7 @@ int meta_options_parse(struct meta_options *o, int argc, char **argv, char why[C
                                 .peers = "",
                                 .timeout_s = 10,
                                 .drain_s = 10,
+                                .session_idle_s = 3600,
                                 .connections_max = HTTP_CONNECTIONS_DEFAULT };
     for (int i = 0; i < argc; i++)
         o->help = o->help || strcmp(argv[i], "--help") == 0;

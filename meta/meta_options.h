@@ -19,7 +19,7 @@ struct meta_options {
     char url[META_URL_BYTES_MAX]; /* of this one, if --peers says it */
     uint64_t id;                  /* of this replica, from 1 */
     uint64_t replace;             /* the lost replica whose place it takes; 0: none */
-    uint64_t connections_max, timeout_s, drain_s;
+    uint64_t connections_max, timeout_s, drain_s, session_idle_s;
     bool existing, insecure_lan, help;
 };
 
