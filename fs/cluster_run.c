@@ -297,7 +297,7 @@ static int meta_start(struct cluster_run *c, struct cluster_proc *p, char *why)
                                                 peers,
                                                 "--cluster",
                                                 cluster,
-                                                was_made(c) ? "--existing" : NULL };
+                                                was_made(c) ? "--existing" : "--new" };
 
     vs_id_to_text(&c->file.cluster, cluster);
     say_metas(c, true, peers);

@@ -242,12 +242,18 @@ static void why_join(int err, const struct meta_options *o, char *why)
     }
 }
 
+/* One of several that begins anew has forgotten what it promised: only on request. */
+static bool may_make(const struct meta_server *m, const struct meta_options *o)
+{
+    return !o->existing && (m->peers.members == 1 || o->is_new);
+}
+
 /* What is there, or new metadata where there is none. */
 static int open_or_make(struct meta_server *m, const struct meta_options *o, int state)
 {
     int r = state == DIR_EMPTY ? -ENOENT : open_waiting(m, o, false);
 
-    return r != -ENOENT || state == DIR_OTHERS || o->existing ? r : open_waiting(m, o, true);
+    return r != -ENOENT || state == DIR_OTHERS || !may_make(m, o) ? r : open_waiting(m, o, true);
 }
 
 void meta_close(struct meta_server *m)
@@ -281,6 +287,12 @@ int meta_open(struct meta_server *m, const struct meta_options *o, char why[META
         r = open_or_make(m, o, state);
     if (r == 0)
         r = whose(m->meta, o, why);
+    else if (r == -ENOENT && m->peers.members > 1 && state != DIR_OTHERS && !may_make(m, o))
+        snprintf(why, META_WHY_BYTES,
+                 "%.200s has no metadata in it, and should hold that of replica %u; is its disk "
+                 "mounted? If it is lost, a replica with a number never used takes its place: "
+                 "--id NEW --replace %u. Only while the cluster is made: --new",
+                 o->data, m->id, m->id);
     else if (r == -ENOENT && o->existing)
         snprintf(why, META_WHY_BYTES,
                  "%.200s has no metadata in it, and should hold that of replica %u; is its disk "

@@ -26,6 +26,11 @@ const char meta_options_help[] =
     "that\n"
     "                          was never used and an empty directory; --peers names the others\n"
     "                          and this one. Said again at later starts, it does nothing\n"
+    "  --new                   one of several replicas that is made right now: its empty "
+    "directory\n"
+    "                          becomes new metadata. Only for the first start: a replica that "
+    "lost\n"
+    "                          its disk would forget what it promised (see --replace)\n"
     "  --existing              the metadata is there already: an empty directory (a disk that is\n"
     "                          not mounted) is refused instead of made new metadata\n"
     "  --connections N         at most so many: 16 to 60000 (default 12000)\n"
@@ -125,6 +130,7 @@ int meta_options_parse(struct meta_options *o, int argc, char **argv, char why[C
         { "--peers", CONF_TEXT, &o->peers, 0, 0, NULL, false },
         { "--cluster", CONF_TEXT, &o->cluster, 0, 0, NULL, false },
         { "--replace", CONF_NUMBER, &o->replace, 1, UINT16_MAX, NULL, false },
+        { "--new", CONF_SWITCH, &o->is_new, 0, 0, NULL, false },
         { "--existing", CONF_SWITCH, &o->existing, 0, 0, NULL, false },
         { "--connections", CONF_NUMBER, &o->connections_max, 16, HTTP_CONNECTIONS_MAX, NULL,
           false },

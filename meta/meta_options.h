@@ -20,7 +20,7 @@ struct meta_options {
     uint64_t id;                  /* of this replica, from 1 */
     uint64_t replace;             /* the lost replica whose place it takes; 0: none */
     uint64_t connections_max, timeout_s, drain_s, session_idle_s;
-    bool existing, insecure_lan, help;
+    bool existing, is_new, insecure_lan, help;
 };
 
 /* argv without the program's name. -EINVAL: `why` is a sentence. */

@@ -42,7 +42,7 @@ int chaos_meta_start(struct chaos *c, unsigned i)
 {
     struct chaos_meta *m = &c->meta[i];
     char cluster[VS_ID_TEXT_BYTES], peers[PEERS_BYTES];
-    const char *args[] = { "--cluster", cluster, "--peers", peers, NULL };
+    const char *args[] = { "--cluster", cluster, "--peers", peers, "--new", NULL };
     size_t len = 0;
 
     vs_id_to_text(&c->cluster, cluster);

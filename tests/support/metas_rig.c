@@ -43,7 +43,7 @@ static void choose_ports(struct metas_rig *f)
 void metas_rig_restart(struct metas_rig *f, unsigned i)
 {
     char id[8], dir[TEMP_DIR_BYTES + 8], peers[METAS_RIG_MAX * 64] = "";
-    const char *const args[] = { "--cluster", CLUSTER, "--peers", peers, NULL };
+    const char *const args[] = { "--cluster", CLUSTER, "--peers", peers, "--new", NULL };
     size_t len = 0;
 
     snprintf(id, sizeof(id), "%u", i + 1);

@@ -25,6 +25,7 @@ struct join_fixture {
     /* a newcomer that is stopped at a step */
     _Atomic int is_stopping;
     unsigned stop_at, steps;
+    const char *stop_before; /* instead, if it is not NULL: the step of that name */
 };
 
 static int setup(void **state)
@@ -264,8 +265,7 @@ static void stop_at_step(void *arg, const char *what)
 {
     struct join_fixture *f = arg;
 
-    (void)what;
-    if (f->steps++ == f->stop_at)
+    if (f->stop_before != NULL ? strcmp(what, f->stop_before) == 0 : f->steps++ == f->stop_at)
         f->is_stopping = 1;
 }
 
@@ -298,7 +298,7 @@ static void what_is_fenced_stays_fenced_over_a_start(void **state)
     fill(f, 1);
     lose(f, 2);
     f->t->is_stopping = &f->is_stopping;
-    f->stop_at = 4; /* behind the fence */
+    f->stop_before = "taking the rest"; /* behind the fence */
     assert_int_equal(trio_join(f->t, 4, 2, stop_at_step, f), -ECANCELED);
     in_epoch(f, 1, 2, false);
     in_epoch(f, 3, 2, false);
@@ -358,7 +358,7 @@ static void a_newcomer_that_was_wiped_needs_the_word_of_all_that_stay(void **sta
 
     fill(f, 1);
     f->t->is_stopping = &f->is_stopping;
-    f->stop_at = 4;
+    f->stop_before = "taking the rest";
     assert_int_equal(trio_join(f->t, 4, 2, stop_at_step, f), -ECANCELED);
     in_epoch(f, 1, 2, false);
     in_epoch(f, 3, 2, false);

@@ -22,6 +22,9 @@ meta_refused '--cluster is a uuid' "${ARGS[@]}" 127.0.0.1:0 --cluster nonsense
 meta_refused 'has no metadata in it, and should hold that of replica 1' --id 1 --listen 127.0.0.1:0 \
     --data "$CASE_DIR/empty" --existing
 [ ! -e "$CASE_DIR/empty" ] || fail "--existing made a directory"
+meta_refused 'has no metadata in it.*--id NEW --replace 1' --id 1 --listen 127.0.0.1:0 --data "$CASE_DIR/empty" \
+    --peers "$PEERS" --cluster $UUID
+[ ! -e "$CASE_DIR/empty" ] || fail "a replica that lost its disk began anew"
 mkdir "$CASE_DIR/other"
 echo film >"$CASE_DIR/other/film.mkv"
 meta_refused 'is not empty, and there is no metadata in it' --id 1 --listen 127.0.0.1:0 --data "$CASE_DIR/other"
