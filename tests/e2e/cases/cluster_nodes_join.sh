@@ -23,8 +23,9 @@ node_state_is() {
     [ "$(vs_status ".nodes[] | select(.id == \"$1\") | .state")" = "$2" ]
 }
 
+# The node's own count: what status knows of it may be a few seconds old.
 fragments() {
-    vs_status "[.nodes[] | select(.id == \"$1\") | .fragments][0]"
+    curl -sS -m "$PATIENCE_S" "$(vs_status "[.nodes[] | select(.id == \"$1\") | .path][0]")/health" | jq -er .fragments
 }
 
 n8_has_some() {
