@@ -59,6 +59,7 @@ same "$WORK/other" "$MNT/r (2).mp4"
 
 # Removing the alias removes the alias; renaming it renames the film.
 cp "$film" "$MNT/inbox/u.mp4"
+exists "$MNT/u.mp4" # waits for the publishing: what is removed before it was never published
 exists "$MNT/inbox/u.mp4"
 rm "$MNT/inbox/u.mp4"
 absent "$MNT/inbox/u.mp4"
