@@ -148,6 +148,15 @@ static int create_existing(struct fuse_call *c)
     return r;
 }
 
+/* A name is known to this mount alone until its file is closed. Whoever insists on being the first
+ * (a lock file) is so among all mounts. -EEXIST: another one was. */
+static int create_reserve(struct fuse_call *c, struct inode *i)
+{
+    if (!c->fs->shared || !(c->fi.flags & O_EXCL))
+        return 0;
+    return files_commit(c->fs, i, WFILE_FSYNC);
+}
+
 static int work_create(struct fuse_call *c)
 {
     struct inode *i;
@@ -158,6 +167,8 @@ static int work_create(struct fuse_call *c)
     if (r < 0)
         return r;
     r = files_open_created(c->fs, i, c->fi.flags, &c->file);
+    if (r == 0)
+        r = create_reserve(c, i);
     if (r < 0)
         names_unlink(c->fs, c->new_ino, c->name, c->name_len);
     else

@@ -109,10 +109,28 @@ def stats_ask_nothing():
     print(f"two_mounts_stat_questions {asked} of 1000")
 
 
+def one_is_the_first():
+    """O_EXCL holds among the mounts, also while the file is open; the loser's mount shows the file."""
+    for n in range(20):
+        mine = os.open(f"{a}/lock{n}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            os.open(f"{b}/lock{n}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            fail(f"both mounts were the first to make lock{n}")
+        except FileExistsError:
+            pass
+        os.write(mine, b"mine")
+        os.close(mine)
+        with open(f"{b}/lock{n}", "rb") as f:
+            if f.read() != b"mine":
+                fail(f"lock{n} is not what its maker wrote")
+        os.unlink(f"{b}/lock{n}")
+
+
 def main():
     rounds = int(os.environ.get("ROUNDS", "10"))
     for n in range(rounds):
         one_round(n)
+    one_is_the_first()
     worst = 0
     for what, ms in delays.items():
         ms.sort()
