@@ -279,6 +279,27 @@ static void a_dead_replica_is_an_error_within_the_deadline(void **state)
     meta_client_stop(meta);
 }
 
+/* A listing is several questions: once nobody answered, each is refused soon. */
+static void while_nobody_answers_a_read_is_refused_soon(void **state)
+{
+    struct fixture *f = *state;
+    struct meta_client *meta = open_one(f, 4000);
+    struct meta_req read = { .op = META_GETATTR, .ino = NS_INO_ROOT };
+    int64_t start_ns;
+
+    node_proc_freeze(&f->proc);
+    start_ns = vs_now_ns(&vs_clock_system);
+    assert_int_equal(meta_call(meta, &read), -VS_EDOWN);
+    assert_true(ms_since(start_ns) >= 4000);
+    start_ns = vs_now_ns(&vs_clock_system);
+    assert_int_equal(meta_call(meta, &read), -VS_EDOWN);
+    assert_in_range(ms_since(start_ns), 1000, 3999);
+    node_proc_thaw(&f->proc);
+    while (meta_call(meta, &read) < 0) /* it has its words back in a moment */
+        assert_true(ms_since(start_ns) < PATIENCE_MS);
+    meta_client_stop(meta);
+}
+
 static void a_frozen_replica_is_an_error_within_the_deadline_and_thaws(void **state)
 {
     struct fixture *f = *state;
@@ -370,6 +391,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_change_that_comes_twice_is_applied_once_and_answered_alike, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dead_replica_is_an_error_within_the_deadline, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(while_nobody_answers_a_read_is_refused_soon, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_frozen_replica_is_an_error_within_the_deadline_and_thaws,
                                         setup, teardown),
