@@ -10,7 +10,7 @@
  * What was noted is kept by hash, CACHE_GUARD_SLOTS of them: two that share one cost an answer its
  * long time, nothing more. Every question forgives NULL: this mount alone changes the cluster.
  *
- * Threads: any. */
+ * Threads: notes from one, all else from any. */
 #ifndef VS_FS_CACHE_GUARD_H
 #define VS_FS_CACHE_GUARD_H
 
