@@ -97,7 +97,7 @@ static bool is_answered_here(const struct meta_replica *m, const struct meta_req
     case META_DUMP:
         return true;    /* any slot will do */
     case META_REG_READ: /* alone, what is accepted is decided */
-        return (m->members == 1 || r->hint) && r->reg_count <= META_REGISTER_BATCH_MAX;
+        return (m->is_alone || r->hint) && r->reg_count <= META_REGISTER_BATCH_MAX;
     case META_SCAN:
         return m->is_alone || (r->here && r->scan == META_SCAN_REGISTERS);
     default: /* alone, nothing is answered before it is applied */
@@ -378,7 +378,7 @@ static int open_lead(struct meta_replica *m)
     struct lead_wait w = { .read = { .done = lead_said },
                            .lock = PTHREAD_MUTEX_INITIALIZER,
                            .wake = PTHREAD_COND_INITIALIZER,
-                           .status = m->members == 1 ? -EREMOTE : 0 };
+                           .status = m->is_alone ? -EREMOTE : 0 };
 
     while (w.status < 0 && journal_member_failed(m->journal) == 0) {
         w.status = 1;

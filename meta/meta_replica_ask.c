@@ -134,7 +134,7 @@ static void ask_not_here(struct replica_ask *a, int status)
 {
     if (status == -EREMOTE && a->r->here)
         ask_end_without(a, status);
-    else if (a->m->members == 1 && journal_member_failed(a->m->journal) < 0)
+    else if (a->m->is_alone && journal_member_failed(a->m->journal) < 0)
         ask_end_without(a, -EIO);
     else
         ask_again(a);
@@ -272,7 +272,7 @@ static void ask_go(struct replica_ask *a)
     struct meta_replica *m = a->m;
     uint32_t leader = journal_member_leader(m->journal);
 
-    if (a->r->here || leader == m->client.pid || m->members == 1)
+    if (a->r->here || leader == m->client.pid || m->is_alone)
         ask_here(a);
     else if (leader != 0)
         ask_pass_on(a, leader);
@@ -302,8 +302,8 @@ void replica_ask(struct meta_replica *m, struct meta_req *r)
     }
     a->m = m;
     a->r = r;
-    a->deadline_ns = m->members == 1 ? INT64_MAX /* there is nobody else to be asked */
-                                     : vs_now_ns(m->clock) + m->patience_ms * VS_NS_PER_MS;
+    a->deadline_ns = m->is_alone ? INT64_MAX /* there is nobody else to be asked */
+                                 : vs_now_ns(m->clock) + m->patience_ms * VS_NS_PER_MS;
     if (r->op == META_CHANGE) {
         a->entry = *r->entry;
         if (a->entry.kind == NS_E_SESSION_OPEN && a->entry.pid == 0) {
