@@ -129,6 +129,7 @@ int node_proc_stop(struct node_proc *p)
     if (p->pid == 0)
         return 0;
     kill(p->pid, SIGTERM);
+    kill(p->pid, SIGCONT); /* a test that failed may have left it frozen */
     return proc_wait(p);
 }
 
@@ -140,9 +141,14 @@ void node_proc_kill(struct node_proc *p)
     proc_wait(p);
 }
 
+/* The signal alone stops it some moments later: it could still answer. */
 void node_proc_freeze(struct node_proc *p)
 {
+    siginfo_t info;
+
     kill(p->pid, SIGSTOP);
+    while (waitid(P_PID, (id_t)p->pid, &info, WSTOPPED | WEXITED | WNOWAIT) < 0)
+        VS_ASSERT(errno == EINTR);
 }
 
 void node_proc_thaw(struct node_proc *p)

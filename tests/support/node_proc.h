@@ -28,7 +28,7 @@ int node_proc_start_program(struct node_proc *p, const char *program, const char
 int node_proc_stop(struct node_proc *p);
 /* SIGKILL and wait. */
 void node_proc_kill(struct node_proc *p);
-/* SIGSTOP, SIGCONT. */
+/* SIGSTOP, returns when all its threads have stopped; SIGCONT. */
 void node_proc_freeze(struct node_proc *p);
 void node_proc_thaw(struct node_proc *p);
 
