@@ -58,9 +58,10 @@ void fuse_rig_hang_up(struct fuse_rig *k)
 {
     if (k->fd < 0)
         return;
+    assert_int_equal(shutdown(k->fd, SHUT_WR), 0); /* closed with unread messages it is an error */
+    assert_int_equal(pthread_join(k->loop, NULL), 0);
     assert_int_equal(close(k->fd), 0);
     k->fd = -1;
-    assert_int_equal(pthread_join(k->loop, NULL), 0);
     assert_int_equal(k->loop_result, 0);
     fuse_ops_unmount(k->fs);
 }
