@@ -31,10 +31,10 @@ struct store_http_config {
     /* 0: the default */
     unsigned connections_max;    /* 16 */
     unsigned connect_timeout_ms; /* 1000 */
-    unsigned get_timeout_ms;     /* get, stat, list page: to the whole answer; 10000 */
+    unsigned get_timeout_ms;     /* get, stat: to the whole answer; 10000 */
     unsigned put_timeout_ms;     /* put, delete: until it is durable; 30000 */
     unsigned health_ms;          /* between reports; 1000 */
-    unsigned health_timeout_ms;  /* no report for so long: down; 2000 */
+    unsigned health_timeout_ms;  /* no report for so long: down; 2000; also for a list page */
 };
 
 /* -EINVAL origin, name or limits; -ENOBUFS, -ENOMEM. The node need not be there. */

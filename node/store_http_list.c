@@ -146,5 +146,6 @@ void store_http_list(struct chunk_store *base, struct store_list *l)
     }
     o->list = l;
     o->after = l->after;
+    o->op.req.timeout_ms = s->config.health_timeout_ms; /* from the node's memory, as a report */
     page_ask(o);
 }

@@ -139,12 +139,20 @@ static void a_frozen_node_is_down_at_the_deadline_and_well_when_it_thaws(void **
                                         .get_timeout_ms = TIMEOUT_MS,
                                         .health_ms = 20,
                                         .health_timeout_ms = TIMEOUT_MS };
-    struct sync_store patient = f->ss;
+    struct sync_store patient = f->ss, lister = f->ss;
+    struct frag_key keys[3];
     int64_t began_ns;
+    uint32_t n;
 
     put(f, 1);
     assert_int_equal(store_http_new(&f->ss.s, &config), 0);
     node_proc_freeze(&f->node);
+    config.get_timeout_ms = 60000; /* a listing is as quick as a report, or does not come */
+    assert_int_equal(store_http_new(&lister.s, &config), 0);
+    began_ns = vs_now_ns(&vs_clock_system);
+    assert_int_equal(sync_list(&lister, NULL, keys, 3, &n), -VS_EDOWN);
+    assert_in_range((vs_now_ns(&vs_clock_system) - began_ns) / VS_NS_PER_MS, TIMEOUT_MS, 10000);
+    chunk_store_stop(lister.s);
     began_ns = vs_now_ns(&vs_clock_system);
     assert_int_equal(check(f, 1), -VS_EDOWN);
     assert_in_range((vs_now_ns(&vs_clock_system) - began_ns) / VS_NS_PER_MS, TIMEOUT_MS, 10000);
