@@ -70,8 +70,11 @@ static void status_advice(struct vs_json *j, struct vsfs *fs, const struct censu
                  "%llu chunk%s cannot be read: bring the missing stores back (see nodes)",
                  (unsigned long long)c->lost, c->lost == 1 ? "" : "s");
     else if (up < count)
-        snprintf(text, sizeof(text), "%u of %u stores %s down: every film still plays; %s",
+        snprintf(text, sizeof(text), "%u of %u stores %s down%s: every film still plays; %s",
                  count - up, count, count - up == 1 ? "is" : "are",
+                 metas_missing == 0   ? ""
+                 : metas_missing == 1 ? ", and a metadata replica"
+                                      : ", and metadata replicas",
                  fs->nodes != NULL ? "start vstack-node there again (vstackfs up --dir DIR)"
                                    : "bring the disk back or `vstackfs node replace ID DIR`");
     else if (metas_missing > 0)
