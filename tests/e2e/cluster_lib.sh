@@ -65,35 +65,26 @@ cl_down() {
     equal "processes left by down" "$(our_pids; our_node_pids)" ""
 }
 
-cl_signal() {
-    local signal=$1 node
+kill9_each() { # PID_OF ID...
+    local pid_of=$1 id pid
     shift
-    for node in "$@"; do kill "-$signal" "$(node_pid "$node")"; done
-}
-
-cl_kill9() {
-    local node pid
-    for node in "$@"; do
-        pid=$(node_pid "$node")
+    for id in "$@"; do
+        pid=$("$pid_of" "$id")
         kill -KILL "$pid"
         await "$PATIENCE_S" process_gone "$pid"
     done
 }
 
-cl_signal_metas() {
-    local signal=$1 meta
-    shift
-    for meta in "$@"; do kill "-$signal" "$(meta_pid "$meta")"; done
+signal_each() { # PID_OF SIGNAL ID...
+    local pid_of=$1 signal=$2 id
+    shift 2
+    for id in "$@"; do kill "-$signal" "$("$pid_of" "$id")"; done
 }
 
-cl_kill9_metas() {
-    local meta pid
-    for meta in "$@"; do
-        pid=$(meta_pid "$meta")
-        kill -KILL "$pid"
-        await "$PATIENCE_S" process_gone "$pid"
-    done
-}
+cl_signal() { signal_each node_pid "$@"; }
+cl_kill9() { kill9_each node_pid "$@"; }
+cl_signal_metas() { signal_each meta_pid "$@"; }
+cl_kill9_metas() { kill9_each meta_pid "$@"; }
 
 cl_kill9_all() {
     local pids pid

@@ -10,7 +10,7 @@ fragments() {
 
 writer=
 at_exit() {
-    [ -z "$writer" ] || kill "$writer" 2>/dev/null || true
+    [ -z "$writer" ] || kill "$writer"
 }
 
 make_bytes "$WORK/big" $((3 * CHUNK + 77))
@@ -28,7 +28,7 @@ await "$PATIENCE_S" exists "$MNT/load/1.ts"
 vs backup "$WORK/backup" --mount "$MNT"
 absent "$WORK/backup.part"
 kill "$writer"
-wait "$writer" 2>/dev/null || true
+wait "$writer" || equal "how the writer ended" $? 143
 writer=
 refute vs backup "$WORK/backup" --mount "$MNT" # it is there
 refute vs backup "$MNT/backup" --mount "$MNT"  # it would wait for itself

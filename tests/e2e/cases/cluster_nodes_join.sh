@@ -65,7 +65,7 @@ equal "form" "$(vs_status .new_files_stored_as)" rs:3+2
 # A node moves.
 was=$(vs_status '.nodes[] | select(.id == "n8") | .path')
 kill -KILL "$JOINED"
-wait "$JOINED" || true
+wait "$JOINED" || equal "how n8 ended" $? 137
 await "$PATIENCE_S" node_state_is n8 down
 join
 await "$PATIENCE_S" n8_is_elsewhere

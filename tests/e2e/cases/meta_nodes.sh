@@ -45,7 +45,7 @@ slot=$(meta_get /stats | jq .applied_slot)
 
 # Killed: suspect, down; started again: up, without an entry but for its new address.
 kill -KILL "${NODE_PID[3]}"
-wait "${NODE_PID[3]}" || true
+wait "${NODE_PID[3]}" || equal "how n3 ended" $? 137
 await "$PATIENCE_S" state_is n3 suspect
 await "$PATIENCE_S" state_is n3 down
 equal "healthy nodes" "$(meta_get /nodes/healthy | jq -c '[.nodes[].id] | sort')" '["n1","n2","n4","n5"]'
@@ -72,7 +72,7 @@ await "$PATIENCE_S" grep -q "belongs to cluster $FOREIGN" "$CASE_DIR/foreign.err
 await "$PATIENCE_S" grep -q "n1 is the id of another node" "$CASE_DIR/rival.err"
 equal "nodes" "$(meta_get /nodes/health-summary | jq .nodes)" 5
 kill "${NODE_PID[6]}" "${NODE_PID[7]}"
-wait "${NODE_PID[6]}" "${NODE_PID[7]}" || true
+for n in 6 7; do wait "${NODE_PID[n]}" || fail "the refused node $n ended with exit code $?"; done
 
 # A replica that starts anew: nobody is down, and everybody registers again by himself.
 daemon_kill9

@@ -52,7 +52,7 @@ new_meta 4 2 "$PEERS"
 await 30 is_ready
 await 30 mkdir "$MNT/again"
 kill -KILL "$NEW_PID"
-wait "$NEW_PID" || true
+wait "$NEW_PID" || equal "how replica 4 ended" $? 137
 rm -rf "$NEW_DATA"
 if timeout "$PATIENCE_S" "$VSTACK_META" --id 4 --replace 2 --listen "127.0.0.1:$PORT" \
     --data "$NEW_DATA" --cluster "$CLUSTER" --peers "$PEERS" \
