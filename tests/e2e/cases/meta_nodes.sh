@@ -72,7 +72,7 @@ await "$PATIENCE_S" grep -q "belongs to cluster $FOREIGN" "$CASE_DIR/foreign.err
 await "$PATIENCE_S" grep -q "n1 is the id of another node" "$CASE_DIR/rival.err"
 equal "nodes" "$(meta_get /nodes/health-summary | jq .nodes)" 5
 kill "${NODE_PID[6]}" "${NODE_PID[7]}"
-for n in 6 7; do wait "${NODE_PID[n]}" || fail "the refused node $n ended with exit code $?"; done
+for n in 6 7; do wait "${NODE_PID[$n]}" || fail "the refused node $n ended with exit code $?"; done
 
 # A replica that starts anew: nobody is down, and everybody registers again by himself.
 daemon_kill9
