@@ -11,10 +11,10 @@
 #include "common/assert.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/thread.h"
 #include "meta/place_value.h"
 #include "tests/chaos/chaos.h"
 
-#include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,7 +181,7 @@ static void bench_creates(unsigned window)
     syncs = meta_load_stats(client[0].meta).synced_batches;
     began = bench_now_ns();
     for (unsigned i = 0; i < CLIENTS; i++)
-        VS_ASSERT(pthread_create(&thread[i], NULL, maker_main, &maker[i]) == 0);
+        VS_ASSERT(vs_thread_start(&thread[i], maker_main, &maker[i]) == 0);
     for (unsigned i = 0; i < CLIENTS; i++)
         pthread_join(thread[i], NULL);
     snprintf(name, sizeof(name), "metas_creates_8_clients_%u_at_a_time", window);

@@ -8,12 +8,12 @@
  * Failure modes: any error is said on stderr, and the exit code is 1; the mount is ended. */
 #include "bench/bench.h"
 #include "common/assert.h"
+#include "common/thread.h"
 #include "tests/support/temp_dir.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -158,7 +158,7 @@ static double write_files(const char *name, unsigned threads, unsigned long coun
         bench_die("%s: %s", w.folder, strerror(errno));
     began = bench_now_ns();
     for (unsigned i = 0; i < threads; i++)
-        VS_ASSERT(pthread_create(&thread[i], NULL, writer, &w) == 0);
+        VS_ASSERT(vs_thread_start(&thread[i], writer, &w) == 0);
     for (unsigned i = 0; i < threads; i++)
         pthread_join(thread[i], NULL);
     return bench_seconds_since(began);

@@ -21,12 +21,12 @@
 #include "bench/idle_conns.h"
 #include "bench/node_load.h"
 #include "common/err.h"
+#include "common/thread.h"
 #include "node/store_http.h"
 #include "tests/support/node_proc.h"
 #include "tests/support/temp_dir.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,7 +314,7 @@ static void measure_idle(struct bench *b)
     bench_line("node_idle_connections", conns.count, "connections");
     bench_line("node_idle_memory", (after - before) / count, "bytes/connection");
     ping_lines(b, "idle");
-    if (pthread_create(&reader, NULL, read_at_full_speed, b) != 0)
+    if (vs_thread_start(&reader, read_at_full_speed, b) != 0)
         bench_die("no thread");
     ping_lines(b, "idle_and_readers");
     pthread_join(reader, NULL);

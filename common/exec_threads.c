@@ -12,9 +12,9 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/exec_impl.h"
+#include "common/thread.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,10 +110,8 @@ static void threads_sleep(struct threads_exec *t)
 
     t->idle++;
     if (due_ns < INT64_MAX && !t->timekeeper) {
-        struct timespec deadline = { due_ns / VS_NS_PER_S, due_ns % VS_NS_PER_S };
-
         t->timekeeper = true;
-        pthread_cond_timedwait(&t->wake, &t->lock, &deadline);
+        vs_cond_wait_until(&t->wake, &t->lock, due_ns);
         t->timekeeper = false;
     } else {
         pthread_cond_wait(&t->wake, &t->lock);
@@ -189,31 +187,16 @@ static const struct vs_exec_ops threads_ops = {
     .stop = threads_stop,
 };
 
-static void wake_init(pthread_cond_t *wake)
-{
-    pthread_condattr_t attr;
-
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(wake, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
-/* Start the threads with all signals blocked: signals are for the program's own threads. */
 static int threads_spawn(struct threads_exec *t, unsigned threads)
 {
-    sigset_t all, before;
     int r = 0;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (r == 0 && t->thread_count < threads) {
-        r = pthread_create(&t->threads[t->thread_count], NULL, threads_main, t);
+        r = vs_thread_start(&t->threads[t->thread_count], threads_main, t);
         if (r == 0)
             t->thread_count++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -r;
+    return r;
 }
 
 int vs_exec_start(struct vs_exec **ret, const char *name, unsigned threads)
@@ -229,7 +212,7 @@ int vs_exec_start(struct vs_exec **ret, const char *name, unsigned threads)
     *t = (struct threads_exec){ .exec.ops = &threads_ops };
     snprintf(t->name, sizeof(t->name), "%s", name);
     pthread_mutex_init(&t->lock, NULL);
-    wake_init(&t->wake);
+    vs_cond_init(&t->wake);
     vs_exec_queue_init(&t->queue);
 
     r = threads_spawn(t, threads);

@@ -13,11 +13,11 @@
 #include "common/err.h"
 #include "common/http_head.h"
 #include "common/http_linger.h"
+#include "common/thread.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -276,7 +276,6 @@ static int accept_open(struct http_accept *a)
 int http_accept_start(struct http_accept **ret, const struct http_accept_config *config)
 {
     struct http_accept *a = malloc(sizeof(*a));
-    sigset_t all, before;
     int r;
 
     if (a == NULL) {
@@ -289,10 +288,7 @@ int http_accept_start(struct http_accept **ret, const struct http_accept_config 
     r = accept_open(a);
     *ret = a; /* before there can be a connection whose request asks for it */
     if (r == 0) {
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        r = -pthread_create(&a->thread, NULL, accept_main, a);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        r = vs_thread_start(&a->thread, accept_main, a);
         a->running = r == 0;
     }
     if (r < 0) {

@@ -23,8 +23,8 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/thread.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -434,19 +434,6 @@ void http_host_close(struct http_host *h)
 /* ---- start, stop -------------------------------------------------------------------------------
  */
 
-/* With all signals blocked: signals are for the program's own threads. */
-static int client_spawn(struct http_client *c)
-{
-    sigset_t all, before;
-    int e;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    e = pthread_create(&c->thread, NULL, client_main, c);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -e;
-}
-
 static void client_free(struct http_client *c)
 {
     http_transport_free(c->transport);
@@ -471,7 +458,7 @@ int http_client_start(struct http_client **ret, struct vs_exec *exec)
     vs_list_init(&c->closed);
     e = http_transport_new(&c->transport);
     if (e == 0)
-        e = client_spawn(c);
+        e = vs_thread_start(&c->thread, client_main, c);
     if (e < 0) {
         client_free(c);
         return e;

@@ -15,6 +15,7 @@
 #include "common/http_impl.h"
 #include "common/http_listen.h"
 #include "common/log.h"
+#include "common/thread.h"
 
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -350,7 +351,7 @@ int http_server_start(struct http_server **ret, const struct http_server_config 
     if (s == NULL)
         return -ENOMEM;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->idle, NULL);
+    vs_cond_init(&s->idle);
     *ret = s; /* before there can be a request that asks for it */
     r = options(s, config);
     if (r == 0) {
@@ -385,14 +386,11 @@ static unsigned in_flight(struct http_server *s)
 /* Wait a moment, or until no request is in flight. */
 static void wait_idle(struct http_server *s)
 {
-    struct timespec until;
-    int64_t at_ns = vs_real_ns(&vs_clock_system) + DRAIN_STEP_MS * VS_NS_PER_MS;
+    int64_t until_ns = vs_now_ns(&vs_clock_system) + DRAIN_STEP_MS * VS_NS_PER_MS;
     VS_LOCK_SCOPE(&s->lock);
 
-    until.tv_sec = at_ns / VS_NS_PER_S;
-    until.tv_nsec = at_ns % VS_NS_PER_S;
     if (s->in_flight > 0)
-        (void)pthread_cond_timedwait(&s->idle, &s->lock, &until);
+        vs_cond_wait_until(&s->idle, &s->lock, until_ns);
 }
 
 void http_server_stop(struct http_server *s, unsigned drain_ms)

@@ -38,4 +38,5 @@ common_SRCS += common/rand.c
 common_SRCS += common/sd_notify.c
 common_SRCS += common/service.c
 common_SRCS += common/sha.c
+common_SRCS += common/thread.c
 common_SRCS += common/utf8.c

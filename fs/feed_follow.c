@@ -5,13 +5,13 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/thread.h"
 #include "fs/cache_guard.h"
 #include "fs/inode_table.h"
 #include "fs/mount_lease.h"
 #include "fs/notify.h"
 #include "meta/feed_change.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -304,16 +304,11 @@ static int64_t next_ns(const struct feed_follow *w, bool was_live)
 static bool follow_sleep(struct feed_follow *w, int64_t until_ns, bool *ret_answered,
                          bool *ret_fenced)
 {
-    struct timespec until = { until_ns / VS_NS_PER_S, until_ns % VS_NS_PER_S };
-    int r = 0;
+    bool is_time = false;
     VS_LOCK_SCOPE(&w->lock);
 
-    while (!w->answered && !w->fenced && r == 0 && !(w->stopping && !w->asking && !w->fencing)) {
-        if (until_ns == INT64_MAX)
-            pthread_cond_wait(&w->wake, &w->lock);
-        else
-            r = pthread_cond_timedwait(&w->wake, &w->lock, &until);
-    }
+    while (!w->answered && !w->fenced && !is_time && !(w->stopping && !w->asking && !w->fencing))
+        is_time = !vs_cond_wait_until(&w->wake, &w->lock, until_ns);
     *ret_answered = w->answered;
     *ret_fenced = w->fenced;
     w->answered = w->fenced = false;
@@ -366,8 +361,6 @@ static void follow_free(struct feed_follow *w)
 int feed_follow_start(struct feed_follow **ret, struct vsfs *fs)
 {
     struct feed_follow *w = calloc(1, sizeof(*w));
-    pthread_condattr_t attr;
-    sigset_t all, old;
     int r;
 
     if (w == NULL)
@@ -375,15 +368,9 @@ int feed_follow_start(struct feed_follow **ret, struct vsfs *fs)
     w->fs = fs;
     w->strict_ns = -FEED_FOLLOW_STRICT_MS * VS_NS_PER_MS;
     pthread_mutex_init(&w->lock, NULL); /* these cannot fail on Linux */
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    vs_cond_init(&w->wake);
     w->names_short = notify_names(fs->notify) == -EINVAL;
-    sigfillset(&all); /* signals are the program's other threads' business */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    r = -pthread_create(&w->thread, NULL, follow_main, w);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    r = vs_thread_start(&w->thread, follow_main, w);
     if (r < 0) {
         follow_free(w);
         return r;

@@ -3,10 +3,10 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/thread.h"
 #include "fs/inode_table.h"
 #include "fs/media_map.h"
 #include <string.h>
-#include <time.h>
 
 struct media_item {
     uint64_t ino, version; /* version 0: whatever is current */
@@ -270,7 +270,6 @@ static void *media_thread(void *arg)
 int media_worker_start(struct media_worker **ret, struct vsfs *fs)
 {
     struct media_worker *m = calloc(1, sizeof(*m));
-    pthread_condattr_t attr;
     int r;
 
     if (m == NULL)
@@ -280,11 +279,8 @@ int media_worker_start(struct media_worker **ret, struct vsfs *fs)
     vs_list_init(&m->queue);
     pthread_mutex_init(&m->lock, NULL);
     pthread_cond_init(&m->wake, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&m->idle, &attr);
-    pthread_condattr_destroy(&attr);
-    r = -pthread_create(&m->thread, NULL, media_thread, m);
+    vs_cond_init(&m->idle);
+    r = vs_thread_start(&m->thread, media_thread, m);
     if (r < 0) {
         free(m);
         return r;
@@ -296,14 +292,13 @@ int media_worker_start(struct media_worker **ret, struct vsfs *fs)
 int media_worker_idle_wait(struct vsfs *fs, int64_t timeout_ns)
 {
     struct media_worker *m = fs->media;
-    int64_t until = vs_now_ns(&vs_clock_system) + timeout_ns;
-    struct timespec ts = { .tv_sec = until / VS_NS_PER_S, .tv_nsec = until % VS_NS_PER_S };
+    int64_t until_ns = vs_now_ns(&vs_clock_system) + timeout_ns;
 
     if (m == NULL)
         return 0;
     VS_LOCK_SCOPE(&m->lock);
     while (m->working || m->queued > 0 || m->look_again)
-        if (m->stop || pthread_cond_timedwait(&m->idle, &m->lock, &ts) == ETIMEDOUT)
+        if (m->stop || !vs_cond_wait_until(&m->idle, &m->lock, until_ns))
             return -ETIMEDOUT;
     return 0;
 }

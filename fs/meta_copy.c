@@ -3,12 +3,12 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/thread.h"
 #include "fs/content.h"
 #include "fs/waiter.h"
 #include "meta/meta_backup.h"
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define COPY_NAME    "metadata"
 #define COPY_POLL_NS (VS_NS_PER_S / 2)
@@ -245,14 +245,13 @@ static void *copy_main(void *arg)
     pthread_mutex_lock(&m->lock);
     while (!m->stop) {
         int64_t until_ns = vs_now_ns(&vs_clock_system) + COPY_POLL_NS;
-        struct timespec until = { until_ns / VS_NS_PER_S, until_ns % VS_NS_PER_S };
 
         if (copy_is_due(m)) {
             pthread_mutex_unlock(&m->lock);
             copy_now(m);
             pthread_mutex_lock(&m->lock);
         } else {
-            pthread_cond_timedwait(&m->wake, &m->lock, &until);
+            vs_cond_wait_until(&m->wake, &m->lock, until_ns);
         }
     }
     pthread_mutex_unlock(&m->lock);
@@ -264,21 +263,17 @@ static void *copy_main(void *arg)
 int meta_copy_start(struct meta_copy **ret, struct vsfs *fs)
 {
     struct meta_copy *m = calloc(1, sizeof(*m));
-    pthread_condattr_t attr;
-    int err;
+    int r;
 
     if (m == NULL)
         return -ENOMEM;
     m->fs = fs;
     pthread_mutex_init(&m->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&m->wake, &attr);
-    pthread_condattr_destroy(&attr);
-    err = pthread_create(&m->thread, NULL, copy_main, m);
-    if (err != 0) {
+    vs_cond_init(&m->wake);
+    r = vs_thread_start(&m->thread, copy_main, m);
+    if (r < 0) {
         free(m);
-        return -err;
+        return r;
     }
     *ret = m;
     return 0;

@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/thread.h"
 #include "fs/cli/cli.h"
 #include "fs/fuse_ops.h"
 #include "fs/inbox.h"
@@ -260,7 +261,7 @@ static int mount_serve(struct mounting *m)
     if (r < 0)
         vs_error("inbox: what a crash left there cannot be published: %s", vs_err_text(r));
     /* stat(2) of our own mount must be answered by the loop below */
-    if (pthread_create(&helper, NULL, mount_read_ahead_thread, (void *)m->fs.opt.mountpoint) == 0)
+    if (vs_thread_start(&helper, mount_read_ahead_thread, (void *)m->fs.opt.mountpoint) == 0)
         pthread_detach(helper);
     mount_greet(m);
     r = fuse_ops_loop(&m->fs);

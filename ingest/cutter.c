@@ -2,6 +2,7 @@
 #include "common/assert.h"
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "common/thread.h"
 #include "ingest/box_scan.h"
 #include "ingest/cutter_impl.h"
 #include <fcntl.h>
@@ -26,7 +27,7 @@ int cutter_start(struct cutter **ret, const char *program)
     pthread_mutex_init(&c->lock, NULL);
     vs_list_init(&c->lives);
     c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    r = c->wake_fd < 0 ? -errno : -pthread_create(&c->thread, NULL, cutter_live_thread, c);
+    r = c->wake_fd < 0 ? -errno : vs_thread_start(&c->thread, cutter_live_thread, c);
     c->started = r == 0;
     if (r < 0) {
         cutter_stop(c);

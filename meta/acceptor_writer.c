@@ -2,10 +2,9 @@
 #include "meta/acceptor_writer.h"
 #include "common/assert.h"
 #include "common/err.h"
+#include "common/thread.h"
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define COUNT_RECORD_NS VS_NS_PER_S
 
@@ -40,10 +39,9 @@ static void writer_record(struct acceptor_writer *w, bool now)
 static bool writer_sleep(struct acceptor_writer *w)
 {
     int64_t until_ns = vs_now_ns(&vs_clock_system) + COUNT_RECORD_NS; /* the condition's clock */
-    struct timespec until = { until_ns / VS_NS_PER_S, until_ns % VS_NS_PER_S };
 
     while (vs_list_empty(&w->queue) && !w->is_stopping)
-        if (pthread_cond_timedwait(&w->wake, &w->lock, &until) == ETIMEDOUT)
+        if (!vs_cond_wait_until(&w->wake, &w->lock, until_ns))
             return false;
     return true;
 }
@@ -57,14 +55,12 @@ static unsigned job_weight(const struct acceptor_job *job)
 static void writer_gather(struct acceptor_writer *w)
 {
     int64_t wait_ns = w->sync_ns / ACCEPTOR_WRITER_GATHER_PART, until_ns;
-    struct timespec until;
 
     if (wait_ns > ACCEPTOR_WRITER_GATHER_NS_MAX)
         wait_ns = ACCEPTOR_WRITER_GATHER_NS_MAX;
     until_ns = vs_now_ns(&vs_clock_system) + wait_ns;
-    until = (struct timespec){ until_ns / VS_NS_PER_S, until_ns % VS_NS_PER_S };
     while (w->queued < w->expected && !w->is_stopping)
-        if (pthread_cond_timedwait(&w->wake, &w->lock, &until) == ETIMEDOUT)
+        if (!vs_cond_wait_until(&w->wake, &w->lock, until_ns))
             break;
 }
 
@@ -136,23 +132,10 @@ static void *writer_main(void *arg)
     return NULL;
 }
 
-static int writer_start(struct acceptor_writer *w)
-{
-    sigset_t all, old;
-    int err;
-
-    sigfillset(&all); /* signals are the program's other threads' business */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    err = pthread_create(&w->thread, NULL, writer_main, w);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return -err;
-}
-
 int acceptor_writer_new(struct acceptor_writer **ret, struct acceptor_store *store,
                         const struct vs_clock *clock)
 {
     struct acceptor_writer *w = calloc(1, sizeof(*w));
-    pthread_condattr_t attr;
     int r;
 
     if (w == NULL)
@@ -162,11 +145,8 @@ int acceptor_writer_new(struct acceptor_writer **ret, struct acceptor_store *sto
     w->recorded_ns = vs_now_ns(clock);
     vs_list_init(&w->queue);
     pthread_mutex_init(&w->lock, NULL); /* these cannot fail on Linux */
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->wake, &attr);
-    pthread_condattr_destroy(&attr);
-    r = writer_start(w);
+    vs_cond_init(&w->wake);
+    r = vs_thread_start(&w->thread, writer_main, w);
     if (r < 0) {
         pthread_cond_destroy(&w->wake);
         pthread_mutex_destroy(&w->lock);

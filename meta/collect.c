@@ -9,13 +9,13 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/thread.h"
 #include "meta/collect_audit.h"
 #include "meta/collect_step.h"
 #include "meta/manifest.h"
 #include "meta/place_value.h"
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define DRAIN_RETRY_NS (10 * VS_NS_PER_MS)
 #define AUDIT_PAUSE_NS VS_NS_PER_MS /* between pages: an audit is in no hurry, others are */
@@ -282,7 +282,6 @@ int collect_start(struct collect **ret, struct meta_client *meta, struct store_s
                   struct vs_exec *exec)
 {
     struct collect *c = calloc(1, sizeof(*c));
-    pthread_condattr_t attr;
 
     if (c == NULL)
         return -ENOMEM;
@@ -290,10 +289,7 @@ int collect_start(struct collect **ret, struct meta_client *meta, struct store_s
     c->exec = exec;
     c->job.fn = collect_job;
     pthread_mutex_init(&c->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->idle, &attr);
-    pthread_condattr_destroy(&attr);
+    vs_cond_init(&c->idle);
     *ret = c;
     return 0;
 }
@@ -414,14 +410,6 @@ int collect_at_start(struct collect *c, uint64_t mount)
     return r;
 }
 
-/* Wait on c->idle until `deadline_ns`, or for nothing. Under c->lock. */
-static bool collect_wait(struct collect *c, int64_t deadline_ns)
-{
-    struct timespec until = { deadline_ns / VS_NS_PER_S, deadline_ns % VS_NS_PER_S };
-
-    return pthread_cond_timedwait(&c->idle, &c->lock, &until) != ETIMEDOUT;
-}
-
 int collect_drain(struct collect *c, int64_t timeout_ns)
 {
     int64_t deadline_ns = vs_now_ns(&vs_clock_system) + timeout_ns;
@@ -434,7 +422,7 @@ int collect_drain(struct collect *c, int64_t timeout_ns)
         collect_wake(c);
         pthread_mutex_lock(&c->lock);
         while (in_time && (c->is_woken || c->pass != PASS_NONE))
-            in_time = collect_wait(c, deadline_ns);
+            in_time = vs_cond_wait_until(&c->idle, &c->lock, deadline_ns);
         r = c->pass_err;
         pthread_mutex_unlock(&c->lock);
         if (!in_time || r < 0)

@@ -3,10 +3,10 @@
 #include "meta/journal_applier.h"
 #include "common/assert.h"
 #include "common/err.h"
+#include "common/thread.h"
 #include "meta/ns_apply.h"
 #include "meta/ns_entry.h"
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 struct applier_item {
@@ -170,7 +170,6 @@ int journal_applier_new(struct journal_applier **ret, struct kv *ns,
                         const struct journal_applier_calls *calls)
 {
     struct journal_applier *a = calloc(1, sizeof(*a));
-    sigset_t all, old;
     int r;
 
     if (a == NULL)
@@ -185,10 +184,7 @@ int journal_applier_new(struct journal_applier **ret, struct kv *ns,
         goto fail;
     ns_apply_set_feed(a->apply, calls->feed);
     a->start = ns_apply_slot(a->apply);
-    sigfillset(&all); /* signals are the program's other threads' business */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    r = -pthread_create(&a->thread, NULL, applier_main, a);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    r = vs_thread_start(&a->thread, applier_main, a);
     if (r < 0)
         goto fail;
     *ret = a;

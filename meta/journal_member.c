@@ -3,11 +3,10 @@
 #include "common/assert.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/thread.h"
 #include "meta/journal_member_impl.h"
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- what comes in ---- */
 
@@ -192,11 +191,10 @@ static bool member_has_work(const struct journal_member *m)
 static void member_take(struct journal_member *m, struct member_work *w)
 {
     int64_t wake_ns = journal_wake_ns(&m->journal);
-    struct timespec until = { wake_ns / VS_NS_PER_S, wake_ns % VS_NS_PER_S };
 
     pthread_mutex_lock(&m->lock);
     while (!member_has_work(m))
-        if (pthread_cond_timedwait(&m->wake, &m->lock, &until) == ETIMEDOUT)
+        if (!vs_cond_wait_until(&m->wake, &m->lock, wake_ns))
             break;
     list_move(&m->messages, &w->messages);
     vs_list_splice_tail(&m->pending, &m->changes);
@@ -403,7 +401,6 @@ static void member_free(struct journal_member *m)
 static void member_init(struct journal_member *m, const struct journal_member_config *config)
 {
     const struct acceptor_identity *id = acceptor_identity(config->store);
-    pthread_condattr_t attr;
 
     m->config = *config;
     m->config.ring = config->ring > 0 ? config->ring : JOURNAL_MEMBER_RING;
@@ -415,23 +412,8 @@ static void member_init(struct journal_member *m, const struct journal_member_co
     vs_list_init(&m->reads);
     vs_list_init(&m->written);
     pthread_mutex_init(&m->lock, NULL); /* these cannot fail on Linux */
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&m->wake, &attr);
+    vs_cond_init(&m->wake);
     pthread_cond_init(&m->in_effect, NULL);
-    pthread_condattr_destroy(&attr);
-}
-
-static int member_start(struct journal_member *m)
-{
-    sigset_t all, old;
-    int err;
-
-    sigfillset(&all); /* signals are the program's other threads' business */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    err = pthread_create(&m->thread, NULL, member_main, m);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return -err;
 }
 
 int journal_member_open(struct journal_member **ret, const struct journal_member_config *config)
@@ -455,7 +437,7 @@ int journal_member_open(struct journal_member **ret, const struct journal_member
     if (r == 0)
         r = member_load(m);
     if (r == 0)
-        r = member_start(m);
+        r = vs_thread_start(&m->thread, member_main, m);
     if (r < 0) {
         member_free(m);
         return r;

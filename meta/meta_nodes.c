@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/thread.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -167,9 +168,6 @@ static void *nodes_thread(void *arg)
 
     pthread_mutex_lock(&n->lock);
     while (!n->stopping) {
-        struct timespec until;
-        int64_t at;
-
         tick_locked(n);
         if ((n->read_ns == 0 || now_ns(n) - n->read_ns >= META_NODES_REFRESH_MS * VS_NS_PER_MS) &&
             read_begin_locked(n)) {
@@ -179,9 +177,8 @@ static void *nodes_thread(void *arg)
         }
         if (n->stopping)
             break;
-        at = vs_now_ns(&vs_clock_system) + HEALTH_TICK_MS * VS_NS_PER_MS;
-        until = (struct timespec){ at / VS_NS_PER_S, at % VS_NS_PER_S };
-        pthread_cond_timedwait(&n->wake, &n->lock, &until);
+        vs_cond_wait_until(&n->wake, &n->lock,
+                           vs_now_ns(&vs_clock_system) + HEALTH_TICK_MS * VS_NS_PER_MS);
     }
     while (n->reading)
         pthread_cond_wait(&n->wake, &n->lock);
@@ -193,7 +190,6 @@ int meta_nodes_start(struct meta_nodes **ret, struct meta_client *meta,
                      const struct vs_clock *clock)
 {
     struct meta_nodes *n = calloc(1, sizeof(*n));
-    pthread_condattr_t attr;
     int r;
 
     if (n == NULL)
@@ -201,15 +197,11 @@ int meta_nodes_start(struct meta_nodes **ret, struct meta_client *meta,
     n->meta = meta;
     n->clock = clock != NULL ? clock : &vs_clock_system;
     pthread_mutex_init(&n->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&n->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    vs_cond_init(&n->wake);
     health_init(&n->health, now_ns(n));
     n->list = calloc(META_NODES_ROWS_MAX, sizeof(*n->list));
     n->room = calloc(META_NODES_ROWS_MAX, sizeof(*n->room));
-    r = n->list == NULL || n->room == NULL ? -ENOMEM
-                                           : -pthread_create(&n->thread, NULL, nodes_thread, n);
+    r = n->list == NULL || n->room == NULL ? -ENOMEM : vs_thread_start(&n->thread, nodes_thread, n);
     n->threaded = r == 0;
     if (r < 0)
         meta_nodes_stop(n);

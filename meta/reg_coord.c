@@ -4,11 +4,10 @@
 #include "meta/reg_coord.h"
 #include "common/assert.h"
 #include "common/err.h"
+#include "common/thread.h"
 #include "meta/reg_coord_impl.h"
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 void reg_coord_submit(struct reg_coord *c, struct meta_req *r)
 {
@@ -48,16 +47,13 @@ static int64_t coord_wake_ns(const struct reg_coord *c)
 static bool coord_take(struct reg_coord *c, struct vs_list *submitted, struct vs_list *returned)
 {
     int64_t wake_ns = coord_wake_ns(c);
-    struct timespec until = { wake_ns / VS_NS_PER_S, wake_ns % VS_NS_PER_S };
     bool is_more;
 
     pthread_mutex_lock(&c->lock);
     while (vs_list_empty(&c->submitted) && vs_list_empty(&c->returned) && !c->is_configured) {
         if (c->is_stopping && vs_list_empty(&c->calls) && c->frame_count == 0)
             break;
-        if (wake_ns == INT64_MAX)
-            pthread_cond_wait(&c->wake, &c->lock);
-        else if (pthread_cond_timedwait(&c->wake, &c->lock, &until) == ETIMEDOUT)
+        if (!vs_cond_wait_until(&c->wake, &c->lock, wake_ns))
             break;
     }
     vs_list_splice_tail(submitted, &c->submitted);
@@ -168,7 +164,6 @@ static void coord_free(struct reg_coord *c)
 static void coord_init(struct reg_coord *c, const struct reg_coord_config *config)
 {
     const struct acceptor_identity *id = config->id;
-    pthread_condattr_t attr;
     uint64_t seed;
 
     c->config = *config;
@@ -184,22 +179,7 @@ static void coord_init(struct reg_coord *c, const struct reg_coord_config *confi
     vs_rand_system(&seed, sizeof(seed));
     vs_rand_init(&c->rand, seed);
     pthread_mutex_init(&c->lock, NULL); /* these cannot fail on Linux */
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->wake, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
-static int coord_start(struct reg_coord *c)
-{
-    sigset_t all, old;
-    int err;
-
-    sigfillset(&all); /* signals are the program's other threads' business */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    err = pthread_create(&c->thread, NULL, coord_main, c);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return -err;
+    vs_cond_init(&c->wake);
 }
 
 int reg_coord_new(struct reg_coord **ret, const struct reg_coord_config *config)
@@ -220,7 +200,7 @@ int reg_coord_new(struct reg_coord **ret, const struct reg_coord_config *config)
     if (r == 0 && c->own == config->members)
         r = -EINVAL;
     if (r == 0)
-        r = coord_start(c);
+        r = vs_thread_start(&c->thread, coord_main, c);
     if (r < 0) {
         coord_free(c);
         return r;

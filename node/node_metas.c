@@ -12,6 +12,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/rand.h"
+#include "common/thread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -317,8 +318,7 @@ static void *metas_thread(void *arg)
             pthread_mutex_lock(&n->lock);
             continue; /* answers may be there already */
         }
-        pthread_cond_timedwait(&n->wake, &n->lock,
-                               &(struct timespec){ due_ns / VS_NS_PER_S, due_ns % VS_NS_PER_S });
+        vs_cond_wait_until(&n->wake, &n->lock, due_ns);
     }
     pthread_mutex_unlock(&n->lock);
     return NULL;
@@ -354,7 +354,6 @@ int node_metas_start(struct node_metas **ret, struct node *node,
                      const char *own_url)
 {
     struct node_metas *n = calloc(1, sizeof(*n));
-    pthread_condattr_t attr;
     uint64_t seed;
     int r;
 
@@ -365,13 +364,10 @@ int node_metas_start(struct node_metas **ret, struct node *node,
     vs_rand_system(&seed, sizeof(seed));
     vs_rand_init(&n->rand, seed);
     pthread_mutex_init(&n->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&n->wake, &attr);
-    pthread_condattr_destroy(&attr);
+    vs_cond_init(&n->wake);
     r = ways_open(n, urls, count);
     if (r == 0)
-        r = -pthread_create(&n->thread, NULL, metas_thread, n);
+        r = vs_thread_start(&n->thread, metas_thread, n);
     n->threaded = r == 0;
     if (r < 0)
         node_metas_stop(n);

@@ -9,11 +9,11 @@
 #include "common/assert.h"
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "common/thread.h"
 #include "node/sb_faults.h"
 #include "node/sb_impl.h"
 
 #include <inttypes.h>
-#include <time.h>
 
 #define PUNCH_NOW_MAX 64u
 
@@ -270,9 +270,7 @@ static bool commit_wanted(const struct sb_store *s)
 /* Under lock: sleep until woken or until `due_ns`; false when the time has come. */
 static bool commit_sleep(struct sb_store *s, int64_t due_ns)
 {
-    struct timespec due = { due_ns / VS_NS_PER_S, due_ns % VS_NS_PER_S };
-
-    return pthread_cond_timedwait(&s->wake, &s->lock, &due) == 0;
+    return vs_cond_wait_until(&s->wake, &s->lock, due_ns);
 }
 
 /* Under lock: puts that are being written right now are worth a moment. */

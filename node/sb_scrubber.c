@@ -8,9 +8,8 @@
  * file is tried again later. */
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "common/thread.h"
 #include "node/sb_impl.h"
-
-#include <time.h>
 
 #define SCRUB_IDLE_NS  (10 * VS_NS_PER_S) /* between looks whether a pass is due, at most */
 #define SCRUB_NAP_NS   (50 * VS_NS_PER_MS)
@@ -135,10 +134,8 @@ static void file_done(struct sb_store *s, uint64_t id, uint64_t bytes, int found
 /* Under lock: wait until `due_ns`; false when the store stops. */
 static bool wait_until(struct sb_store *s, int64_t due_ns)
 {
-    struct timespec due = { due_ns / VS_NS_PER_S, due_ns % VS_NS_PER_S };
-
     while (!s->stopping && s->state != STORE_DOWN && vs_now_ns(&vs_clock_system) < due_ns)
-        pthread_cond_timedwait(&s->scrubber.wake, &s->lock, &due);
+        vs_cond_wait_until(&s->scrubber.wake, &s->lock, due_ns);
     return !s->stopping && s->state != STORE_DOWN;
 }
 
@@ -251,7 +248,7 @@ int sb_scrubber_start(struct sb_store *s)
 
     if (s->config.scrub_bytes_s == 0)
         return 0;
-    r = -pthread_create(&s->scrubber.thread, NULL, scrubber_main, s);
+    r = vs_thread_start(&s->scrubber.thread, scrubber_main, s);
     s->scrubber.runs = r == 0;
     return r;
 }

@@ -8,6 +8,7 @@
 #include "common/assert.h"
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "common/thread.h"
 #include "node/sb_checkpoint.h"
 #include "node/sb_faults.h"
 #include "node/sb_ident.h"
@@ -330,20 +331,15 @@ static void sb_store_stop(struct chunk_store *base)
 
 static void store_init(struct sb_store *s, const struct sb_store_config *config)
 {
-    pthread_condattr_t attr;
-
     s->base.ops = &sb_store_ops;
     s->config = *config;
     s->io = config->io;
     pthread_mutex_init(&s->maint_lock, NULL);
     pthread_mutex_init(&s->append_lock, NULL);
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wake, &attr);
-    pthread_cond_init(&s->changed, &attr);
-    pthread_cond_init(&s->scrubber.wake, &attr);
-    pthread_condattr_destroy(&attr);
+    vs_cond_init(&s->wake);
+    vs_cond_init(&s->changed);
+    vs_cond_init(&s->scrubber.wake);
     vs_list_init(&s->outstanding);
     vs_list_init(&s->dels);
     vs_list_init(&s->later_dels);
@@ -412,7 +408,7 @@ static int store_start(struct sb_store *s)
     if (r < 0)
         return r;
     s->threads = true; /* the committer starts others that look at it */
-    r = -pthread_create(&s->committer, NULL, sb_commit_main, s);
+    r = vs_thread_start(&s->committer, sb_commit_main, s);
     if (r < 0) {
         s->threads = false;
         return r;

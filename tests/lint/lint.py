@@ -48,6 +48,8 @@ BANNED_OUTSIDE = [  # of the files named, and of tests/
      "randomness comes from common/rand.h"),
     (r"time|gettimeofday|clock_gettime|ftime|clock", {"common/clock.c"},
      "time comes from common/clock.h"),
+    (r"pthread_create|pthread_cond_timedwait|pthread_condattr_setclock", {"common/thread.c"},
+     "threads, and waiting until a time, come from common/thread.h"),
     (r"system|popen", set(), "no shell from programs; use posix_spawn, or fork and exec"),
 ]
 

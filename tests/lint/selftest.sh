@@ -84,6 +84,8 @@ append common/tool.c '#include <curl/curl.h>'; says door common/tool.c
 append common/tool.c 'int f(char *a)' '{' '    strcpy(a, "x");' '}'; says banned common/tool.c
 append common/tool.c 'int f(void)' '{' '    return rand();' '}'; says banned common/tool.c
 append common/tool.c 'int f(void)' '{' '    return time(0);' '}'; says banned common/tool.c
+append common/tool.c 'int f(void *p)' '{' '    return pthread_create(p, 0, 0, 0);' '}'
+says banned common/tool.c
 append common/tool.c 'int f(void)' '{' '    return system("ls");' '}'; says banned common/tool.c
 times 195 'int x;' >>"$tree/common/tool.h"; says length common/tool.h
 times 600 'int x;' >>"$tree/common/tool.c"; says length common/tool.c

@@ -5,11 +5,11 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/thread.h"
 #include "meta/px_http.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define AWAIT_S 60
 
@@ -113,7 +113,7 @@ void px_twin_start(struct px_twin *t, uint32_t pid)
         if (i != pid)
             others[n++] = i;
     pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->wake, NULL);
+    vs_cond_init(&t->wake);
     px_serve_init(&t->serve, &cluster, others, n, &t->count);
     t->serve.receive = receive;
     t->serve.replica = (struct meta_replica *)t;
@@ -133,13 +133,11 @@ void px_twin_stop(struct px_twin *t)
 
 void px_twin_await(struct px_twin *t, unsigned frames)
 {
-    struct timespec until;
+    int64_t until_ns = vs_now_ns(&vs_clock_system) + AWAIT_S * VS_NS_PER_S;
     VS_LOCK_SCOPE(&t->lock);
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += AWAIT_S;
     while (t->frames < frames)
-        VS_ASSERT(pthread_cond_timedwait(&t->wake, &t->lock, &until) == 0);
+        VS_ASSERT(vs_cond_wait_until(&t->wake, &t->lock, until_ns));
 }
 
 void px_twin_release(struct px_twin *t)
