@@ -34,6 +34,7 @@ common_SRCS += common/json_check.c
 common_SRCS += common/log.c
 common_SRCS += common/http_report.c
 common_SRCS += common/metrics.c
+common_SRCS += common/periodic.c
 common_SRCS += common/rand.c
 common_SRCS += common/sd_notify.c
 common_SRCS += common/service.c

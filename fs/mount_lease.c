@@ -1,9 +1,10 @@
-/* mount_lease: see the header. l->lock guards what the job shares with start and stop. */
+/* mount_lease: see the header. */
 #include "fs/mount_lease.h"
 
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/periodic.h"
 #include "fs/inode_table.h"
 #include "fs/orphan.h"
 
@@ -20,11 +21,8 @@ struct lease_seen {
 
 struct mount_lease {
     struct vsfs *fs;
-    struct vs_job job;
-    pthread_mutex_t lock;
-    pthread_cond_t idle;
-    bool stopping, timed; /* under lock; timed: with exec, or running */
-    /* the job's */
+    struct vs_periodic turn;
+    /* the turn's own */
     struct lease_seen seen[NS_MOUNTS_MAX];
     unsigned seen_count;
     uint64_t resets; /* of the feed, when the orphans were looked at last */
@@ -128,15 +126,6 @@ static int lease_sign(struct mount_lease *l, uint64_t *ret_signs)
     return r;
 }
 
-/* under l->lock */
-static void lease_later(struct mount_lease *l)
-{
-    l->timed = !l->stopping;
-    if (l->timed)
-        vs_exec_after(l->fs->ops, &l->job, LEASE_SIGN_S * VS_NS_PER_S);
-    pthread_cond_broadcast(&l->idle);
-}
-
 void mount_lease_turn(struct mount_lease *l)
 {
     uint64_t signs, resets;
@@ -156,13 +145,9 @@ void mount_lease_turn(struct mount_lease *l)
     }
 }
 
-static void lease_job(struct vs_job *job)
+static void lease_turn(struct vs_periodic *p)
 {
-    struct mount_lease *l = vs_container_of(job, struct mount_lease, job);
-
-    mount_lease_turn(l);
-    VS_LOCK_SCOPE(&l->lock);
-    lease_later(l);
+    mount_lease_turn(vs_container_of(p, struct mount_lease, turn));
 }
 
 int mount_lease_start(struct mount_lease **ret, struct vsfs *fs)
@@ -179,14 +164,10 @@ int mount_lease_start(struct mount_lease **ret, struct vsfs *fs)
         free(l);
         return r;
     }
-    l->job.fn = lease_job;
-    pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->idle, NULL);
     lease_sweep(l); /* of a former life: nothing is open */
-    pthread_mutex_lock(&l->lock);
-    lease_later(l);
-    pthread_mutex_unlock(&l->lock);
     *ret = l;
+    vs_periodic_start(&l->turn, fs->ops, LEASE_SIGN_S * VS_NS_PER_S, LEASE_SIGN_S * VS_NS_PER_S,
+                      lease_turn);
     return 0;
 }
 
@@ -196,16 +177,8 @@ void mount_lease_stop(struct mount_lease *l)
 
     if (l == NULL)
         return;
-    pthread_mutex_lock(&l->lock);
-    l->stopping = true;
-    if (l->timed && vs_exec_cancel_after(l->fs->ops, &l->job) == 1)
-        l->timed = false;
-    while (l->timed)
-        pthread_cond_wait(&l->idle, &l->lock);
-    pthread_mutex_unlock(&l->lock);
+    vs_periodic_stop(&l->turn);
     e.mount = l->fs->mount;
     (void)vsfs_change(l->fs, &e, NULL); /* else whoever watches it ends it */
-    pthread_cond_destroy(&l->idle);
-    pthread_mutex_destroy(&l->lock);
     free(l);
 }

@@ -1,8 +1,8 @@
 /* node_follow: see the header. */
 #include "fs/node_follow.h"
-#include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/periodic.h"
 #include "fs/data_cluster.h"
 #include "meta/placement.h"
 #include <stdio.h>
@@ -11,11 +11,8 @@
 
 struct node_follow {
     struct vsfs *fs;
-    struct vs_job job;
-    pthread_mutex_t lock;
-    pthread_cond_t ended;
-    bool waiting, stopping; /* under lock */
-    struct ns_node *nodes;  /* of the look that runs */
+    struct vs_periodic turn;
+    struct ns_node *nodes; /* of the look that runs */
     struct health_now *now;
 };
 
@@ -123,8 +120,9 @@ void node_follow_take(struct vsfs *fs, const struct ns_node *nodes, const struct
 
 /* ---- from time to time ---- */
 
-static void look(struct node_follow *w)
+static void look(struct vs_periodic *p)
 {
+    struct node_follow *w = vs_container_of(p, struct node_follow, turn);
     struct meta_req r = { .op = META_NODES,
                           .hint = true,
                           .nodes = w->nodes,
@@ -133,20 +131,6 @@ static void look(struct node_follow *w)
 
     if (meta_call(w->fs->meta, &r) == 0)
         node_follow_take(w->fs, w->nodes, w->now, r.nodes_count);
-}
-
-static void look_run(struct vs_job *job)
-{
-    struct node_follow *w = vs_container_of(job, struct node_follow, job);
-
-    look(w);
-    VS_LOCK_SCOPE(&w->lock);
-    if (w->stopping) {
-        w->waiting = false;
-        pthread_cond_signal(&w->ended);
-    } else {
-        vs_exec_after(w->fs->ops, &w->job, NODE_FOLLOW_S * VS_NS_PER_S);
-    }
 }
 
 int node_follow_start(struct node_follow **ret, struct vsfs *fs)
@@ -168,12 +152,8 @@ int node_follow_start(struct node_follow **ret, struct vsfs *fs)
         return -ENOMEM;
     }
     w->fs = fs;
-    w->job.fn = look_run;
-    w->waiting = true;
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->ended, NULL);
     *ret = w;
-    vs_exec_after(fs->ops, &w->job, 0);
+    vs_periodic_start(&w->turn, fs->ops, 0, NODE_FOLLOW_S * VS_NS_PER_S, look);
     return 0;
 }
 
@@ -181,15 +161,7 @@ void node_follow_stop(struct node_follow *w)
 {
     if (w == NULL)
         return;
-    pthread_mutex_lock(&w->lock);
-    w->stopping = true;
-    if (vs_exec_cancel_after(w->fs->ops, &w->job) == 1)
-        w->waiting = false;
-    while (w->waiting)
-        pthread_cond_wait(&w->ended, &w->lock);
-    pthread_mutex_unlock(&w->lock);
-    pthread_cond_destroy(&w->ended);
-    pthread_mutex_destroy(&w->lock);
+    vs_periodic_stop(&w->turn);
     free(w->nodes);
     free(w->now);
     free(w);

@@ -1,20 +1,16 @@
 /* store_watch: see the header. Failure: none; a look that comes late says later what has changed.
  */
 #include "fs/store_watch.h"
-#include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
-#include <pthread.h>
+#include "common/periodic.h"
 #include <stdlib.h>
 
 struct store_watch {
     struct vsfs *fs;
-    struct vs_job job;
-    pthread_mutex_t lock;
-    pthread_cond_t ended;
-    bool stopping, waiting;       /* under lock; waiting: the job is with fs->ops, or runs */
-    uint8_t state[STORE_SET_MAX]; /* enum store_state; the job's own */
-    uint64_t asked;               /* to be audited since it last ended well; the job's own */
+    struct vs_periodic turn;
+    uint8_t state[STORE_SET_MAX]; /* enum store_state; the turn's own */
+    uint64_t asked;               /* to be audited since it last ended well; the turn's own */
 };
 
 static void watch_say(const struct store_set_entry *e, const struct store_health *h)
@@ -58,18 +54,9 @@ static void watch_look(struct store_watch *w, bool say)
     }
 }
 
-static void watch_run(struct vs_job *job)
+static void watch_turn(struct vs_periodic *p)
 {
-    struct store_watch *w = vs_container_of(job, struct store_watch, job);
-
-    watch_look(w, true);
-    VS_LOCK_SCOPE(&w->lock);
-    if (w->stopping) {
-        w->waiting = false;
-        pthread_cond_signal(&w->ended);
-    } else {
-        vs_exec_after(w->fs->ops, &w->job, STORE_WATCH_S * VS_NS_PER_S);
-    }
+    watch_look(vs_container_of(p, struct store_watch, turn), true);
 }
 
 int store_watch_start(struct store_watch **ret, struct vsfs *fs)
@@ -79,13 +66,10 @@ int store_watch_start(struct store_watch **ret, struct vsfs *fs)
     if (w == NULL)
         return -ENOMEM;
     w->fs = fs;
-    w->job.fn = watch_run;
-    w->waiting = true;
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->ended, NULL);
     watch_look(w, false);
     *ret = w;
-    vs_exec_after(fs->ops, &w->job, STORE_WATCH_S * VS_NS_PER_S);
+    vs_periodic_start(&w->turn, fs->ops, STORE_WATCH_S * VS_NS_PER_S, STORE_WATCH_S * VS_NS_PER_S,
+                      watch_turn);
     return 0;
 }
 
@@ -93,14 +77,6 @@ void store_watch_stop(struct store_watch *w)
 {
     if (w == NULL)
         return;
-    pthread_mutex_lock(&w->lock);
-    w->stopping = true;
-    if (vs_exec_cancel_after(w->fs->ops, &w->job) == 1)
-        w->waiting = false;
-    while (w->waiting)
-        pthread_cond_wait(&w->ended, &w->lock);
-    pthread_mutex_unlock(&w->lock);
-    pthread_cond_destroy(&w->ended);
-    pthread_mutex_destroy(&w->lock);
+    vs_periodic_stop(&w->turn);
     free(w);
 }

@@ -5,7 +5,7 @@
  * that is lost is followed by the next one, long before the metadata gives an upload up
  * (META_REAPER_IDLE_S).
  *
- * Threads: jobs on fs->exec. */
+ * Threads: it runs on fs->ops. */
 #ifndef VS_FS_TEND_H
 #define VS_FS_TEND_H
 

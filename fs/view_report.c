@@ -2,6 +2,7 @@
 #include "fs/view_report.h"
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "common/periodic.h"
 #include "common/rand.h"
 #include "fs/view_judge.h"
 #include "meta/manifest.h"
@@ -15,14 +16,12 @@ struct closed {
 
 struct view_report {
     struct vsfs *fs;
-    struct vs_job job;
+    struct vs_periodic turn;
     pthread_mutex_t lock;
-    pthread_cond_t ended;
-    bool waiting, stopping; /* under lock */
-    struct closed closed[VIEW_REPORT_CLOSED_MAX];
-    unsigned count;
-    struct closed taken[VIEW_REPORT_CLOSED_MAX]; /* the job's own, as what follows */
-    struct vs_buf due;                           /* a report that has had no answer; empty: none */
+    struct closed closed[VIEW_REPORT_CLOSED_MAX]; /* under lock */
+    unsigned count;                               /* of them */
+    struct closed taken[VIEW_REPORT_CLOSED_MAX];  /* the turn's own, as what follows */
+    struct vs_buf due;                            /* a report that has had no answer; empty: none */
     unsigned due_count;
 };
 
@@ -128,18 +127,9 @@ int view_report_now(struct view_report *v)
 /* ---- from time to time -------------------------------------------------------------------------
  */
 
-static void report_run(struct vs_job *job)
+static void report_turn(struct vs_periodic *p)
 {
-    struct view_report *v = vs_container_of(job, struct view_report, job);
-
-    (void)view_report_now(v);
-    VS_LOCK_SCOPE(&v->lock);
-    if (v->stopping) {
-        v->waiting = false;
-        pthread_cond_signal(&v->ended);
-    } else {
-        vs_exec_after(v->fs->ops, &v->job, VIEW_REPORT_S * VS_NS_PER_S);
-    }
+    (void)view_report_now(vs_container_of(p, struct view_report, turn));
 }
 
 int view_report_start(struct view_report **ret, struct vsfs *fs)
@@ -149,12 +139,10 @@ int view_report_start(struct view_report **ret, struct vsfs *fs)
     if (v == NULL)
         return -ENOMEM;
     v->fs = fs;
-    v->job.fn = report_run;
-    v->waiting = true;
     pthread_mutex_init(&v->lock, NULL);
-    pthread_cond_init(&v->ended, NULL);
     *ret = v;
-    vs_exec_after(fs->ops, &v->job, VIEW_REPORT_S * VS_NS_PER_S);
+    vs_periodic_start(&v->turn, fs->ops, VIEW_REPORT_S * VS_NS_PER_S, VIEW_REPORT_S * VS_NS_PER_S,
+                      report_turn);
     return 0;
 }
 
@@ -162,16 +150,9 @@ void view_report_stop(struct view_report *v)
 {
     if (v == NULL)
         return;
-    pthread_mutex_lock(&v->lock);
-    v->stopping = true;
-    if (vs_exec_cancel_after(v->fs->ops, &v->job) == 1)
-        v->waiting = false;
-    while (v->waiting)
-        pthread_cond_wait(&v->ended, &v->lock);
-    pthread_mutex_unlock(&v->lock);
+    vs_periodic_stop(&v->turn);
     (void)view_report_now(v);
     vs_buf_close(&v->due);
-    pthread_cond_destroy(&v->ended);
     pthread_mutex_destroy(&v->lock);
     free(v);
 }

@@ -4,9 +4,9 @@
 #include "meta/meta_reaper.h"
 
 #include "common/assert.h"
-#include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/periodic.h"
 #include "meta/frag_rule.h"
 
 #include <stdlib.h>
@@ -21,10 +21,7 @@ struct meta_reaper {
     struct seen *seen, *next; /* META_REAPER_SESSIONS_MAX each; of the last pass, of this one */
     size_t seen_count;
     struct vs_exec *exec; /* NULL: not started */
-    struct vs_job job;
-    pthread_mutex_t lock;
-    pthread_cond_t idle;
-    bool timed, stopping; /* under lock */
+    struct vs_periodic turn;
 };
 
 /* ---- a pass ---- */
@@ -112,25 +109,18 @@ int meta_reaper_pass(struct meta_reaper *r)
 
 /* ---- by itself ---- */
 
-static void reaper_later(struct meta_reaper *r)
+static int64_t pause_ns(const struct meta_reaper *r)
 {
     uint64_t s = r->config.idle_s / 4;
 
     s = s < 1 ? 1 : s > META_REAPER_PASS_S_MAX ? META_REAPER_PASS_S_MAX : s;
-    r->timed = true;
-    vs_exec_after(r->exec, &r->job, (int64_t)s * VS_NS_PER_S);
+    return (int64_t)s * VS_NS_PER_S;
 }
 
-static void reaper_job(struct vs_job *job)
+static void reaper_turn(struct vs_periodic *p)
 {
-    struct meta_reaper *r = vs_container_of(job, struct meta_reaper, job);
-
-    (void)meta_reaper_pass(r); /* no majority: the next pass */
-    VS_LOCK_SCOPE(&r->lock);
-    r->timed = false;
-    if (!r->stopping)
-        reaper_later(r);
-    pthread_cond_broadcast(&r->idle);
+    /* no majority: the next pass */
+    (void)meta_reaper_pass(vs_container_of(p, struct meta_reaper, turn));
 }
 
 int meta_reaper_start(struct meta_reaper **ret, const struct meta_reaper_config *config,
@@ -144,9 +134,6 @@ int meta_reaper_start(struct meta_reaper **ret, const struct meta_reaper_config 
     r->config = *config;
     if (r->config.idle_s == 0)
         r->config.idle_s = META_REAPER_IDLE_S;
-    r->job.fn = reaper_job;
-    pthread_mutex_init(&r->lock, NULL);
-    pthread_cond_init(&r->idle, NULL);
     r->seen = calloc(META_REAPER_SESSIONS_MAX, sizeof(*r->seen));
     r->next = calloc(META_REAPER_SESSIONS_MAX, sizeof(*r->next));
     if (r->seen == NULL || r->next == NULL)
@@ -157,11 +144,9 @@ int meta_reaper_start(struct meta_reaper **ret, const struct meta_reaper_config 
         meta_reaper_stop(r);
         return err;
     }
-    pthread_mutex_lock(&r->lock);
-    if (started)
-        reaper_later(r);
-    pthread_mutex_unlock(&r->lock);
     *ret = r;
+    if (started)
+        vs_periodic_start(&r->turn, r->exec, pause_ns(r), pause_ns(r), reaper_turn);
     return 0;
 }
 
@@ -169,16 +154,8 @@ void meta_reaper_stop(struct meta_reaper *r)
 {
     if (r == NULL)
         return;
-    pthread_mutex_lock(&r->lock);
-    r->stopping = true;
-    if (r->timed && vs_exec_cancel_after(r->exec, &r->job) == 1)
-        r->timed = false;
-    while (r->timed)
-        pthread_cond_wait(&r->idle, &r->lock);
-    pthread_mutex_unlock(&r->lock);
+    vs_periodic_stop(&r->turn);
     vs_exec_stop(r->exec);
-    pthread_cond_destroy(&r->idle);
-    pthread_mutex_destroy(&r->lock);
     free(r->seen);
     free(r->next);
     free(r);
