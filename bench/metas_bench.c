@@ -7,6 +7,7 @@
  * All replicas share this machine's processors and its disk: what three machines do is more.
  * Failure modes: any error is said on stderr, and the exit code is 1. */
 #include "bench/bench.h"
+#include "bench/bench_metas.h"
 #include "bench/meta_load.h"
 #include "common/assert.h"
 #include "common/clock.h"
@@ -15,73 +16,28 @@
 #include "meta/place_value.h"
 #include "tests/chaos/chaos.h"
 
-#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define METAS       3
-#define CLIENTS     8
-#define CREATES     8000ul
-#define LOOKUPS     20000ul
-#define PLACEMENTS  200000ul
-#define LEADER_MS   30000
-#define METRICS_MAX (256u << 10)
-#define BATCHES     50ul
+#define METAS      3
+#define CLIENTS    8
+#define CREATES    8000ul
+#define LOOKUPS    20000ul
+#define PLACEMENTS 200000ul
+#define LEADER_MS  30000
+#define BATCHES    50ul
 
 static struct chaos c;
 static struct chaos_client client[CLIENTS];
 
 /* ---- the replicas' counters ----------------------------------------------------------------- */
 
-struct metrics_call {
-    struct http_request req;
-    sem_t done;
-    char body[METRICS_MAX];
-};
-
-static void metrics_done(struct http_request *req)
-{
-    struct metrics_call *m =
-        (struct metrics_call *)((char *)req - offsetof(struct metrics_call, req));
-
-    sem_post(&m->done);
-}
-
-/* The sum of all samples that begin so, of one replica. */
-static uint64_t metric(unsigned replica, const char *begin)
-{
-    struct metrics_call *m = calloc(1, sizeof(*m));
-    uint64_t sum = 0;
-
-    VS_ASSERT(m != NULL);
-    m->req = (struct http_request){ .method = HTTP_GET,
-                                    .path = "/metrics",
-                                    .body = m->body,
-                                    .body_cap = sizeof(m->body) - 1,
-                                    .timeout_ms = 10000,
-                                    .done = metrics_done };
-    sem_init(&m->done, 0, 0);
-    http_client_submit(c.host[replica], &m->req);
-    while (sem_wait(&m->done) < 0) {
-    }
-    if (m->req.status < 0 || m->req.http_status != 200)
-        bench_die("replica %u says no figures", replica + 1);
-    for (const char *at = m->body; at != NULL; at = strchr(at, '\n')) {
-        at += *at == '\n';
-        if (strncmp(at, begin, strlen(begin)) == 0 && strchr(at, ' ') != NULL)
-            sum += strtoull(strchr(at, ' ') + 1, NULL, 10);
-    }
-    sem_destroy(&m->done);
-    free(m);
-    return sum;
-}
-
 static uint64_t all_metas(const char *begin)
 {
     uint64_t sum = 0;
 
     for (unsigned i = 0; i < METAS; i++)
-        sum += metric(i, begin);
+        sum += bench_metric(c.host[i], begin);
     return sum;
 }
 

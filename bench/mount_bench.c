@@ -1,12 +1,16 @@
-/* mount_bench: small files and listings through a real mount, as lines "name value unit".
+/* mount_bench: small files and listings through a real mount, as lines "name value unit": embedded
+ * metadata, then a cluster of three metadata replicas and five nodes on this machine.
  *
  *     mount_bench [DIR]      DIR: an existing directory with room, default $BENCH_DIR or /tmp
  *
- * Needs FUSE. MOUNT_BENCH_ENTRIES (default 100000) is the size of the large folder, which takes a
- * minute to make. "Cold": the mount has just begun, the kernel knows nothing of it.
+ * Needs FUSE. MOUNT_BENCH_ENTRIES (default 100000) is the size of the large folder, which takes
+ * minutes to make; MOUNT_BENCH_FILES (default 4000) the files of one measurement of writers;
+ * MOUNT_BENCH_SHAPES=embedded or =cluster measures that one alone. "Cold": the mount has just
+ * begun, the kernel knows nothing of it. "exclusive": with O_EXCL, as cp makes new files.
  *
- * Failure modes: any error is said on stderr, and the exit code is 1; the mount is ended. */
+ * Failure modes: any error is said on stderr, and the exit code is 1; what was started is ended. */
 #include "bench/bench.h"
+#include "bench/mount_shape.h"
 #include "common/assert.h"
 #include "common/thread.h"
 #include "tests/support/temp_dir.h"
@@ -15,91 +19,36 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define SMALL_BYTES     1024
-#define FILES           8000ul
+#define FILES_DEFAULT   4000ul
 #define ENTRIES_FEW     1000ul
 #define ENTRIES_DEFAULT 100000ul
-#define WRITERS_MAX     8
+#define LOOKUPS         20000ul
+#define THREADS_MAX     64
+#define MAKERS          8
 
-static char dir[TEMP_DIR_BYTES], mnt[TEMP_DIR_BYTES + 8], data[TEMP_DIR_BYTES + 8];
-static char program[4096];
-static bool is_mounted;
+static struct mount_shape shape;
 
-static void run(const char *const argv[])
+static unsigned long setting(const char *name, unsigned long otherwise)
 {
-    pid_t child = fork();
-    int status;
+    const char *text = getenv(name);
 
-    VS_ASSERT(child >= 0);
-    if (child == 0) {
-        int null = open("/dev/null", O_WRONLY);
-
-        dup2(null, STDOUT_FILENO);
-        execv(program, (char *const *)argv);
-        _exit(127);
-    }
-    if (waitpid(child, &status, 0) != child || status != 0)
-        bench_die("%s %s: did not succeed", program, argv[1]);
+    return text != NULL ? strtoul(text, NULL, 10) : otherwise;
 }
 
-static void unmount(void)
+/* A line whose name says which shape it is about. */
+static void shape_line(const char *name, double value, const char *unit)
 {
-    const char *argv[] = { "vstackfs", "umount", mnt, NULL };
+    char full[128];
 
-    if (is_mounted)
-        run(argv);
-    is_mounted = false;
-}
-
-static void mount_again(void)
-{
-    const char *argv[] = { "vstackfs", "--data", data, mnt, NULL };
-
-    unmount();
-    run(argv);
-    is_mounted = true;
-}
-
-static void at_end(void)
-{
-    if (is_mounted)
-        (void)umount2(mnt, MNT_DETACH);
-}
-
-/* The process that serves the mount: the one with our directory on its command line. */
-static int server_pid(void)
-{
-    DIR *proc = opendir("/proc");
-    const struct dirent *e;
-    int pid = 0;
-
-    VS_ASSERT(proc != NULL);
-    while (pid == 0 && (e = readdir(proc)) != NULL) {
-        char path[300], line[4096];
-        size_t n;
-        FILE *f;
-
-        snprintf(path, sizeof(path), "/proc/%.20s/cmdline", e->d_name);
-        f = e->d_name[0] >= '0' && e->d_name[0] <= '9' ? fopen(path, "re") : NULL;
-        if (f == NULL)
-            continue;
-        n = fread(line, 1, sizeof(line) - 1, f);
-        fclose(f);
-        line[n] = '\0';
-        if (memmem(line, n, data, strlen(data)) != NULL)
-            pid = (int)strtol(e->d_name, NULL, 10);
-    }
-    closedir(proc);
-    return pid;
+    snprintf(full, sizeof(full), "%s_%s", shape.is_cluster ? "cluster" : "mount", name);
+    bench_line(full, value, unit);
 }
 
 static double resident_mib(int pid)
@@ -121,9 +70,11 @@ static double resident_mib(int pid)
  */
 
 struct writers {
-    char folder[TEMP_DIR_BYTES + 64];
+    char folder[MOUNT_SHAPE_MOUNTS_MAX][MOUNT_SHAPE_PATH_BYTES + 64];
+    unsigned folders;
     unsigned long count;
     size_t bytes;
+    int flags; /* of open(2), beside those that make a file */
     atomic_ulong next;
 };
 
@@ -134,11 +85,11 @@ static void *writer(void *arg)
     unsigned long n;
 
     while ((n = atomic_fetch_add(&w->next, 1)) < w->count) {
-        char path[sizeof(w->folder) + 32];
+        char path[sizeof(w->folder[0]) + 32];
         int fd;
 
-        snprintf(path, sizeof(path), "%s/file-%lu", w->folder, n);
-        fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+        snprintf(path, sizeof(path), "%s/file-%lu", w->folder[n % w->folders], n);
+        fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC | w->flags, 0644);
         if (fd < 0 || (w->bytes > 0 && write(fd, content, w->bytes) != (ssize_t)w->bytes) ||
             close(fd) < 0)
             bench_die("%s: %s", path, strerror(errno));
@@ -146,58 +97,117 @@ static void *writer(void *arg)
     return NULL;
 }
 
-/* Seconds for `count` files by so many threads. */
-static double write_files(const char *name, unsigned threads, unsigned long count, size_t bytes)
+static void run_threads(unsigned threads, void *(*fn)(void *), void *arg)
 {
-    struct writers w = { .count = count, .bytes = bytes };
-    pthread_t thread[WRITERS_MAX];
-    int64_t began;
+    pthread_t thread[THREADS_MAX];
 
-    snprintf(w.folder, sizeof(w.folder), "%s/%s", mnt, name);
-    if (mkdir(w.folder, 0755) < 0)
-        bench_die("%s: %s", w.folder, strerror(errno));
-    began = bench_now_ns();
+    VS_ASSERT(threads <= THREADS_MAX);
     for (unsigned i = 0; i < threads; i++)
-        VS_ASSERT(vs_thread_start(&thread[i], writer, &w) == 0);
+        VS_ASSERT(vs_thread_start(&thread[i], fn, arg) == 0);
     for (unsigned i = 0; i < threads; i++)
         pthread_join(thread[i], NULL);
+}
+
+/* Seconds for so many files in one folder, by so many threads, by all mounts. */
+static double write_files(const char *name, unsigned threads, struct writers *w)
+{
+    int64_t began;
+
+    w->folders = shape.mounts;
+    for (unsigned n = 0; n < w->folders; n++)
+        snprintf(w->folder[n], sizeof(w->folder[n]), "%s/%s", shape.mnt[n], name);
+    if (mkdir(w->folder[0], 0755) < 0)
+        bench_die("%s: %s", w->folder[0], strerror(errno));
+    atomic_store(&w->next, 0);
+    began = bench_now_ns();
+    run_threads(threads, writer, w);
     return bench_seconds_since(began);
+}
+
+/* Questions to the metadata that a file makes, by kind. */
+static const char *const kinds[] = { "change", "lookup", "getattr", "readdir", "content" };
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+struct counts {
+    uint64_t kind[KINDS], entries;
+};
+
+static void count(struct counts *c)
+{
+    char name[96];
+
+    for (unsigned n = 0; n < KINDS && shape.is_cluster; n++) {
+        snprintf(name, sizeof(name), "vstack_meta_op_seconds_count{op=\"%s\"}", kinds[n]);
+        c->kind[n] = mount_shape_counted(&shape, name);
+    }
+    if (shape.is_cluster)
+        c->entries = mount_shape_entries(&shape);
+}
+
+static void counts_lines(const char *what, const struct counts *before, unsigned long files)
+{
+    struct counts after;
+    char name[96];
+
+    if (!shape.is_cluster)
+        return;
+    count(&after);
+    for (unsigned n = 0; n < KINDS; n++) {
+        snprintf(name, sizeof(name), "%s_%ss_each", what, kinds[n]);
+        shape_line(name, (double)(after.kind[n] - before->kind[n]) / (double)files, "questions");
+    }
+    snprintf(name, sizeof(name), "%s_entries_each", what);
+    shape_line(name, (double)(after.entries - before->entries) / (double)files, "entries");
+}
+
+static void bench_writers_of(const char *what, unsigned threads, int flags)
+{
+    struct writers w = { .count = setting("MOUNT_BENCH_FILES", FILES_DEFAULT),
+                         .bytes = SMALL_BYTES,
+                         .flags = flags };
+    double rate[BENCH_ROUNDS], cpu = bench_cpu_seconds(mount_shape_pid(&shape));
+    struct counts before;
+    char name[64];
+
+    count(&before);
+    for (unsigned n = 0; n < BENCH_ROUNDS; n++) {
+        snprintf(name, sizeof(name), "%s-%u", what, n);
+        rate[n] = (double)w.count / write_files(name, threads, &w);
+    }
+    cpu = bench_cpu_seconds(mount_shape_pid(&shape)) - cpu;
+    shape_line(what, bench_median(rate), "files/s");
+    snprintf(name, sizeof(name), "%s_cpu_each", what);
+    shape_line(name, cpu * 1e3 / (double)(BENCH_ROUNDS * w.count), "ms");
+    counts_lines(what, &before, BENCH_ROUNDS * w.count);
 }
 
 static void bench_writers(void)
 {
-    static const unsigned threads[] = { 1, 8 };
-
-    for (unsigned i = 0; i < 2; i++) {
-        double rate[BENCH_ROUNDS], cpu = bench_cpu_seconds(server_pid());
-        char name[64];
-
-        for (unsigned n = 0; n < BENCH_ROUNDS; n++) {
-            snprintf(name, sizeof(name), "small-%u-%u", threads[i], n);
-            rate[n] = (double)FILES / write_files(name, threads[i], FILES, SMALL_BYTES);
-        }
-        cpu = bench_cpu_seconds(server_pid()) - cpu;
-        snprintf(name, sizeof(name), "mount_creates_%u_writers", threads[i]);
-        bench_line(name, bench_median(rate), "files/s");
-        snprintf(name, sizeof(name), "mount_cpu_per_create_%u_writers", threads[i]);
-        bench_line(name, cpu * 1e3 / (double)(BENCH_ROUNDS * FILES), "ms");
-    }
+    mount_shape_mount(&shape, 1);
+    bench_writers_of("creates_1_writer", 1, 0);
+    bench_writers_of("creates_8_writers", 8, 0);
+    bench_writers_of("creates_64_writers", 64, 0);
+    bench_writers_of("exclusive_creates_8_writers", 8, O_EXCL);
+    if (!shape.is_cluster)
+        return;
+    mount_shape_mount(&shape, 2);
+    bench_writers_of("creates_2_mounts_8_writers", 8, 0);
 }
 
 /* ---- listings ---------------------------------------------------------------------------------
  */
 
 /* As `ls -l` does: every name, then the attributes of each. */
-static double list_folder(const char *name, unsigned long count)
+static double list_folder(const char *name, unsigned long expected)
 {
-    char path[TEMP_DIR_BYTES + 64];
+    char path[MOUNT_SHAPE_PATH_BYTES + 64];
     unsigned long seen = 0;
     const struct dirent *e;
     struct stat st;
     int64_t began;
     DIR *d;
 
-    snprintf(path, sizeof(path), "%s/%s", mnt, name);
+    snprintf(path, sizeof(path), "%s/%s", shape.mnt[0], name);
     began = bench_now_ns();
     d = opendir(path);
     if (d == NULL)
@@ -210,56 +220,106 @@ static double list_folder(const char *name, unsigned long count)
         seen++;
     }
     closedir(d);
-    if (seen != count)
-        bench_die("%s: %lu names were listed, %lu are there", path, seen, count);
+    if (seen != expected)
+        bench_die("%s: %lu names were listed, %lu are there", path, seen, expected);
     return bench_seconds_since(began);
 }
 
-static void bench_lists(void)
+static void bench_lists(unsigned long many)
 {
-    const char *text = getenv("MOUNT_BENCH_ENTRIES");
-    unsigned long many = text != NULL ? strtoul(text, NULL, 10) : ENTRIES_DEFAULT;
-    double ms[BENCH_ROUNDS], before;
+    double s[BENCH_ROUNDS], before[BENCH_ROUNDS], after[BENCH_ROUNDS];
+    struct counts c;
 
-    write_files("few", WRITERS_MAX, ENTRIES_FEW, 0);
-    write_files("many", WRITERS_MAX, many, 0);
     for (unsigned n = 0; n < BENCH_ROUNDS; n++) {
-        mount_again();
-        ms[n] = list_folder("few", ENTRIES_FEW) * 1e3;
+        mount_shape_mount(&shape, 1);
+        count(&c);
+        s[n] = list_folder("few", ENTRIES_FEW) * 1e3;
     }
-    bench_line("mount_ls_l_1000_cold", bench_median(ms), "ms");
-    mount_again();
-    before = resident_mib(server_pid());
-    bench_line("mount_ls_l_many_entries", (double)many, "entries");
-    bench_line("mount_ls_l_many_cold", list_folder("many", many), "s");
-    bench_line("mount_resident_before", before, "MiB");
-    bench_line("mount_resident_after", resident_mib(server_pid()), "MiB");
+    shape_line("ls_l_1000_cold", bench_median(s), "ms");
+    counts_lines("ls_l_1000", &c, 1);
+    for (unsigned n = 0; n < BENCH_ROUNDS; n++) {
+        mount_shape_mount(&shape, 1);
+        before[n] = resident_mib(mount_shape_pid(&shape));
+        s[n] = list_folder("many", many);
+        after[n] = resident_mib(mount_shape_pid(&shape));
+    }
+    shape_line("ls_l_many_entries", (double)many, "entries");
+    shape_line("ls_l_many_cold", bench_median(s), "s");
+    shape_line("resident_before", bench_median(before), "MiB");
+    shape_line("resident_after", bench_median(after), "MiB");
+}
+
+/* ---- lookups ----------------------------------------------------------------------------------
+ */
+
+struct lookups {
+    unsigned long many, count;
+    atomic_ulong next;
+};
+
+/* Names that lie far from each other, each once. */
+static void *looker(void *arg)
+{
+    struct lookups *l = arg;
+    unsigned long n;
+
+    while ((n = atomic_fetch_add(&l->next, 1)) < l->count) {
+        char path[MOUNT_SHAPE_PATH_BYTES + 64];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "%s/many/file-%lu", shape.mnt[0], n * 7919 % l->many);
+        if (stat(path, &st) < 0)
+            bench_die("%s: %s", path, strerror(errno));
+    }
+    return NULL;
+}
+
+static void bench_lookups(unsigned long many, unsigned threads)
+{
+    double rate[BENCH_ROUNDS];
+    char name[64];
+
+    for (unsigned n = 0; n < BENCH_ROUNDS; n++) {
+        struct lookups l = { .many = many, .count = many < LOOKUPS ? many : LOOKUPS };
+        int64_t began;
+
+        mount_shape_mount(&shape, 1);
+        began = bench_now_ns();
+        run_threads(threads, looker, &l);
+        rate[n] = (double)l.count / bench_seconds_since(began);
+    }
+    snprintf(name, sizeof(name), "lookups_cold_%u_threads", threads);
+    shape_line(name, bench_median(rate), "lookups/s");
+}
+
+static void bench_shape(const char *base, bool is_cluster)
+{
+    unsigned long many = setting("MOUNT_BENCH_ENTRIES", ENTRIES_DEFAULT);
+    struct writers few = { .count = ENTRIES_FEW }, all = { .count = many };
+    const char *only = getenv("MOUNT_BENCH_SHAPES");
+
+    if (only != NULL && strcmp(only, is_cluster ? "cluster" : "embedded") != 0)
+        return;
+    mount_shape_make(&shape, base, is_cluster);
+    bench_writers();
+    mount_shape_mount(&shape, 1);
+    write_files("few", MAKERS, &few);
+    write_files("many", THREADS_MAX, &all);
+    bench_lists(many);
+    bench_lookups(many, 8);
+    bench_lookups(many, 64);
+    mount_shape_end(&shape);
 }
 
 int main(int argc, char **argv)
 {
     const char *base = argc > 1 ? argv[1] : getenv("BENCH_DIR");
-    ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 32);
-    char *slash;
+    char dir[TEMP_DIR_BYTES];
 
-    VS_ASSERT(n > 0);
-    program[n] = '\0';
-    for (unsigned i = 0; i < 2; i++) { /* BUILD/bench/mount_bench */
-        slash = strrchr(program, '/');
-        VS_ASSERT(slash != NULL);
-        *slash = '\0';
-    }
-    snprintf(slash, 16, "/vstackfs");
     setenv("TMPDIR", base != NULL ? base : "/tmp", 1);
     temp_dir_make(dir);
-    snprintf(mnt, sizeof(mnt), "%s/mnt", dir);
-    snprintf(data, sizeof(data), "%s/data", dir);
-    VS_ASSERT(mkdir(mnt, 0755) == 0 && mkdir(data, 0755) == 0);
-    atexit(at_end);
-    mount_again();
-    bench_writers();
-    bench_lists();
-    unmount();
+    bench_shape(dir, false);
+    bench_shape(dir, true);
     temp_dir_remove(dir);
     return 0;
 }
