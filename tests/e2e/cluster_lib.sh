@@ -9,6 +9,7 @@
 #   node_pid n3   meta_pid 1     its process number, from cluster.json
 #   cl_signal_metas STOP 1 2     cl_kill9_metas 3     the same for replicas of the metadata
 #   cl_kill9_all                 everything at once, the mount too
+#   cl_kill9_cycles ARGUMENT...  kill -9 of everything in the middle of uploads, again and again
 #   cl_reads_on FD FILE          the rest of an open film (two chunks were read) plays, byte-exact
 #   cl_is_down                   without metadata all else is EHOSTDOWN, in bounded time
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -134,6 +135,34 @@ cl_upload() {
         echo "$name" >>"$WORK/acknowledged.$(basename "$2")"
         count=$((count + 1))
     done
+}
+
+# Of the names on its standard input each holds what cl_upload has put there.
+cl_uploads_are_there() {
+    local name
+    while read -r name; do same "$WORK/pool.${name##*.}" "$MNT/$name"; done
+}
+
+# cl_kill9_cycles ARGUMENT...: a cluster started with these is killed in the middle of uploads, again and
+# again: after up, what cp had acknowledged is there. It ends with the cluster down.
+cl_kill9_cycles() {
+    local cycles=${CLUSTER_KILL_CYCLES:-3} sizes=(5000 300000 $((CHUNK - 1)) $((2 * CHUNK + 100))) i cycle one two
+    for i in "${!sizes[@]}"; do make_bytes "$WORK/pool.$i" "${sizes[i]}"; done
+    touch "$WORK/acknowledged.inbox" "$WORK/acknowledged.mnt"
+    cl_up "$@"
+    for cycle in $(seq "$cycles"); do
+        cl_upload "$cycle" "$MNT/inbox" &
+        one=$!
+        cl_upload "$cycle" "$MNT" &
+        two=$!
+        sleep "1.$RANDOM" # the moment of the kill, not a wait
+        cl_kill9_all
+        wait $one $two
+        cl_up
+        cl_uploads_are_there < <(cat "$WORK"/acknowledged.*)
+    done
+    at_least "acknowledged uploads" "$(cat "$WORK"/acknowledged.* | wc -l)" "$cycles"
+    cl_down
 }
 
 cl_metas_are() {

@@ -4,27 +4,7 @@
 # limit: 60
 . "$(dirname "$0")/../cluster_lib.sh"
 
-CYCLES=${CLUSTER_KILL_CYCLES:-3}
-sizes=(5000 300000 $((CHUNK - 1)) $((2 * CHUNK + 100)))
-for i in "${!sizes[@]}"; do make_bytes "$WORK/pool.$i" "${sizes[i]}"; done
-
-touch "$WORK/acknowledged.inbox" "$WORK/acknowledged.mnt"
-cl_up --metas 0
-for cycle in $(seq "$CYCLES"); do
-    cl_upload "$cycle" "$MNT/inbox" &
-    one=$!
-    cl_upload "$cycle" "$MNT" &
-    two=$!
-    sleep "1.$RANDOM" # the moment of the kill, not a wait
-    cl_kill9_all
-    wait $one $two
-    cl_up
-    while read -r name; do
-        same "$WORK/pool.${name##*.}" "$MNT/$name"
-    done < <(cat "$WORK"/acknowledged.*)
-done
-at_least "acknowledged uploads" "$(cat "$WORK"/acknowledged.* | wc -l)" "$CYCLES"
-cl_down
+cl_kill9_cycles --metas 0
 
 # Stores that have changed places are noticed by the nodes, another cluster's by its number.
 mv "$DATA/nodes/n1" "$CASE_DIR/aside"
@@ -51,6 +31,4 @@ await "$PATIENCE_S" other_store_is_said
 make_bytes "$WORK/new.bin" 300000
 cp "$WORK/new.bin" "$MNT/new.bin"
 equal "stored_as without n1" "$(vattr "$MNT/new.bin" stored_as)" rs:2+2
-while read -r name; do
-    same "$WORK/pool.${name##*.}" "$MNT/$name"
-done < <(tail -n 5 "$WORK/acknowledged.mnt")
+cl_uploads_are_there < <(tail -n 5 "$WORK/acknowledged.mnt")
