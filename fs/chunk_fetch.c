@@ -46,14 +46,14 @@ void fetch_part_log(const struct fetch_part *p, int status)
 {
     const struct chunk_fetch *f = p->fetch;
     const struct store_set *set = f->env->stores;
-    char chunk[VS_ID_TEXT_BYTES];
+    char chunk[VS_ID_TEXT_BYTES], path[STORE_SET_PATH_BYTES];
 
     for (unsigned i = 0; i < set->count; i++) {
         if (set->entries[i].node != fetch_place(p)->node || !fetch_may_log(&f->env->log_ns[i]))
             continue;
         vs_id_to_text(&f->chunk.id, chunk);
         vs_warn("store %s: fragment %u of chunk %s (inode %llu): %s -> rebuilt from the others",
-                set->entries[i].path, p->fragment, chunk, (unsigned long long)f->ino,
+                store_set_path(set, i, path), p->fragment, chunk, (unsigned long long)f->ino,
                 vs_err_text(status));
     }
 }
@@ -62,7 +62,7 @@ void fetch_part_log(const struct fetch_part *p, int status)
 static void fetch_lost_log(struct chunk_fetch *f)
 {
     const struct store_set *set = f->env->stores;
-    char chunk[VS_ID_TEXT_BYTES], where[1024] = "";
+    char chunk[VS_ID_TEXT_BYTES], path[STORE_SET_PATH_BYTES], where[1024] = "";
     size_t len = 0;
     struct vs_list *pos, *tmp;
 
@@ -73,8 +73,8 @@ static void fetch_lost_log(struct chunk_fetch *f)
 
         for (unsigned i = 0; p->state == PART_BAD && i < set->count; i++)
             if (set->entries[i].node == fetch_place(p)->node && len < sizeof(where))
-                len +=
-                    (size_t)snprintf(where + len, sizeof(where) - len, " %s", set->entries[i].path);
+                len += (size_t)snprintf(where + len, sizeof(where) - len, " %s",
+                                        store_set_path(set, i, path));
     }
     vs_id_to_text(&f->chunk.id, chunk);
     vs_error("chunk %s of inode %llu: too few fragments can be read, missing or wrong at%s -> EIO "

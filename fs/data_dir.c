@@ -362,6 +362,7 @@ static int data_check_replaceable(struct vsfs *fs, unsigned i, const struct ns_n
                                   const char *path, char *why)
 {
     const struct store_set_entry *e = &fs->stores.entries[i];
+    char old[STORE_SET_PATH_BYTES];
     struct store_health h;
 
     if (strlen(path) > DATA_PATH_DISK_MAX) {
@@ -371,12 +372,12 @@ static int data_check_replaceable(struct vsfs *fs, unsigned i, const struct ns_n
     }
     store_set_health(&fs->stores, i, &h);
     if (h.state == STORE_DOWN || h.fragments == 0 ||
-        !data_store_is(e->path, &fs->cluster, &node->uuid))
+        !data_store_is(store_set_path(&fs->stores, i, old), &fs->cluster, &node->uuid))
         return 0;
     snprintf(why, DATA_DIR_WHY_BYTES,
              "%s works and holds %llu fragments in %s, which would be given up; to have it "
              "elsewhere, unmount, move that directory, and mount once with --disk NEWDIR for it",
-             e->name, (unsigned long long)h.fragments, e->path);
+             e->name, (unsigned long long)h.fragments, old);
     return -EBUSY;
 }
 

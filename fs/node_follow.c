@@ -66,10 +66,10 @@ static void join(struct vsfs *fs, const struct ns_node *node, enum store_takes t
 static void move(struct vsfs *fs, const struct ns_node *node, unsigned i)
 {
     struct chunk_store *store = NULL;
-    char path[256], why[256] = "", old[256];
+    char path[256], why[256] = "", old[STORE_SET_PATH_BYTES];
     int r;
 
-    snprintf(old, sizeof(old), "%s", fs->stores.entries[i].path);
+    store_set_path(&fs->stores, i, old);
     r = data_cluster_store(fs, node, path, &store, why);
     if (r == 0)
         r = store_set_replace(&fs->stores, i, store, path);
@@ -97,6 +97,7 @@ static void follow(struct vsfs *fs, const struct ns_node *node, const struct hea
     enum store_takes takes = takes_of(node, now), was;
     unsigned i;
     struct store_set_entry *e = entry_of(fs, node, &i);
+    char path[STORE_SET_PATH_BYTES];
 
     if (e == NULL) {
         if (node->state != NS_NODE_GONE)
@@ -104,7 +105,7 @@ static void follow(struct vsfs *fs, const struct ns_node *node, const struct hea
         return;
     }
     if (node->state != NS_NODE_GONE && strncmp(node->path, "http://", 7) == 0 &&
-        strcmp(node->path, e->path) != 0)
+        strcmp(node->path, store_set_path(&fs->stores, i, path)) != 0)
         move(fs, node, i);
     atomic_store(&e->domain, domain_of(node));
     was = (enum store_takes)atomic_exchange(&e->takes, (uint8_t)takes);

@@ -26,13 +26,14 @@ static struct vs_json *status_node(struct vsfs *fs, unsigned i, const struct sto
 {
     struct vs_json *j = vs_json_object();
     const struct store_set_entry *e = &fs->stores.entries[i];
+    char path[STORE_SET_PATH_BYTES];
 
     vs_json_set_text(j, "id", e->name);
     vs_json_set_text(j, "state",
                      h->state == STORE_UP && atomic_load(&e->takes) == STORE_TAKES_NOTHING
                          ? "draining"
                          : status_node_state(h->state));
-    vs_json_set_text(j, "path", e->path);
+    vs_json_set_text(j, "path", store_set_path(&fs->stores, i, path));
     if (h->why[0] != '\0')
         vs_json_set_text(j, "why", h->why);
     vs_json_set_u64(j, "fragments", h->fragments);

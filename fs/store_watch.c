@@ -13,16 +13,20 @@ struct store_watch {
     uint64_t asked;               /* to be audited since it last ended well; the turn's own */
 };
 
-static void watch_say(const struct store_set_entry *e, const struct store_health *h)
+static void watch_say(const struct store_set *set, unsigned i, const struct store_health *h)
 {
+    const char *name = set->entries[i].name;
+    char path[STORE_SET_PATH_BYTES];
+
+    store_set_path(set, i, path);
     if (h->state == STORE_UP)
-        vs_info("store %s (%s): it is up again", e->name, e->path);
+        vs_info("store %s (%s): it is up again", name, path);
     else if (h->state == STORE_READONLY)
         vs_warn("store %s (%s): %s -> it is read, new films go to the others; see vstackfs status",
-                e->name, e->path, h->why);
+                name, path, h->why);
     else
-        vs_error("store %s (%s): %s -> the others serve its films; see vstackfs status", e->name,
-                 e->path, h->why);
+        vs_error("store %s (%s): %s -> the others serve its films; see vstackfs status", name, path,
+                 h->why);
 }
 
 /* It is up, and something should have gone while it was not, maybe too shortly for us to see: that
@@ -47,7 +51,7 @@ static void watch_look(struct store_watch *w, bool say)
 
         store_set_health(&w->fs->stores, i, &h);
         if (say && h.state != w->state[i])
-            watch_say(&w->fs->stores.entries[i], &h);
+            watch_say(&w->fs->stores, i, &h);
         if (say && h.state == STORE_UP && w->fs->collect != NULL)
             watch_catch_up(w, i, w->state[i] != STORE_UP);
         w->state[i] = (uint8_t)h.state;

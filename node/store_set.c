@@ -5,10 +5,23 @@
 #include "node/store_set.h"
 
 #include "common/assert.h"
+#include "common/cleanup.h"
 #include "common/err.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Paths are read for messages, and change when a store is replaced: one lock for all sets will do.
+ */
+static pthread_mutex_t paths = PTHREAD_MUTEX_INITIALIZER;
+
+const char *store_set_path(const struct store_set *set, unsigned i, char path[STORE_SET_PATH_BYTES])
+{
+    VS_LOCK_SCOPE(&paths);
+    VS_ASSERT(i < set->count);
+    return memcpy(path, set->entries[i].path, STORE_SET_PATH_BYTES);
+}
 
 struct chunk_store *store_set_get(struct store_set *set, uint32_t node)
 {
@@ -80,6 +93,7 @@ int store_set_replace(struct store_set *set, unsigned i, struct chunk_store *sto
     struct chunk_store *old;
 
     VS_ASSERT(i < set->count && store != NULL);
+    VS_LOCK_SCOPE(&paths);
     if (set->retired_count == STORE_SET_RETIRED_MAX)
         return -ENOBUFS;
     old = atomic_exchange(&entry->store, store);

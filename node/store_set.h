@@ -5,7 +5,7 @@
  * or a node that moved, puts another store into it.
  * The old store stays until the set is closed, since requests may still be in flight on it.
  *
- * Threads: any; get and put of an entry are atomic. */
+ * Threads: any; get and put of an entry are atomic, paths have a lock. */
 #ifndef VS_NODE_STORE_SET_H
 #define VS_NODE_STORE_SET_H
 
@@ -14,6 +14,7 @@
 
 #define STORE_SET_MAX         64
 #define STORE_SET_RETIRED_MAX 64
+#define STORE_SET_PATH_BYTES  256
 
 /* Whether new fragments may go to a store, beside what it says itself. */
 enum store_takes {
@@ -27,7 +28,7 @@ struct store_set_entry {
     _Atomic uint8_t takes;               /* enum store_takes */
     _Atomic uint64_t domain;             /* what fails together, as a number; 0: itself alone */
     char name[64];                       /* "n1" */
-    char path[256];                      /* directory or URL, for messages; "" when unknown */
+    char path[STORE_SET_PATH_BYTES];     /* once others see it: by store_set_path() only */
     _Atomic(struct chunk_store *) store; /* NULL: down, could not be opened */
     char why[256];                       /* why it could not be opened, a sentence; "" */
 };
@@ -41,6 +42,10 @@ struct store_set {
 
 /* The store of a node, or NULL when the node is unknown or down. */
 struct chunk_store *store_set_get(struct store_set *set, uint32_t node);
+
+/* Directory or URL of entry i, for messages; "" when unknown. Returns `path`. */
+const char *store_set_path(const struct store_set *set, unsigned i,
+                           char path[STORE_SET_PATH_BYTES]);
 
 /* Health of entry i; a NULL store reports STORE_DOWN with the entry's `why`. */
 void store_set_health(struct store_set *set, unsigned i, struct store_health *ret);

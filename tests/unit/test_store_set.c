@@ -2,6 +2,8 @@
 #include "common/err.h"
 #include "node/store_mem.h"
 #include "node/store_set.h"
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,11 +85,12 @@ static void a_replaced_store_serves_and_the_old_one_stays_until_close(void **sta
     struct fixture *f = *state;
     struct chunk_store *other;
     struct store_health health;
+    char path[STORE_SET_PATH_BYTES];
 
     assert_int_equal(store_mem_new(&other, f->exec), 0);
     assert_int_equal(store_set_replace(&f->set, 0, other, "/new/place"), 0);
     assert_ptr_equal(store_set_get(&f->set, 11), other);
-    assert_string_equal(f->set.entries[0].path, "/new/place");
+    assert_string_equal(store_set_path(&f->set, 0, path), "/new/place");
     assert_int_equal(f->set.retired_count, 1);
     chunk_store_health(f->set.retired[0], &health); /* still alive */
     assert_int_equal(store_mem_new(&other, f->exec), 0);
@@ -137,6 +140,47 @@ static void one_more_store_is_seen_whole_and_a_node_comes_once(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+struct looking {
+    struct store_set *set;
+    _Atomic unsigned looks;
+    _Atomic bool enough;
+};
+
+static void *look_often(void *arg)
+{
+    struct looking *l = arg;
+    char path[STORE_SET_PATH_BYTES];
+
+    while (!l->enough) {
+        store_set_path(l->set, 0, path);
+        assert_true(path[0] == '\0' || strcmp(path, "/odd") == 0 ||
+                    strcmp(path, "/even/longer") == 0);
+        l->looks++;
+    }
+    return NULL;
+}
+
+/* Status asks while a node moves. With threads watched (VARIANT=tsan) any unguarded look fails. */
+static void a_path_is_read_whole_while_it_changes(void **state)
+{
+    struct fixture *f = *state;
+    struct looking l = { .set = &f->set };
+    struct chunk_store *other;
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, look_often, &l), 0);
+    for (unsigned n = 0; n < STORE_SET_RETIRED_MAX; n++) {
+        unsigned looks = l.looks;
+
+        while (l.looks == looks)
+            sched_yield();
+        assert_int_equal(store_mem_new(&other, f->exec), 0);
+        assert_int_equal(store_set_replace(&f->set, 0, other, n % 2 ? "/odd" : "/even/longer"), 0);
+    }
+    l.enough = true;
+    pthread_join(thread, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +190,7 @@ int main(void)
         TEST(a_replaced_store_serves_and_the_old_one_stays_until_close),
         TEST(too_many_replacements_are_refused),
         TEST(one_more_store_is_seen_whole_and_a_node_comes_once),
+        TEST(a_path_is_read_whole_while_it_changes),
     };
 
     return cmocka_run_group_tests_name("store_set", tests, NULL, NULL);
