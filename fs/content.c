@@ -79,6 +79,18 @@ static int content_new(struct content **ret, struct meta_client *meta, struct me
     return 0;
 }
 
+int content_made(struct content **ret, struct meta_client *meta, const struct ns_attr *attr,
+                 const struct ns_new_content *made)
+{
+    struct meta_req req = { .attr = *attr };
+    int r = vs_buf_append(&req.bytes, made->bytes, made->bytes_len, made->bytes_len);
+
+    if (r == 0)
+        r = content_new(ret, meta, &req);
+    vs_buf_close(&req.bytes);
+    return r;
+}
+
 static void content_loaded(struct meta_req *req)
 {
     struct content_load *l = vs_container_of(req, struct content_load, req);

@@ -35,6 +35,11 @@ struct content_load {
 };
 void content_load(struct meta_client *meta, struct content_load *l);
 
+/* The version that a commit has just made of these bytes (copied), as the journal answered it:
+ * nobody needs to be asked. -VS_ECORRUPT, -ENOMEM. */
+int content_made(struct content **ret, struct meta_client *meta, const struct ns_attr *attr,
+                 const struct ns_new_content *made);
+
 struct content *content_ref(struct content *c);
 void content_put(struct content *c); /* forgives NULL */
 
