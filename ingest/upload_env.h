@@ -77,6 +77,8 @@ struct upload_session {
     struct upload_env *env;
     /* under env->lock */
     uint64_t number;
+    uint16_t pid; /* owner of its ids, with inc: the replica that was asked when it was opened */
+    uint32_t inc;
     struct {
         uint64_t next;
         unsigned left;

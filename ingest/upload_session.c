@@ -176,7 +176,7 @@ bool upload_session_take_locked(struct upload_session *s, enum vs_id_type type, 
 
     if (s->range[i].left == 0)
         return false;
-    *ret = vs_id_make(s->env->meta->pid, s->env->meta->inc, s->range[i].next, type);
+    *ret = vs_id_make(s->pid, s->inc, s->range[i].next, type);
     s->range[i].next++;
     s->range[i].left--;
     if (s->range[0].left == 0) {
@@ -242,6 +242,10 @@ static void session_ask_locked(struct upload_session *s)
     entry.kind = s->number == 0 ? NS_E_SESSION_OPEN : NS_E_SESSION_EXTEND;
     entry.count = s->last_count;
     entry.mount = s->env->mount;
+    if (s->number == 0)
+        meta_client_owner(s->env->meta, &s->pid, &s->inc); /* of all its ids, for its life */
+    entry.pid = s->pid;
+    entry.inc = s->inc;
     upload_session_user_locked(s);
     session_submit_locked(s, &entry, ask_done);
 }

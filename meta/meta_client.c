@@ -70,6 +70,14 @@ int meta_call(struct meta_client *c, struct meta_req *r)
     return r->status;
 }
 
+void meta_client_owner(struct meta_client *c, uint16_t *ret_pid, uint32_t *ret_inc)
+{
+    *ret_pid = c->pid;
+    *ret_inc = c->inc;
+    if (c->ops->owner != NULL)
+        c->ops->owner(c, ret_pid, ret_inc);
+}
+
 void meta_client_stop(struct meta_client *c)
 {
     if (c != NULL)

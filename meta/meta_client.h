@@ -123,6 +123,7 @@ struct meta_req {
     bool hint;  /* REG_READ, CONTENT, CHANGES, NODES: what any one replica has will do: may lack the
                    newest, but of a decided register it is the value or absent */
     bool here;  /* passed on to this replica, which answers it itself or says -EREMOTE */
+    bool passed; /* out: who was asked passed it on to the replica that leads */
 
     const struct ns_entry *entry; /* CHANGE */
     struct ns_answer answer;      /* CHANGE: out */
@@ -173,11 +174,14 @@ struct meta_client_ops {
     /* NULL, or for meta_call(): answers a read at once, without `done`; false: it must be
      * submitted. Saves two changes of thread. */
     bool (*answer)(struct meta_client *c, struct meta_req *r);
+    /* NULL, or for meta_client_owner(). */
+    void (*owner)(struct meta_client *c, uint16_t *ret_pid, uint32_t *ret_inc);
 };
 
 struct meta_client {
     const struct meta_client_ops *ops;
-    uint16_t pid; /* proposer id and incarnation: the owner of fresh ids */
+    uint16_t pid; /* proposer id and incarnation of who answered first: the owner of the ids of a
+                     session that is opened with pid 0 */
     uint32_t inc;
     struct vs_id cluster;
     uint64_t own_first, own_count; /* its changes carry client ids from this range; 0: none */
@@ -187,6 +191,9 @@ void meta_submit(struct meta_client *c, struct meta_req *r);
 /* Submit and wait: for starts, commands and tests; never on a client's own thread. r->done is
  * overwritten. Returns r->status. */
 int meta_call(struct meta_client *c, struct meta_req *r);
+/* Whose the ids of a new session had better be (SESSION_OPEN: pid, inc): of the replica that is
+ * asked now and will propose them, so that round 0 is enough. Any other one costs messages only. */
+void meta_client_owner(struct meta_client *c, uint16_t *ret_pid, uint32_t *ret_inc);
 /* Finishes what is in flight; nothing may be submitted once this has begun. Forgives NULL. */
 void meta_client_stop(struct meta_client *c);
 

@@ -192,7 +192,8 @@ static void ask_send(struct ask *a)
     if (a->tries++ > 0) { /* who did not answer this is not the first for the others, either */
         unsigned was = a->replica;
 
-        (void)atomic_compare_exchange_strong(&m->preferred, &was, replica);
+        if (atomic_compare_exchange_strong(&m->preferred, &was, replica))
+            meta_http_look(m);
     }
     a->replica = replica;
     a->tried |= 1u << replica;
@@ -245,6 +246,8 @@ static void ask_done(struct http_request *req)
     case 0:
         if (a->tries > 1) /* whoever answers is asked first from now on */
             atomic_store(&m->preferred, a->replica);
+        if (a->r->passed)
+            meta_http_look(m);
         ask_finish(a, 0);
         return;
     case -EOPNOTSUPP:
@@ -260,8 +263,8 @@ static void ask_done(struct http_request *req)
 /* ---- the beginning ----------------------------------------------------------------------------
  */
 
-/* A change gets its number, and a session its owner: its ids are ours, whatever became of the
- * replica since. */
+/* A change gets its number, and a session that names no owner the one of the first answer, whatever
+ * became of that replica since. */
 static int encode_change(struct ask *a)
 {
     struct meta_http *m = a->m;
@@ -272,7 +275,7 @@ static int encode_change(struct ask *a)
         entry.client = m->first_client + (unsigned)a->lane;
         entry.request = ++m->lanes[a->lane].request;
     }
-    if (entry.kind == NS_E_SESSION_OPEN) {
+    if (entry.kind == NS_E_SESSION_OPEN && entry.pid == 0) {
         entry.pid = m->base.pid;
         entry.inc = m->base.inc;
     }
@@ -378,8 +381,22 @@ static void meta_http_stop(struct meta_client *c)
     meta_http_free(m);
 }
 
+static void meta_http_owner(struct meta_client *c, uint16_t *ret_pid, uint32_t *ret_inc)
+{
+    struct meta_http *m = vs_container_of(c, struct meta_http, base);
+    uint64_t owner = atomic_load(&m->owner[atomic_load(&m->preferred)]);
+
+    if (owner == 0) { /* until it has said so, whoever answered first will do */
+        meta_http_look(m);
+        return;
+    }
+    *ret_pid = (uint16_t)(owner >> 32);
+    *ret_inc = (uint32_t)owner;
+}
+
 static const struct meta_client_ops meta_http_ops = { .submit = meta_http_submit,
-                                                      .stop = meta_http_stop };
+                                                      .stop = meta_http_stop,
+                                                      .owner = meta_http_owner };
 
 static void config_fill(struct meta_http_config *c)
 {

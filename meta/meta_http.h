@@ -17,9 +17,12 @@
  * Each start of a client takes META_HTTP_LANES new lines of the retry table, which are never given
  * back: some 300 bytes each, in the namespace of every replica.
  *
- * Two changes that are under way together are applied in any order. Fresh ids belong to the replica
- * and the incarnation that answered first, for the life of this client: when that one was started
- * again, or another one is asked, they are created by both phases.
+ * The leader is asked first: an answer that another replica had to fetch from it starts a look, in
+ * the background, for who leads. Each replica that is found there says which incarnation it is;
+ * meta_client_owner() is of the one that is asked first now. Ids of a session that was opened for
+ * another one, or before a restart, are created by both phases.
+ *
+ * Two changes that are under way together are applied in any order.
  *
  * Threads: `done` runs on the executor's. Whoever submits bounds what is in flight. */
 #ifndef VS_META_META_HTTP_H

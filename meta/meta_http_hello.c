@@ -65,6 +65,11 @@ static int hello_ask(struct meta_http *m, unsigned replica, unsigned timeout_ms,
     return hello_judge(&h, ret);
 }
 
+void meta_http_heard(struct meta_http *m, unsigned replica, const struct meta_wire_hello *hello)
+{
+    atomic_store(&m->owner[replica], (uint64_t)hello->pid << 32 | hello->inc);
+}
+
 int meta_http_hello(struct meta_http *m, struct meta_wire_hello *ret)
 {
     int64_t now_ns = vs_now_ns(&vs_clock_system);
@@ -78,6 +83,7 @@ int meta_http_hello(struct meta_http *m, struct meta_wire_hello *ret)
         r = hello_ask(m, n % m->host_count,
                       left_ms < m->config.first_ms ? left_ms : m->config.first_ms, &m->hello, ret);
         if (r == 0) {
+            meta_http_heard(m, n % m->host_count, ret);
             atomic_store(&m->preferred, n % m->host_count);
             return 0;
         }

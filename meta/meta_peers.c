@@ -83,6 +83,15 @@ static struct vs_json *peers_json(struct meta_peers *p, unsigned *ret_reachable)
     return list;
 }
 
+bool meta_peers_leads(const struct meta_peers *p)
+{
+    struct meta_replica_state state = { .leading = true };
+
+    if (p->replica != NULL)
+        meta_replica_state(p->replica, &state);
+    return state.leading;
+}
+
 bool meta_peers_report(struct meta_peers *p, struct vs_json *j)
 {
     struct meta_replica_state state;

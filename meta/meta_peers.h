@@ -38,6 +38,8 @@ void meta_peers_end(struct meta_peers *p);
 
 /* Is `pid` a replica of the cluster, this one too? */
 bool meta_peers_has(const struct meta_peers *p, uint16_t pid);
+/* Does this replica lead, as far as it knows? */
+bool meta_peers_leads(const struct meta_peers *p);
 /* Role, leader, slots, who is reachable: members of the report of health. True: there is a
  * majority, as far as this replica knows. */
 bool meta_peers_report(struct meta_peers *p, struct vs_json *j);

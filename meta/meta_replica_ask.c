@@ -190,6 +190,7 @@ static void ask_answered(struct replica_ask *a)
         ask_doubt(a);
         return;
     }
+    a->r->passed = true;
     status = a->r->status;
     if (status == -EREMOTE || status == -EAGAIN || status == -VS_EDOWN)
         ask_again(a);

@@ -44,7 +44,8 @@ static void serve_done(struct meta_req *r)
 static void reply_hello(struct serve *s)
 {
     const struct meta_client *meta = s->m->meta;
-    const struct meta_wire_hello h = { meta->pid, meta->inc, meta->cluster };
+    const struct meta_wire_hello h = { meta->pid, meta->inc, meta->cluster,
+                                       meta_peers_leads(&s->m->peers) };
 
     reply_frame(s, meta_wire_answer_hello(&h, &s->out));
 }

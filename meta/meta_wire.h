@@ -2,7 +2,8 @@
  * body of POST /meta and of what comes back (docs/API.md).
  *
  *   question  "VSMQ" format op flags:u16 cluster:16 body crc:u32
- *   answer    "VSMA" format op status:u16 body crc:u32      status: the negated code
+ *   answer    "VSMA" format op status:u16 body crc:u32      status: the negated code, and 0x8000
+ *                                                           when another replica answered
  *
  * little-endian, the CRC-32C of all before it at the end. The body holds the fields that the
  * operation uses, in the order of struct meta_req; HELLO asks who answers, and has none. An unknown
@@ -22,11 +23,13 @@
 #define META_WIRE_NODES_MAX      1024
 #define META_WIRE_BLOB_BYTES_MAX (8u << 20) /* content, media, attribute values and lists */
 
-/* Who answers: the owner of the ids that the caller may use first, and whose metadata it is. */
+/* Who answers: the owner of the ids that the caller may use first, whose metadata it is, and
+ * whether it leads. */
 struct meta_wire_hello {
     uint16_t pid;
     uint32_t inc;
     struct vs_id cluster;
+    bool leads;
 };
 
 /* ---- meta_wire_ask.c: questions ---------------------------------------------------------------
@@ -75,6 +78,7 @@ int meta_wire_answered_hello(const void *bytes, size_t len, struct meta_wire_hel
 #define META_WIRE_OP_HELLO          0  /* others: enum meta_op + 1 */
 #define META_WIRE_HINT              1u /* flags: struct meta_req */
 #define META_WIRE_HERE              2u
+#define META_WIRE_PASSED            0x8000u /* beside a status */
 #define META_WIRE_ASK_HEAD_BYTES    24
 #define META_WIRE_ANSWER_HEAD_BYTES 8
 #define META_WIRE_CRC_BYTES         4

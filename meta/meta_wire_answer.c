@@ -184,7 +184,8 @@ int meta_wire_answer(const struct meta_req *r, struct vs_buf *ret)
     size_t start = ret->len;
     struct vs_wr w = meta_wire_begin(ret, magic, (unsigned)r->op + 1);
 
-    wr_status(&w, r->status);
+    VS_ASSERT(r->status <= 0 && r->status > -VS_ERR_LAST);
+    vs_wr_u16(&w, (uint16_t)((unsigned)-r->status | (r->passed ? META_WIRE_PASSED : 0)));
     if (has_body(r->op, r->status))
         wr_body(&w, r);
     return meta_wire_end(&w, start);
@@ -199,6 +200,7 @@ int meta_wire_answer_hello(const struct meta_wire_hello *h, struct vs_buf *ret)
     vs_wr_u16(&w, h->pid);
     vs_wr_u32(&w, h->inc);
     vs_wr_bytes(&w, h->cluster.b, VS_ID_BYTES);
+    vs_wr_u8(&w, h->leads);
     return meta_wire_end(&w, start);
 }
 
@@ -246,13 +248,16 @@ size_t meta_wire_answer_max(const struct meta_req *r)
 /* ---- in ---------------------------------------------------------------------------------------
  */
 
-static int rd_status(struct vs_rd *r)
+static int status_of(struct vs_rd *r, unsigned status)
 {
-    uint16_t status = vs_rd_u16(r);
-
     if (r->err == 0 && status >= VS_ERR_LAST)
         r->err = -VS_ECORRUPT;
     return -(int)status;
+}
+
+static int rd_status(struct vs_rd *r)
+{
+    return status_of(r, vs_rd_u16(r));
 }
 
 /* How many there are, at most `max`. */
@@ -465,14 +470,16 @@ static int rd_body(struct vs_rd *r, struct meta_req *q)
 int meta_wire_answered(const void *bytes, size_t len, struct meta_req *q)
 {
     struct vs_rd r;
-    unsigned op;
+    unsigned op, head;
     int status, err = meta_wire_open(bytes, len, magic, &r, &op);
 
     if (err < 0)
         return err;
     if (op != (unsigned)q->op + 1)
         return -VS_ECORRUPT;
-    status = rd_status(&r);
+    head = vs_rd_u16(&r);
+    status = status_of(&r, head & ~META_WIRE_PASSED);
+    q->passed = (head & META_WIRE_PASSED) != 0;
     q->dirents_count = q->nodes_count = q->scan_count = 0;
     q->bytes.len = 0;
     q->answer = (struct ns_answer){ .status = status };
@@ -499,6 +506,7 @@ int meta_wire_answered_hello(const void *bytes, size_t len, struct meta_wire_hel
     h.pid = vs_rd_u16(&r);
     h.inc = vs_rd_u32(&r);
     vs_rd_bytes(&r, h.cluster.b, VS_ID_BYTES);
+    h.leads = vs_rd_u8(&r) != 0;
     err = vs_rd_done(&r);
     if (err == 0)
         *ret = h;

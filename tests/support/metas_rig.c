@@ -17,8 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 60000
-#define CLUSTER     "0193561a4c007000800000000000c0de" /* version 7: all begin alike */
+#define PATIENCE_MS   60000
+#define METRICS_BYTES (256u << 10)
+#define CLUSTER       "0193561a4c007000800000000000c0de" /* version 7: all begin alike */
 
 /* Free ports, held until all are known. */
 static void choose_ports(struct metas_rig *f)
@@ -106,9 +107,9 @@ void metas_rig_isolate(struct metas_rig *f, unsigned i, bool is_cut)
 
 /* ---- how they are ---- */
 
-static bool health_text(struct metas_rig *f, unsigned i, char *ret, size_t cap)
+static bool page(struct metas_rig *f, unsigned i, const char *path, char *ret, size_t cap)
 {
-    static const char ask[] = "GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    char ask[128];
     const struct timeval patience = { 1, 0 };
     struct sockaddr_in a = { .sin_family = AF_INET,
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
@@ -117,10 +118,11 @@ static bool health_text(struct metas_rig *f, unsigned i, char *ret, size_t cap)
     size_t len = 0;
     ssize_t n = 0;
 
+    snprintf(ask, sizeof(ask), "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
     VS_ASSERT(fd >= 0);
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
-        send(fd, ask, sizeof(ask) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(ask) - 1)
+        send(fd, ask, strlen(ask), MSG_NOSIGNAL) == (ssize_t)strlen(ask))
         while (len < cap - 1 && (n = recv(fd, ret + len, cap - 1 - len, 0)) > 0)
             len += (size_t)n;
     ret[len] = '\0';
@@ -134,12 +136,26 @@ bool metas_rig_health(struct metas_rig *f, unsigned i, const char *name, char *r
     const char *at;
 
     snprintf(key, sizeof(key), "\"%s\":", name);
-    if (f->proc[i].pid == 0 || !health_text(f, i, text, sizeof(text)) ||
+    if (f->proc[i].pid == 0 || !page(f, i, "/health", text, sizeof(text)) ||
         (at = strstr(text, key)) == NULL)
         return false;
     at += strlen(key);
     snprintf(ret, cap, "%.*s", (int)strcspn(at, ",}]"), at);
     return true;
+}
+
+uint64_t metas_rig_count(struct metas_rig *f, unsigned i, const char *begin)
+{
+    static char text[METRICS_BYTES];
+    uint64_t sum = 0;
+
+    VS_ASSERT(page(f, i, "/metrics", text, sizeof(text)));
+    for (const char *at = text; (at = strchr(at, '\n')) != NULL;) {
+        at++;
+        if (strncmp(at, begin, strlen(begin)) == 0 && strchr(at, ' ') != NULL)
+            sum += strtoull(strchr(at, ' ') + 1, NULL, 10);
+    }
+    return sum;
 }
 
 unsigned metas_rig_leader(struct metas_rig *f)

@@ -41,6 +41,8 @@ unsigned metas_rig_leader(struct metas_rig *f);
 /* A number or word of /health of one replica as it stands there ("true", "3"); false: it does not
  * answer. */
 bool metas_rig_health(struct metas_rig *f, unsigned i, const char *name, char *ret, size_t cap);
+/* The sum of all counters of one replica's /metrics that begin so; it must answer. */
+uint64_t metas_rig_count(struct metas_rig *f, unsigned i, const char *begin);
 
 /* A client of all of them. deadline_ms 0: the default. */
 struct meta_client *metas_rig_open(struct metas_rig *f, unsigned deadline_ms);

@@ -340,7 +340,7 @@ static void a_failed_request_says_its_error_and_what_is_said_of_each_register(vo
 
 static void who_answers_can_be_asked(void **state)
 {
-    const struct meta_wire_hello is = { 3, 99, cluster };
+    const struct meta_wire_hello is = { 3, 99, cluster, true };
     struct vs_buf ask = { 0 }, answer = { 0 };
     struct meta_wire_hello h;
     struct meta_wire_asked q;
@@ -354,6 +354,7 @@ static void who_answers_can_be_asked(void **state)
     assert_int_equal(meta_wire_answered_hello(answer.data, answer.len, &h), 0);
     assert_int_equal(h.pid, 3);
     assert_int_equal(h.inc, 99);
+    assert_true(h.leads);
     assert_int_equal(vs_id_cmp(&h.cluster, &cluster), 0);
     assert_int_equal(meta_wire_answered_hello(ask.data, ask.len, &h), -VS_ECORRUPT);
     vs_buf_close(&ask);
