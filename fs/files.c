@@ -399,8 +399,7 @@ void files_release(struct vsfs *fs, struct file *f)
     struct inode *i = f->inode;
 
     control_close(fs, f->control);
-    if (i != NULL && !f->writer)
-        view_report_closed(fs->view_report, i->ino, &f->track);
+    view_report_closed(fs->view_report, &f->track);
     if (f->left != NULL) {
         if (f->writer)
             release_writer(fs, f->left);

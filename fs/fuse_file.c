@@ -184,7 +184,8 @@ void fuse_call_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     r->op.offset = (uint64_t)off;
     r->op.bytes = (uint32_t)(size < READ_OP_BYTES_MAX ? size : READ_OP_BYTES_MAX);
     r->op.cursor = &f->cursor;
-    view_track_read(&f->track, r->op.offset, r->op.bytes);
+    if (!f->writer)
+        view_report_read(fuse_fs(req)->view_report, &f->track, i->ino, r->op.offset, r->op.bytes);
     r->op.done = read_done;
     now = inode_has_wfile(i) ? wfile_read_start(fuse_fs(req), i, &r->op)
                              : read_op_start(fuse_fs(req), i, &r->op);

@@ -10,51 +10,81 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct closed {
+/* What is judged of a handle. */
+struct handle {
     uint64_t ino, held_ms, read_bytes;
+    struct view_track *track; /* open; NULL: closed. Under lock */
+    unsigned judged_as;       /* of one that was closed while it was judged; as the track's */
+    bool watched;
 };
 
 struct view_report {
     struct vsfs *fs;
     struct vs_periodic turn;
     pthread_mutex_t lock;
-    struct closed closed[VIEW_REPORT_CLOSED_MAX]; /* under lock */
-    unsigned count;                               /* of them */
-    struct closed taken[VIEW_REPORT_CLOSED_MAX];  /* the turn's own, as what follows */
-    struct vs_buf due;                            /* a report that has had no answer; empty: none */
-    unsigned due_count;
+    struct vs_list open; /* of view_track.link, not counted yet; under lock */
+    struct handle closed[VIEW_REPORT_HANDLES_MAX];
+    unsigned closed_count;
+    struct handle
+        judged[VIEW_REPORT_HANDLES_MAX]; /* the turn's own but for .track, as what follows */
+    unsigned judged_count;
+    struct vs_buf due;  /* a report that has had no answer */
+    unsigned due_count; /* 0: none */
 };
 
-void view_track_read(struct view_track *t, uint64_t offset, uint32_t bytes)
+/* ---- handles ----------------------------------------------------------------------------------
+ */
+
+void view_report_read(struct view_report *v, struct view_track *t, uint64_t ino, uint64_t offset,
+                      uint32_t bytes)
 {
     uint64_t next = atomic_exchange(&t->next, offset + bytes);
     int64_t none = 0;
 
-    if (atomic_load(&t->opened_ns) == 0)
-        atomic_compare_exchange_strong(&t->opened_ns, &none, vs_now_ns(&vs_clock_system));
     if (view_goes_on(next, offset))
         atomic_fetch_add(&t->bytes, bytes);
-}
-
-void view_report_closed(struct view_report *v, uint64_t ino, const struct view_track *t)
-{
-    int64_t opened_ns = atomic_load(&t->opened_ns);
-    int64_t held_ms = (vs_now_ns(&vs_clock_system) - opened_ns) / VS_NS_PER_MS;
-
-    if (v == NULL || opened_ns == 0 || held_ms < VIEW_REPORT_LEAST_MS)
+    if (atomic_load(&t->opened_ns) != 0 || v == NULL ||
+        !atomic_compare_exchange_strong(&t->opened_ns, &none, vs_now_ns(&vs_clock_system)))
         return;
     VS_LOCK_SCOPE(&v->lock);
-    if (v->count < VIEW_REPORT_CLOSED_MAX)
-        v->closed[v->count++] = (struct closed){ ino, (uint64_t)held_ms, atomic_load(&t->bytes) };
+    t->ino = ino;
+    vs_list_add_tail(&v->open, &t->link);
+}
+
+static struct handle facts_of(const struct view_track *t)
+{
+    int64_t held_ns = vs_now_ns(&vs_clock_system) - atomic_load(&t->opened_ns);
+
+    return (struct handle){ .ino = t->ino,
+                            .held_ms = (uint64_t)(held_ns / VS_NS_PER_MS),
+                            .read_bytes = atomic_load(&t->bytes),
+                            .judged_as = t->judged_as };
+}
+
+void view_report_closed(struct view_report *v, struct view_track *t)
+{
+    struct handle h;
+
+    if (v == NULL || atomic_load(&t->opened_ns) == 0)
+        return;
+    VS_LOCK_SCOPE(&v->lock);
+    if (vs_list_empty(&t->link)) /* counted */
+        return;
+    vs_list_del(&t->link);
+    h = facts_of(t);
+    if (h.judged_as > 0)
+        v->judged[h.judged_as - 1].track = NULL;
+    if (h.held_ms >= VIEW_REPORT_LEAST_MS && v->closed_count < VIEW_REPORT_HANDLES_MAX)
+        v->closed[v->closed_count++] = h;
 }
 
 /* ---- judging -----------------------------------------------------------------------------------
  */
 
-static bool was_watched(struct view_report *v, const struct closed *c)
+static bool was_watched(struct view_report *v, const struct handle *h)
 {
-    struct meta_req r = { .op = META_MEDIA, .ino = c->ino };
-    struct view_facts facts = { .held_ms = c->held_ms, .read_bytes = c->read_bytes };
+    struct meta_req r = { .op = META_MEDIA, .ino = h->ino };
+    struct view_facts facts = { .held_ms = h->held_ms, .read_bytes = h->read_bytes };
     struct mf_media media = { 0 };
     int err = meta_call(v->fs->meta, &r);
 
@@ -67,33 +97,86 @@ static bool was_watched(struct view_report *v, const struct closed *c)
     return (err == 0 || err == -ENODATA) && view_judge(&facts);
 }
 
+/* All that were closed, and of those that are open as many as there is room for: the others come
+ * first next time. */
+static void judge_begin(struct view_report *v)
+{
+    struct vs_list *pos, *tmp, later;
+    VS_LOCK_SCOPE(&v->lock);
+
+    v->judged_count = v->closed_count;
+    memcpy(v->judged, v->closed, v->closed_count * sizeof(v->judged[0]));
+    v->closed_count = 0;
+    vs_list_init(&later);
+    vs_list_for_each (pos, tmp, &v->open) {
+        struct view_track *t = vs_container_of(pos, struct view_track, link);
+
+        if (v->judged_count == VIEW_REPORT_HANDLES_MAX)
+            break;
+        v->judged[v->judged_count] = facts_of(t);
+        v->judged[v->judged_count].track = t;
+        t->judged_as = ++v->judged_count;
+        vs_list_del(&t->link);
+        vs_list_add_tail(&later, &t->link);
+    }
+    vs_list_splice_tail(&v->open, &later);
+}
+
+/* Who was watched is not judged again, open or closed meanwhile. */
+static void judge_end(struct view_report *v)
+{
+    unsigned kept = 0;
+    VS_LOCK_SCOPE(&v->lock);
+
+    for (unsigned i = 0; i < v->judged_count; i++) {
+        struct view_track *t = v->judged[i].track;
+
+        if (t == NULL)
+            continue;
+        t->judged_as = 0;
+        if (v->judged[i].watched)
+            vs_list_del(&t->link);
+    }
+    for (unsigned i = 0; i < v->closed_count; i++) {
+        struct handle h = v->closed[i];
+
+        if (h.judged_as > 0 && v->judged[h.judged_as - 1].watched)
+            continue;
+        h.judged_as = 0;
+        v->closed[kept++] = h;
+    }
+    v->closed_count = kept;
+}
+
 static int by_ino(const void *a, const void *b)
 {
-    const struct closed *x = a, *y = b;
+    const struct handle *x = a, *y = b;
 
     return x->ino < y->ino ? -1 : x->ino > y->ino;
 }
 
-/* A new report of what was closed since the last one. */
+/* A new report of what was watched since the last one. */
 static void make_report(struct view_report *v)
 {
-    static const unsigned items_max = VIEWS_REPORT_MAX;
+    static const unsigned items_max = VIEW_REPORT_HANDLES_MAX;
     struct views_item *items = calloc(items_max, sizeof(*items));
-    unsigned count, n = 0;
+    unsigned n = 0;
 
-    pthread_mutex_lock(&v->lock);
-    count = v->count;
-    memcpy(v->taken, v->closed, count * sizeof(v->taken[0]));
-    v->count = 0;
-    pthread_mutex_unlock(&v->lock);
-    qsort(v->taken, count, sizeof(v->taken[0]), by_ino);
-    for (unsigned i = 0; items != NULL && i < count; i++) {
-        const struct closed *c = &v->taken[i];
+    _Static_assert(VIEW_REPORT_HANDLES_MAX <= VIEWS_REPORT_MAX, "a report has room for all");
+    if (items == NULL)
+        return;
+    judge_begin(v);
+    for (unsigned i = 0; i < v->judged_count; i++)
+        v->judged[i].watched = was_watched(v, &v->judged[i]);
+    judge_end(v);
+    qsort(v->judged, v->judged_count, sizeof(v->judged[0]), by_ino);
+    for (unsigned i = 0; i < v->judged_count; i++) {
+        const struct handle *h = &v->judged[i];
 
-        if (!was_watched(v, c))
+        if (!h->watched)
             continue;
-        if (n == 0 || items[n - 1].ino != c->ino) {
-            items[n] = (struct views_item){ .ino = c->ino };
+        if (n == 0 || items[n - 1].ino != h->ino) {
+            items[n] = (struct views_item){ .ino = h->ino };
             vs_rand_system(&items[n].report, sizeof(items[n].report));
             n++;
         }
@@ -140,6 +223,7 @@ int view_report_start(struct view_report **ret, struct vsfs *fs)
         return -ENOMEM;
     v->fs = fs;
     pthread_mutex_init(&v->lock, NULL);
+    vs_list_init(&v->open);
     *ret = v;
     vs_periodic_start(&v->turn, fs->ops, VIEW_REPORT_S * VS_NS_PER_S, VIEW_REPORT_S * VS_NS_PER_S,
                       report_turn);
