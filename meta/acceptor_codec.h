@@ -10,7 +10,7 @@
 #define VS_META_ACCEPTOR_CODEC_H
 
 #include "common/buf.h"
-#include "meta/member_set.h"
+#include "common/member_set.h"
 #include "meta/px.h"
 
 #define ACCEPTOR_FORMAT           1

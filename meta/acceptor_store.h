@@ -56,8 +56,8 @@ int acceptor_reg_read(struct acceptor_store *s, const struct vs_id *id, struct p
 int acceptor_reg_list(struct acceptor_store *s, const struct vs_id *after, struct vs_id *ids,
                       uint32_t max);
 
-/* Where it stands in a change of membership; NULL: there never was one. The writer's, and its
- * owner's while there is none. */
+/* Where it stands in a change of membership; NULL: it was not said yet. The writer's, and
+ * its owner's while there is none. */
 const struct acceptor_members *acceptor_members(const struct acceptor_store *s);
 int acceptor_members_put(struct acceptor_store *s, const struct acceptor_members *m);
 

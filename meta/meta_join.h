@@ -15,7 +15,7 @@
 
 #include "common/clock.h"
 #include "common/id.h"
-#include "meta/member_set.h"
+#include "common/member_set.h"
 #include "meta/px_link.h"
 
 #define META_JOIN_ASK_MS    3000

@@ -80,6 +80,13 @@ static void why_open(int err, const struct meta_options *o, char *why)
                  "right disk, or look at --id and --cluster",
                  o->data, (unsigned)o->id, o->cluster);
         break;
+    case -EDOM:
+        snprintf(why, META_WHY_BYTES,
+                 "%.200s holds the metadata of another number of replicas than the %u that this "
+                 "command line says; start it with the --peers that it was made with. A cluster "
+                 "keeps its number: for another one make a new cluster, and copy the films into it",
+                 o->data, o->peer_count + 1);
+        break;
     case -VS_ENEWER:
         snprintf(why, META_WHY_BYTES,
                  "%.200s was written by a newer version of V-Stack; use that version", o->data);

@@ -286,19 +286,19 @@ static int open_registers(struct meta_replica *m)
     struct px_acceptor acceptor = { .cluster = id->cluster,
                                     .epoch = m->begun.set.epoch,
                                     .votes = m->begun.stand == ACCEPTOR_VOTES,
-                                    .members = m->members };
+                                    .members = m->begun.set.count };
     struct reg_coord_config config = { .id = id,
                                        .store = m->dir.store,
                                        .link = m->link,
                                        .clock = m->clock,
                                        .epoch = m->begun.set.epoch,
-                                       .members = m->members,
+                                       .members = m->begun.set.count,
                                        .patience_ms = m->is_alone ? 0 : m->patience_ms };
     int r;
 
-    for (unsigned i = 0; i < m->members; i++) {
-        acceptor.member[i].pid = m->pid[i];
-        config.pid[i] = m->pid[i];
+    for (unsigned i = 0; i < m->begun.set.count; i++) {
+        acceptor.member[i].pid = m->begun.set.member[i].pid;
+        config.pid[i] = m->begun.set.member[i].pid;
     }
     r = reg_serve_new(&m->serve, m->writer, id, &acceptor);
     config.serve = m->serve;
@@ -332,7 +332,7 @@ static int open_journal(struct meta_replica *m, const struct meta_replica_config
                                             .link = &m->journal_link,
                                             .feed = m->feed,
                                             .epoch = m->begun.set.epoch,
-                                            .members = m->members,
+                                            .members = m->begun.set.count,
                                             .is_closed = m->begun.stand != ACCEPTOR_VOTES,
                                             .ring = c->ring,
                                             .kept = c->kept };
@@ -340,14 +340,14 @@ static int open_journal(struct meta_replica *m, const struct meta_replica_config
 
     if (r < 0)
         return r;
-    if (m->members == 1 && config.ring == 0) { /* nobody comes back and needs old ones */
+    if (m->is_alone && config.ring == 0) { /* nobody comes back and needs old ones */
         config.ring = ALONE_RING;
         config.kept = ALONE_KEPT;
     }
     m->journal_link.send = replica_tell;
     m->journal_link.config = replica_heard;
-    for (unsigned i = 0; i < m->members; i++)
-        config.pid[i] = m->pid[i];
+    for (unsigned i = 0; i < m->begun.set.count; i++)
+        config.pid[i] = m->begun.set.member[i].pid;
     pthread_mutex_lock(&m->lock);
     r = journal_member_open(&m->journal, &config);
     pthread_mutex_unlock(&m->lock);

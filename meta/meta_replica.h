@@ -13,6 +13,7 @@
 #define VS_META_META_REPLICA_H
 
 #include "common/clock.h"
+#include "common/member_set.h"
 #include "meta/journal.h"
 #include "meta/meta_client.h"
 #include "meta/px_link.h"
@@ -41,7 +42,9 @@ struct meta_replica_config {
 };
 
 /* Errors as meta_local_open(); -EINVAL: the members are not 1, 3 or 5 different ones with pid;
- * -ESTALE: there is metadata of another cluster or replica. */
+ * -ESTALE: there is metadata of another cluster or replica; -EDOM: its cluster has another number
+ * of members. Which members there are, the first open makes durable; those of later ones are
+ * nothing but a count. */
 int meta_replica_open(struct meta_replica **ret, const struct meta_replica_config *config);
 /* A polite end has begun: leads no more, so that the others find a leader meanwhile; a request that
  * needs one is -VS_EDOWN at once: it is better asked elsewhere. */
@@ -75,6 +78,10 @@ struct meta_replica_state {
     bool voting; /* in `epoch`; else it has left the one before, and waits for this one to open */
     uint64_t epoch, applied_slot, commit_slot;
 };
+/* The members as this replica knows them; addresses as they were when each joined, "" of those that
+ * were there from the beginning. False: it does not vote among them now. */
+bool meta_replica_members(struct meta_replica *m, struct member_set *ret);
+
 void meta_replica_state(struct meta_replica *m, struct meta_replica_state *ret);
 
 #endif

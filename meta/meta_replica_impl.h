@@ -38,9 +38,8 @@ struct meta_replica {
     pthread_mutex_t lock;
     pthread_cond_t idle;
     /* under lock */
-    unsigned members; /* as they are now */
-    uint16_t pid[JOURNAL_REPLICAS_MAX];
-    unsigned asks; /* on their way */
+    struct member_set members; /* as they are now */
+    unsigned asks;             /* on their way */
     bool is_stopping;
 };
 

@@ -4,13 +4,21 @@
 #include "meta/meta_replica_impl.h"
 #include <string.h>
 
-static void set_members(struct meta_replica *m, const struct member_set *set)
+static void replica_moved(void *arg, const struct member_set *set)
+{
+    struct meta_replica *m = arg;
+
+    pthread_mutex_lock(&m->lock);
+    m->members = *set;
+    pthread_mutex_unlock(&m->lock);
+}
+
+bool meta_replica_members(struct meta_replica *m, struct member_set *ret)
 {
     pthread_mutex_lock(&m->lock);
-    m->members = set->count;
-    for (unsigned i = 0; i < set->count; i++)
-        m->pid[i] = (uint16_t)set->member[i].pid;
+    *ret = m->members;
     pthread_mutex_unlock(&m->lock);
+    return m->move == NULL || meta_move_votes(m->move);
 }
 
 unsigned replica_members(struct meta_replica *m, uint16_t pid[JOURNAL_REPLICAS_MAX])
@@ -18,37 +26,47 @@ unsigned replica_members(struct meta_replica *m, uint16_t pid[JOURNAL_REPLICAS_M
     unsigned n;
 
     pthread_mutex_lock(&m->lock);
-    n = m->members;
-    memcpy(pid, m->pid, sizeof(m->pid));
+    n = m->members.count;
+    for (unsigned i = 0; i < n; i++)
+        pid[i] = (uint16_t)m->members.member[i].pid;
     pthread_mutex_unlock(&m->lock);
     return n;
 }
 
-/* Those it was made with are of epoch 1. */
-int replica_open_members(struct meta_replica *m, const struct meta_replica_config *c)
+/* Those it was made with are of epoch 1, and durable before anything is answered: another command
+ * line at a later start does not make other majorities. */
+static int store_first_members(struct meta_replica *m, const struct meta_replica_config *c)
 {
-    const struct acceptor_members *stored = acceptor_members(m->dir.store);
+    struct acceptor_members first = { .stand = ACCEPTOR_VOTES,
+                                      .set = { .epoch = 1, .count = c->member_count } };
+    int r;
 
-    if (stored != NULL) {
-        m->begun = *stored;
-    } else {
-        m->begun = (struct acceptor_members){ .stand = ACCEPTOR_VOTES,
-                                              .set = { .epoch = 1, .count = c->member_count } };
-        for (unsigned i = 0; i < c->member_count; i++) {
-            m->begun.set.member[i].pid = c->member_count == 1 ? m->client.pid : c->members[i];
-            m->begun.begin |= 1u << i;
-        }
+    for (unsigned i = 0; i < c->member_count; i++) {
+        first.set.member[i].pid = c->member_count == 1 ? m->client.pid : c->members[i];
+        first.begin |= 1u << i;
     }
-    if (m->begun.stand == ACCEPTOR_JOINING)
-        return -EINPROGRESS;
-    m->is_alone = m->begun.set.count == 1;
-    set_members(m, &m->begun.set);
+    r = acceptor_members_put(m->dir.store, &first);
+    if (r < 0)
+        return r;
+    acceptor_commit(m->dir.store);
+    acceptor_batch_begin(m->dir.store);
     return 0;
 }
 
-static void replica_moved(void *arg, const struct member_set *set)
+int replica_open_members(struct meta_replica *m, const struct meta_replica_config *c)
 {
-    set_members(arg, set);
+    int r = acceptor_members(m->dir.store) == NULL ? store_first_members(m, c) : 0;
+
+    if (r < 0)
+        return r;
+    m->begun = *acceptor_members(m->dir.store);
+    if (m->begun.stand == ACCEPTOR_JOINING)
+        return -EINPROGRESS;
+    if (m->begun.set.count != c->member_count)
+        return -EDOM;
+    m->is_alone = m->begun.set.count == 1;
+    replica_moved(m, &m->begun.set);
+    return 0;
 }
 
 int replica_open_move(struct meta_replica *m)

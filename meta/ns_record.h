@@ -5,7 +5,7 @@
 #define VS_META_NS_RECORD_H
 
 #include "common/codec.h"
-#include "meta/member_set.h"
+#include "common/member_set.h"
 #include "meta/ns_types.h"
 
 /* STATE: one record, written with every entry. */

@@ -136,7 +136,7 @@ struct ns_entry {
     bool keep_times;               /* SWAP: do not touch mtime (attr.mtime was set before) */
     uint64_t base_version;         /* SWAP, MEDIA: must be the current version, else -ESTALE */
     const void *value;             /* SETXATTR value; MEDIA encoded description;
-                                      MEMBERS encoded set (meta/member_set.h) */
+                                      MEMBERS encoded set (common/member_set.h) */
     size_t value_len;
     uint8_t taken;    /* PUBLISH: enum ns_taken, and NS_TAKEN_LOST */
     uint64_t session; /* SESSION_EXTEND, SESSION_ABORT */

@@ -1,6 +1,6 @@
 /* Configurations: what is written is read; one that could not be is neither. */
 #include "common/err.h"
-#include "meta/member_set.h"
+#include "common/member_set.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

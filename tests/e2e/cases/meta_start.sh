@@ -42,6 +42,8 @@ equal "state" "$(meta_get /health | jq -er .state)" up
 daemon_stop
 meta_refused 'is the directory of replica 1, not of 2.*--id 1' --id 2 --listen 127.0.0.1:0 --data "$META_DATA"
 meta_refused "belongs to cluster $cluster, not to" "${ARGS[@]}" 127.0.0.1:0 --cluster $UUID
+meta_refused "holds the metadata of another number of replicas than the 3" "${ARGS[@]}" 127.0.0.1:0 \
+    --peers "$PEERS" --cluster "$cluster"
 meta_start --existing --cluster "$cluster"
 equal "cluster after a restart" "$(meta_get /health | jq -er .cluster)" "$cluster"
 daemon_stop
@@ -54,6 +56,17 @@ DAEMON_PID=$!
 half_ready() { [ -s "$CASE_DIR/half.out" ] || ! [ -e "/proc/$DAEMON_PID" ]; }
 await "$PATIENCE_S" half_ready
 daemon_stop
+
+# ---- one of several is not started alone -------------------------------------------------------------
+
+"$VSTACK_META" --id 1 --listen 127.0.0.1:0 --data "$CASE_DIR/three" --peers "$PEERS" --cluster $UUID --new \
+    >"$CASE_DIR/three.out" </dev/null &
+DAEMON_PID=$!
+three_ready() { [ -s "$CASE_DIR/three.out" ] || ! [ -e "/proc/$DAEMON_PID" ]; }
+await "$PATIENCE_S" three_ready
+daemon_stop
+meta_refused "holds the metadata of another number of replicas than the 1" --id 1 --listen 127.0.0.1:0 \
+    --data "$CASE_DIR/three" --cluster $UUID
 
 # ---- an acceptor that lost its memory does not start -------------------------------------------------
 

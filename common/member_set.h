@@ -5,8 +5,8 @@
  * travels in frames, as the same bytes. docs/FORMAT.md has every byte.
  *
  * Pure. Threads: none. */
-#ifndef VS_META_MEMBER_SET_H
-#define VS_META_MEMBER_SET_H
+#ifndef VS_COMMON_MEMBER_SET_H
+#define VS_COMMON_MEMBER_SET_H
 
 #include "common/buf.h"
 #include <stdbool.h>

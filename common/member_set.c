@@ -1,6 +1,6 @@
 /* member_set: see the header. Failure: a set that could not be is refused on the way out and on the
  * way in alike. */
-#include "meta/member_set.h"
+#include "common/member_set.h"
 #include "common/codec.h"
 #include "common/err.h"
 #include <stdio.h>
