@@ -1,7 +1,7 @@
 /* fuse_attr: getattr, setattr, statfs. */
 #include "common/cleanup.h"
 #include "common/err.h"
-#include "fs/cache_guard.h"
+#include "fs/dir_view.h"
 #include "fs/fuse_calls.h"
 #include "fs/statfs.h"
 #include <stdatomic.h>
@@ -18,6 +18,7 @@ struct getattr {
     struct vsfs *fs;
     fuse_req_t req; /* until it is answered */
     uint64_t node, since;
+    struct dir_view_moment moment;
     struct meta_req meta;
     struct inode *i; /* a reference */
     struct vs_job late;
@@ -58,6 +59,8 @@ static void getattr_done(struct meta_req *m)
     struct getattr *g = vs_container_of(m, struct getattr, meta);
     struct ns_attr told;
 
+    if (m->status == 0)
+        dir_view_told(g->fs->dirs, &g->moment, &m->attr);
     if (g->timed && vs_exec_cancel_after(g->fs->exec, &g->late) == 1)
         atomic_fetch_sub(&g->refs, 1);
     if (!atomic_exchange(&g->answered, true)) {
@@ -108,6 +111,7 @@ static void getattr_start(fuse_req_t req, uint64_t node, struct inode *i)
     g->req = req;
     g->node = node;
     g->i = inode_ref(i, fs->inodes);
+    g->moment = dir_view_moment(fs->dirs, i->ino);
     g->since = cache_guard_moment(fs->guard);
     g->meta = (struct meta_req){ .op = META_GETATTR, .done = getattr_done, .ino = i->ino };
     g->timed = fs->metas != NULL && getattr_told(i, &told);
@@ -125,6 +129,7 @@ void fuse_call_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
     struct ns_attr attr;
     struct fuse_call *c;
     struct inode *i;
+    uint64_t since;
 
     (void)fi;
     if (control_owns(ino)) {
@@ -138,6 +143,8 @@ void fuse_call_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
         fuse_reply_err(req, ENOMEM);
     else if (getattr_provisional(i, &attr))
         fuse_reply_attributes(req, 0, ino, &attr); /* this mount's own */
+    else if (dir_view_attr(fs->dirs, i->ino, &attr, &since))
+        fuse_reply_attributes(req, since, ino, &attr);
     else
         getattr_start(req, ino, i);
     inode_put(fs->inodes, i);

@@ -5,7 +5,7 @@
  * but the control files is answered without an ops thread, so that lookups never queue behind
  * commits. */
 #include "common/err.h"
-#include "fs/cache_guard.h"
+#include "fs/dir_view.h"
 #include "fs/fuse_calls.h"
 #include "fs/inbox.h"
 #include "fs/provisional.h"
@@ -16,6 +16,7 @@ struct lookup {
     fuse_req_t req;
     struct vsfs *fs;
     uint64_t parent, since;
+    struct dir_view_moment moment; /* when the metadata was asked */
     char name[NS_NAME_BYTES_MAX + 1];
     size_t len;
     struct inode *alias; /* its film's attributes are being asked for */
@@ -28,6 +29,8 @@ struct lookup {
 /* The one reply. r == 0: `node` with `attr`. */
 static void lookup_answer(struct lookup *l, int r, uint64_t node, const struct ns_attr *attr)
 {
+    if (r == -ENOENT && l->alias == NULL)
+        dir_view_missing(l->fs->dirs, &l->moment, l->parent, l->name, l->len);
     if (r < 0)
         fuse_reply_error(l->req, r);
     else
@@ -119,6 +122,7 @@ static void lookup_ask(struct lookup *l)
         inode_put(fs->inodes, i);
         return;
     }
+    l->moment = dir_view_moment(fs->dirs, l->parent);
     l->expected = inbox_expects(fs, l->parent, l->name, l->len);
     l->meta = (struct meta_req){ .op = META_LOOKUP,
                                  .done = lookup_done,

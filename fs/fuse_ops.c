@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "fs/cache_guard.h"
+#include "fs/dir_view.h"
 #include "fs/feed_follow.h"
 #include "fs/fuse_calls.h"
 #include "fs/fuse_wire.h"
@@ -132,6 +133,8 @@ int fuse_ops_mount(struct vsfs *fs, const char *opts)
     if (r == 0 && fs->shared)
         r = cache_guard_new(&fs->guard, &vs_clock_system);
     if (r == 0 && fs->shared)
+        r = dir_view_new(&fs->dirs, fs->guard, &vs_clock_system);
+    if (r == 0 && fs->shared)
         r = feed_follow_start(&fs->follow, fs);
     if (r < 0)
         fuse_ops_unmount(fs);
@@ -176,6 +179,8 @@ void fuse_ops_unmount(struct vsfs *fs)
     fuse_quick_stop();
     fuse_file_drop_all(fs);
     fuse_dir_drop_all();
+    dir_view_free(fs->dirs); /* what goes on without the kernel changes no directory */
+    fs->dirs = NULL;
     cache_guard_free(fs->guard);
     fs->guard = NULL;
 }

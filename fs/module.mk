@@ -37,6 +37,7 @@ fs_SRCS += fs/data_metas.c
 fs_SRCS += fs/data_path.c
 fs_SRCS += fs/data_setup.c
 fs_SRCS += fs/data_store.c
+fs_SRCS += fs/dir_view.c
 fs_SRCS += fs/extent_set.c
 fs_SRCS += fs/feed_follow.c
 fs_SRCS += fs/fetch_doubt.c

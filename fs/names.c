@@ -7,6 +7,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "fs/control.h"
+#include "fs/dir_view.h"
 #include "fs/files.h"
 #include "fs/inbox.h"
 #include "fs/orphan.h"
@@ -135,27 +136,58 @@ static int create_enter(struct vsfs *fs, struct inode *i, uint64_t parent, const
     return r;
 }
 
+/* -EEXIST: it is not. What the kernel has just been told is not asked again. */
+static int create_is_free(struct vsfs *fs, uint64_t parent, const char *name, size_t len)
+{
+    struct names_found found = { .kind = NAMES_NONE };
+    int r = 0;
+
+    if (dir_view_take_missing(fs->dirs, parent, name, len)) {
+        found.inode = provisional_find(fs->provisional, parent, name, len);
+        found.kind = found.inode != NULL ? NAMES_PROVISIONAL : NAMES_NONE;
+    } else {
+        r = names_find(fs, parent, name, len, &found);
+    }
+    if (r < 0)
+        return r;
+    names_found_close(fs, &found);
+    return found.kind == NAMES_PROVISIONAL || found.kind == NAMES_STORED ? -EEXIST : 0;
+}
+
+/* The directory that a file is made in: nothing but its owner, mode and life count. */
+static int create_dir(struct vsfs *fs, uint64_t parent, struct ns_attr *ret)
+{
+    struct dir_view_moment moment = dir_view_moment(fs->dirs, parent);
+    struct meta_req req = { .op = META_GETATTR, .ino = parent };
+    uint64_t since;
+    int r;
+
+    if (dir_view_attr(fs->dirs, parent, ret, &since))
+        return 0;
+    r = meta_call(fs->meta, &req);
+    if (r < 0)
+        return r;
+    dir_view_told(fs->dirs, &moment, &req.attr);
+    *ret = req.attr;
+    return 0;
+}
+
 int names_create(struct vsfs *fs, const struct names_caller *who, uint64_t parent, const char *name,
                  size_t len, uint32_t mode, struct inode **ret)
 {
-    struct meta_req dir = { .op = META_GETATTR, .ino = parent };
-    struct names_found found;
+    struct ns_attr dir;
     struct inode *i;
     uint64_t ino;
     int r;
 
     r = names_check(parent, name, len, true);
     if (r == 0)
-        r = names_find(fs, parent, name, len, &found);
-    if (r < 0)
-        return r;
-    names_found_close(fs, &found);
-    if (found.kind == NAMES_PROVISIONAL || found.kind == NAMES_STORED)
-        return -EEXIST;
-    r = meta_call(fs->meta, &dir);
-    if (r == 0 && !S_ISDIR(dir.attr.mode))
+        r = create_is_free(fs, parent, name, len);
+    if (r == 0)
+        r = create_dir(fs, parent, &dir);
+    if (r == 0 && !S_ISDIR(dir.mode))
         r = -ENOTDIR;
-    if (r == 0 && dir.attr.nlink == 0)
+    if (r == 0 && dir.nlink == 0)
         r = -ENOENT;
     if (r == 0)
         r = inode_number_new(fs->inodes, &ino);
@@ -164,7 +196,7 @@ int names_create(struct vsfs *fs, const struct names_caller *who, uint64_t paren
     i = inode_get(fs->inodes, ino);
     if (i == NULL)
         return -ENOMEM;
-    create_attr(fs, who, &dir.attr, i, mode);
+    create_attr(fs, who, &dir, i, mode);
     r = create_enter(fs, i, parent, name, len);
     if (r < 0) {
         inode_put(fs->inodes, i);

@@ -40,6 +40,7 @@ struct tend;
 struct meta_copy;
 struct notify;
 struct cache_guard;
+struct dir_view;
 struct feed_follow;
 struct mount_lease;
 
@@ -85,6 +86,7 @@ struct vsfs {
     struct notify *notify;     /* NULL until mounted */
     bool shared;               /* other mounts may change the cluster, too */
     struct cache_guard *guard; /* how long the kernel may keep what it is told; NULL: for long */
+    struct dir_view *dirs;     /* what is known of directories without asking; NULL: not shared */
     _Atomic int64_t doubt_until_ns; /* own changes until then may be news (fs/feed_follow.h) */
     _Atomic uint64_t feed_resets;   /* times that changes of others were missed */
     struct mount_lease *lease;      /* NULL: not shared */
