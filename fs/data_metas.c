@@ -3,10 +3,12 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/member_file.h"
 #include "fs/data_cluster.h"
 #include "fs/data_store.h"
 #include "fs/http_ask.h"
 #include "meta/meta_http.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +17,10 @@
 struct data_metas {
     struct vs_exec *exec;
     struct http_client *client;
+    const char *dir; /* lent: the mount's own */
+    pthread_mutex_t lock;
+    struct member_set
+        now; /* under lock; count 0: they did not say, and are those of cluster.json */
 };
 
 /* ---- open, close ---- */
@@ -41,18 +47,50 @@ static void say_why(const struct vsfs *fs, int r, char *why)
                  vs_err_text(r));
 }
 
+/* These are the replicas from now on: kept for the next mount, in case cluster.json is older. */
+static void moved(void *arg, const struct member_set *set)
+{
+    struct data_metas *dm = arg;
+    int r;
+
+    pthread_mutex_lock(&dm->lock);
+    dm->now = *set;
+    r = member_file_save(dm->dir, set);
+    pthread_mutex_unlock(&dm->lock);
+    vs_info("metadata: the replicas of epoch %llu are used", (unsigned long long)set->epoch);
+    if (r < 0)
+        vs_warn("metadata: cannot write %s/" MEMBER_FILE_NAME
+                ": %s -> the next mount knows the replicas of cluster.json alone",
+                dm->dir, vs_err_text(r));
+}
+
+static void add_origin(struct meta_http_config *c, const char *origins[META_HTTP_ORIGINS_MAX],
+                       const char *url)
+{
+    for (unsigned i = 0; i < c->origin_count; i++)
+        if (strcmp(origins[i], url) == 0)
+            return;
+    if (url[0] != '\0' && c->origin_count < META_HTTP_ORIGINS_MAX)
+        origins[c->origin_count++] = url;
+}
+
 static int open_client(struct vsfs *fs, const struct cluster_json *file)
 {
-    const char *origins[META_HTTP_REPLICAS_MAX];
-    struct meta_http_config config = { .origins = origins, .cluster = file->cluster };
+    const char *origins[META_HTTP_ORIGINS_MAX];
     struct data_metas *dm = fs->metas;
+    struct meta_http_config config = {
+        .origins = origins, .cluster = file->cluster, .moved = moved, .arg = dm
+    };
+    struct member_set kept = { .count = 0 };
     int r = vs_exec_start(&dm->exec, "meta", THREADS);
 
     if (r == 0)
         r = http_client_start(&dm->client, dm->exec);
-    for (unsigned i = 0; i < file->metas_count && config.origin_count < META_HTTP_REPLICAS_MAX; i++)
-        if (file->metas[i].url[0] != '\0')
-            origins[config.origin_count++] = file->metas[i].url;
+    for (unsigned i = 0; i < file->metas_count; i++)
+        add_origin(&config, origins, file->metas[i].url);
+    (void)member_file_load(dm->dir, &kept); /* none, or none that can be read */
+    for (unsigned i = 0; i < kept.count; i++)
+        add_origin(&config, origins, kept.member[i].url);
     if (r == 0 && config.origin_count == 0)
         r = -VS_EDOWN; /* none was ever started */
     config.client = dm->client;
@@ -106,6 +144,8 @@ int data_metas_open(struct vsfs *fs, bool *ret_created, char why[DATA_DIR_WHY_BY
         snprintf(why, DATA_DIR_WHY_BYTES, "out of memory");
         return -ENOMEM;
     }
+    fs->metas->dir = fs->opt.data_dir;
+    pthread_mutex_init(&fs->metas->lock, NULL);
     r = open_client(fs, data_cluster_file(fs));
     if (r < 0) {
         say_why(fs, r, why);
@@ -127,6 +167,7 @@ void data_metas_close(struct vsfs *fs)
     fs->metas = NULL;
     http_client_stop(dm->client);
     vs_exec_stop(dm->exec);
+    pthread_mutex_destroy(&dm->lock);
     free(dm);
 }
 
@@ -161,16 +202,34 @@ static void meta_judge(struct data_meta *m, const struct vs_id *cluster,
     }
 }
 
+/* Who they are: as they said last, else as cluster.json does. */
+static unsigned metas_now(struct vsfs *fs, struct data_meta metas[CLUSTER_METAS_MAX])
+{
+    const struct cluster_json *file = data_cluster_file(fs);
+    struct member_set now;
+
+    pthread_mutex_lock(&fs->metas->lock);
+    now = fs->metas->now;
+    pthread_mutex_unlock(&fs->metas->lock);
+    for (unsigned i = 0; i < CLUSTER_METAS_MAX; i++)
+        metas[i] = (struct data_meta){ .reachable = false };
+    for (unsigned i = 0; i < now.count; i++) {
+        snprintf(metas[i].id, sizeof(metas[i].id), "%u", now.member[i].pid);
+        snprintf(metas[i].url, sizeof(metas[i].url), "%s", now.member[i].url);
+    }
+    for (unsigned i = 0; now.count == 0 && i < file->metas_count; i++) {
+        snprintf(metas[i].id, sizeof(metas[i].id), "%s", file->metas[i].id);
+        snprintf(metas[i].url, sizeof(metas[i].url), "%s", file->metas[i].url);
+    }
+    return now.count > 0 ? now.count : file->metas_count;
+}
+
 unsigned data_metas_ask(struct vsfs *fs, struct data_meta metas[CLUSTER_METAS_MAX])
 {
-    const struct cluster_json *file = fs->metas != NULL ? data_cluster_file(fs) : NULL;
-    unsigned count = file != NULL ? file->metas_count : 0;
+    unsigned count = fs->metas != NULL ? metas_now(fs, metas) : 0;
     VS_AUTO_FREE struct http_ask *asks = calloc(CLUSTER_METAS_MAX, sizeof(*asks));
 
     for (unsigned i = 0; i < count; i++) {
-        metas[i] = (struct data_meta){ .reachable = false };
-        snprintf(metas[i].id, sizeof(metas[i].id), "%s", file->metas[i].id);
-        snprintf(metas[i].url, sizeof(metas[i].url), "%s", file->metas[i].url);
         if (asks == NULL)
             continue;
         asks[i].origin = metas[i].url;
@@ -181,7 +240,7 @@ unsigned data_metas_ask(struct vsfs *fs, struct data_meta metas[CLUSTER_METAS_MA
         return count;
     http_ask_all(count > 0 ? fs->metas->client : NULL, asks, count);
     for (unsigned i = 0; i < count; i++) {
-        meta_judge(&metas[i], &file->cluster, &asks[i]);
+        meta_judge(&metas[i], &data_cluster_file(fs)->cluster, &asks[i]);
         vs_json_free(asks[i].json);
     }
     return count;

@@ -3,7 +3,8 @@
  * Happy path: one of them answers and is of this cluster, a majority answers strictly, and every
  * node of the file is recorded: who is not, and answers, is recorded now. Failure: a sentence.
  * Other mounts may use the same replicas, so nothing here is made, undone or judged by what this
- * mount's own directory holds.
+ * mount's own directory holds, but for metas.json: the replicas as they said last themselves, asked
+ * as well as those of cluster.json, which may be older.
  *
  * Threads: one, at start and stop; data_metas_ask() any that may wait. */
 #ifndef VS_FS_DATA_METAS_H

@@ -82,16 +82,19 @@ static void reading_judge(struct reading *r, const struct vs_id *id)
         r->status = -EAGAIN;
 }
 
-static void read_all(struct meta_server *m, const struct vs_id *id, const struct vs_buf *frame,
-                     struct reading *all)
+/* How many there are. */
+static unsigned read_all(struct meta_server *m, const struct vs_id *id, const struct vs_buf *frame,
+                         struct reading all[MEMBER_SET_MAX])
 {
+    struct member_set set;
     sem_t done;
 
+    (void)meta_replica_members(m->peers.replica, &set);
     sem_init(&done, 0, 0);
-    for (unsigned i = 0; i < m->peers.members; i++) {
+    for (unsigned i = 0; i < set.count; i++) {
         struct reading *r = &all[i];
 
-        r->id = m->peers.member[i];
+        r->id = (uint16_t)set.member[i].pid;
         r->done = &done;
         if (r->id == m->meta->pid) {
             r->here = (struct meta_replica_frame){
@@ -108,12 +111,13 @@ static void read_all(struct meta_server *m, const struct vs_id *id, const struct
             px_link_ask(px_http_link(m->peers.http), r->id, &r->ask);
         }
     }
-    for (unsigned i = 0; i < m->peers.members; i++)
+    for (unsigned i = 0; i < set.count; i++)
         while (sem_wait(&done) != 0)
             VS_ASSERT(errno == EINTR);
     sem_destroy(&done);
-    for (unsigned i = 0; i < m->peers.members; i++)
+    for (unsigned i = 0; i < set.count; i++)
         reading_judge(&all[i], id);
+    return set.count;
 }
 
 /* ---- as JSON ----------------------------------------------------------------------------------
@@ -198,10 +202,10 @@ static bool is_agreed(const struct reading *all, unsigned count)
 /* ---- answers ----------------------------------------------------------------------------------
  */
 
-static void reply_all(struct meta_server *m, struct http_req *q, const char *text,
-                      const struct vs_id *id, const struct reading *all)
+static void reply_all(struct http_req *q, const char *text, const struct vs_id *id,
+                      const struct reading *all, unsigned count)
 {
-    unsigned count = m->peers.members, absent = 0, present = 0;
+    unsigned absent = 0, present = 0;
     struct vs_json *j, *list;
     char what[64];
 
@@ -228,7 +232,7 @@ static void reply_all(struct meta_server *m, struct http_req *q, const char *tex
 static void answer_all(struct meta_server *m, struct http_req *q, const char *text,
                        const struct vs_id *id)
 {
-    struct reading all[META_REPLICAS_MAX] = { { .status = 0 } };
+    struct reading all[MEMBER_SET_MAX] = { { .status = 0 } };
     struct vs_buf frame = { 0 };
     char what[64];
     int err = read_frame(m, id, &frame);
@@ -237,10 +241,11 @@ static void answer_all(struct meta_server *m, struct http_req *q, const char *te
         snprintf(what, sizeof(what), "register %s", text);
         meta_api_error(q, err, what);
     } else {
-        read_all(m, id, &frame, all);
-        reply_all(m, q, text, id, all);
+        unsigned count = read_all(m, id, &frame, all);
+
+        reply_all(q, text, id, all, count);
     }
-    for (unsigned i = 0; i < m->peers.members; i++)
+    for (unsigned i = 0; i < MEMBER_SET_MAX; i++)
         vs_buf_close(&all[i].bytes);
     vs_buf_close(&frame);
 }

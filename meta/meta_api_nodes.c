@@ -8,6 +8,7 @@
 
 #include "common/cluster_json.h"
 #include "common/err.h"
+#include "common/member_file.h"
 #include "meta/meta_nodes.h"
 
 #include <inttypes.h>
@@ -133,6 +134,15 @@ static void refuse_node(struct http_req *q, int err, const struct ns_node *said,
         meta_api_error(q, err, "the list of nodes");
 }
 
+/* Which replicas there are: a node tells all of them that it is there. */
+static void say_members(struct meta_server *m, struct vs_json *out)
+{
+    struct member_set set;
+
+    if (meta_peers_members(&m->peers, &set))
+        member_set_to_json(&set, out);
+}
+
 static void register_answer(struct meta_server *m, struct http_req *q)
 {
     struct vs_json *j = meta_api_body(q), *out;
@@ -168,6 +178,7 @@ static void register_answer(struct meta_server *m, struct http_req *q)
             vs_json_set_text(out, "state", health_state_text(row.now.state));
             vs_json_set_u64(out, "boot", boot);
             vs_json_set_u64(out, "heartbeat_ms", HEALTH_BEAT_MS);
+            say_members(m, out);
             http_reply_json(q, 200, out);
         }
     }
@@ -208,6 +219,7 @@ static void heartbeat_run(struct http_req *q, const char *name)
         if (err == 0) {
             out = vs_json_object();
             vs_json_set_text(out, "state", health_state_text(row.now.state));
+            say_members(m, out);
             http_reply_json(q, 200, out);
         } else if (err == -ENOENT) {
             http_reply_error(q, 404, "missing",

@@ -13,6 +13,7 @@
 #include "common/rand.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define CONNECTIONS_MAX     64
 #define CONNECT_TIMEOUT_MS  2000
@@ -187,7 +188,7 @@ static void ask_send(struct ask *a)
         ask_refuse(a, -VS_EDOWN);
         return;
     }
-    if (replica == m->host_count) /* those that were left have fallen silent meanwhile */
+    if (replica == META_HTTP_NONE) /* those that were left have fallen silent meanwhile */
         replica = meta_http_choose(m, a->tried = 0);
     if (a->tries++ > 0) { /* who did not answer this is not the first for the others, either */
         unsigned was = a->replica;
@@ -220,7 +221,7 @@ static void ask_again(struct ask *a)
         ask_finish(a, -VS_EDOWN);
         return;
     }
-    if (meta_http_choose(a->m, a->tried) < a->m->host_count) {
+    if (meta_http_choose(a->m, a->tried) != META_HTTP_NONE) {
         ask_send(a);
         return;
     }
@@ -348,6 +349,7 @@ static void meta_http_submit(struct meta_client *c, struct meta_req *r)
         vs_exec_submit(m->config.exec, &r->job);
         return;
     }
+    meta_http_follow(m, now_ns);
     *a = (struct ask){ .m = m, .r = r, .lane = -1 };
     a->deadline_ns =
         now_ns + (int64_t)(patience_ms(m, r, now_ns) + asked_wait_ms(r)) * VS_NS_PER_MS;
@@ -408,31 +410,35 @@ static void config_fill(struct meta_http_config *c)
         c->open_ms = OPEN_MS_DEFAULT;
 }
 
-static int open_hosts(struct meta_http *m, const struct meta_http_config *config)
+int meta_http_add(struct meta_http *m, const char *origin)
 {
-    int r = 0;
+    const struct http_host_config host = {
+        .origin = origin,
+        .connections_max = CONNECTIONS_MAX,
+        .queue_max = HTTP_CLIENT_QUEUE_MAX,
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+    };
+    unsigned i = atomic_load(&m->host_count);
+    int r;
 
-    for (unsigned i = 0; r == 0 && i < config->origin_count; i++) {
-        const struct http_host_config host = {
-            .origin = config->origins[i],
-            .connections_max = CONNECTIONS_MAX,
-            .queue_max = HTTP_CLIENT_QUEUE_MAX,
-            .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        };
-
-        r = http_host_open(&m->hosts[i], config->client, &host);
-        m->host_count += r == 0;
-    }
-    return r;
+    if (i == META_HTTP_HOSTS_MAX || strlen(origin) >= sizeof(m->origin[i]))
+        return -EINVAL;
+    r = http_host_open(&m->hosts[i], m->config.client, &host);
+    if (r < 0)
+        return r;
+    memcpy(m->origin[i], origin, strlen(origin) + 1);
+    atomic_store(&m->host_count, i + 1);
+    atomic_fetch_or(&m->listed, 1u << i);
+    return 0;
 }
 
 int meta_http_open(struct meta_client **ret, const struct meta_http_config *config)
 {
     struct meta_wire_hello hello;
     struct meta_http *m;
-    int r;
+    int r = 0;
 
-    if (config->origin_count == 0 || config->origin_count > META_HTTP_REPLICAS_MAX ||
+    if (config->origin_count == 0 || config->origin_count > META_HTTP_ORIGINS_MAX ||
         config->first_ms > DEADLINE_MS_DEFAULT || config->deadline_ms > HTTP_CLIENT_TIMEOUT_MS_MAX)
         return -EINVAL;
     m = calloc(1, sizeof(*m));
@@ -446,16 +452,15 @@ int meta_http_open(struct meta_client **ret, const struct meta_http_config *conf
     pthread_cond_init(&m->idle, NULL);
     vs_list_init(&m->waiting);
     vs_rand_system(&m->first_client, sizeof(m->first_client));
+    m->follow.epoch = 1;
     m->first_client |= UINT64_C(1) << 32; /* never 0, and no lane's number wraps to it */
     m->first_client &= ~(uint64_t)(META_HTTP_LANES - 1);
-    r = open_hosts(m, config);
+    for (unsigned i = 0; r == 0 && i < config->origin_count; i++)
+        r = meta_http_add(m, config->origins[i]);
     if (r == 0)
         r = meta_wire_ask_hello(&m->hello);
     if (r == 0)
         r = meta_http_hello(m, &hello);
-    if (r == 0 && !vs_id_is_zero(&config->cluster) &&
-        vs_id_cmp(&config->cluster, &hello.cluster) != 0)
-        r = -ESTALE;
     if (r < 0) {
         meta_http_free(m);
         return r;
@@ -465,6 +470,7 @@ int meta_http_open(struct meta_client **ret, const struct meta_http_config *conf
     m->base.cluster = hello.cluster;
     m->base.own_first = m->first_client;
     m->base.own_count = META_HTTP_LANES;
+    meta_http_listed(m, &hello.members);
     *ret = &m->base;
     return 0;
 }

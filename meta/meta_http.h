@@ -7,6 +7,9 @@
  * replica that did not answer is passed over until it says hello again, in the background: a frozen
  * one costs `first_ms` once, not each request.
  *
+ * Replicas say in their hello which of them there are. While anything is asked, one is asked for
+ * that each META_HTTP_FOLLOW_MS: a newcomer is used, and who was replaced is not asked any more.
+ *
  * Every operation may be repeated: reads, registers (a value is written once), and changes, which
  * carry the id of one of META_HTTP_LANES clients and a number: the journal applies each number of
  * a client once and answers a copy as it answered the first (meta/journal_retry.h). A client has
@@ -29,21 +32,29 @@
 #define VS_META_META_HTTP_H
 
 #include "common/http_client.h"
+#include "common/member_set.h"
 #include "meta/meta_client.h"
 
-#define META_HTTP_REPLICAS_MAX 5
-#define META_HTTP_LANES        32
+#define META_HTTP_ORIGINS_MAX 16
+#define META_HTTP_HOSTS_MAX                                                                        \
+    32 /* with those that came in the place of others, since it was opened */
+#define META_HTTP_FOLLOW_MS 1000
+#define META_HTTP_LANES     32
 
 struct meta_http_config {
     struct http_client *client; /* lent; started with `exec` */
     struct vs_exec *exec;       /* lent; runs callbacks and waits */
     const char *const *origins; /* "http://127.0.0.1:7101"; copied by the client */
-    unsigned origin_count;      /* 1 .. META_HTTP_REPLICAS_MAX */
+    unsigned origin_count;      /* 1 .. META_HTTP_ORIGINS_MAX */
     struct vs_id cluster;       /* zero: of whoever answers */
     /* 0: the default */
     unsigned first_ms;    /* for the first answer; 300, with one replica 2000 */
     unsigned deadline_ms; /* of a request, repeats included; 10000 */
     unsigned open_ms;     /* for the first replica to answer; 10000 */
+    /* These are the replicas from now on, of an epoch above 1; NULL: nobody wants to know. Maybe
+     * inside open. */
+    void (*moved)(void *arg, const struct member_set *set);
+    void *arg;
 };
 
 /* Open: waits until a replica has said who it is. -EINVAL limits or origins; -VS_EDOWN nobody

@@ -30,7 +30,7 @@ static bool probe_again(struct meta_http *m, struct meta_http_probe *p, bool ans
 
     if (answered)
         atomic_store(&p->silent, false);
-    if (!answered && !m->stopping)
+    if (!answered && !m->stopping && (atomic_load(&m->listed) >> p->replica & 1) != 0)
         return true;
     p->running = false;
     if (--m->in_flight == 0)
@@ -75,7 +75,7 @@ void meta_http_silent(struct meta_http *m, unsigned replica)
     struct meta_http_probe *p = &m->probes[replica];
     bool start;
 
-    if (m->host_count == 1)
+    if (atomic_load(&m->host_count) == 1)
         return; /* there is nobody else to ask */
     pthread_mutex_lock(&m->lock);
     start = !p->running && !m->stopping;
@@ -96,19 +96,20 @@ void meta_http_silent(struct meta_http *m, unsigned replica)
 unsigned meta_http_choose(struct meta_http *m, unsigned tried)
 {
     unsigned preferred = atomic_load(&m->preferred), answering = 0;
+    unsigned listed = atomic_load(&m->listed), count = atomic_load(&m->host_count);
 
-    for (unsigned i = 0; i < m->host_count; i++)
-        if (!atomic_load(&m->probes[i].silent))
+    for (unsigned i = 0; i < count; i++)
+        if ((listed >> i & 1) != 0 && !atomic_load(&m->probes[i].silent))
             answering |= 1u << i;
     if (answering == 0)
-        answering = (1u << m->host_count) - 1;
-    for (unsigned k = 0; k < m->host_count; k++) {
-        unsigned i = (preferred + k) % m->host_count;
+        answering = listed;
+    for (unsigned k = 0; k < count; k++) {
+        unsigned i = (preferred + k) % count;
 
         if ((answering & ~tried) >> i & 1)
             return i;
     }
-    return m->host_count;
+    return META_HTTP_NONE;
 }
 
 /* ---- the leader -------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ static void look_send(struct vs_job *job)
     struct meta_http *m = l->m;
 
     l->replica = meta_http_choose(m, l->asked); /* the preferred one first */
-    if (l->replica == m->host_count) {
+    if (l->replica == META_HTTP_NONE) {
         look_end(l);
         return;
     }

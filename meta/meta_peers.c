@@ -7,7 +7,11 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/json.h"
+#include "common/member_file.h"
 #include "meta/meta_server.h"
+
+#include <stdio.h>
+#include <string.h>
 
 int meta_peers_begin(struct meta_peers *p, const struct meta_options *o)
 {
@@ -17,6 +21,7 @@ int meta_peers_begin(struct meta_peers *p, const struct meta_options *o)
                                      .count = &p->count };
 
     *p = (struct meta_peers){ .id = (uint16_t)o->id, .members = o->peer_count + 1 };
+    snprintf(p->url, sizeof(p->url), "%s", o->url);
     p->member[0] = p->id;
     for (unsigned i = 0; i < o->peer_count; i++) {
         p->member[i + 1] = o->peer[i].id;
@@ -48,17 +53,37 @@ void meta_peers_end(struct meta_peers *p)
     p->serve.count = NULL;
 }
 
-bool meta_peers_has(const struct meta_peers *p, uint16_t pid)
+/* Where it is reached now: the command line knows better than a configuration that was decided on
+ * long ago. */
+static void set_url(struct member *m, const char *url)
 {
-    for (unsigned i = 0; i < p->members; i++)
-        if (p->member[i] == pid)
-            return true;
-    return false;
+    if (url[0] != '\0' && strlen(url) <= MEMBER_URL_BYTES_MAX)
+        snprintf(m->url, sizeof(m->url), "%s", url);
+}
+
+bool meta_peers_members(struct meta_peers *p, struct member_set *ret)
+{
+    struct px_http_peer_state state[PX_HTTP_PEERS_MAX];
+    unsigned count;
+
+    if (p->replica == NULL || !meta_replica_members(p->replica, ret))
+        return false;
+    count = px_http_peers(p->http, state);
+    for (unsigned i = 0; i < ret->count; i++) {
+        if (ret->member[i].pid == p->id)
+            set_url(&ret->member[i], p->url);
+        for (unsigned k = 0; k < count; k++)
+            if (state[k].pid == ret->member[i].pid)
+                set_url(&ret->member[i], state[k].origin);
+    }
+    return true;
 }
 
 /* ---- what it says about itself ---- */
 
-static struct vs_json *peers_json(struct meta_peers *p, unsigned *ret_reachable)
+/* Those that were replaced are known, too, and count for nothing. */
+static struct vs_json *peers_json(struct meta_peers *p, const struct member_set *set,
+                                  unsigned *ret_reachable)
 {
     struct px_http_peer_state state[PX_HTTP_PEERS_MAX];
     unsigned count = px_http_peers(p->http, state);
@@ -67,8 +92,11 @@ static struct vs_json *peers_json(struct meta_peers *p, unsigned *ret_reachable)
 
     *ret_reachable = 0;
     for (unsigned i = 0; i < count; i++) {
-        struct vs_json *j = vs_json_object();
+        struct vs_json *j;
 
+        if (member_set_find(set, state[i].pid) < 0)
+            continue;
+        j = vs_json_object();
         vs_json_set_u64(j, "id", state[i].pid);
         vs_json_set_text(j, "url", state[i].origin);
         vs_json_set_bool(j, "reachable", state[i].reachable);
@@ -95,6 +123,7 @@ bool meta_peers_leads(const struct meta_peers *p)
 bool meta_peers_report(struct meta_peers *p, struct vs_json *j)
 {
     struct meta_replica_state state;
+    struct member_set set, told;
     struct vs_json *peers;
     unsigned reachable;
     bool majority;
@@ -105,8 +134,9 @@ bool meta_peers_report(struct meta_peers *p, struct vs_json *j)
         return true;
     }
     meta_replica_state(p->replica, &state);
-    peers = peers_json(p, &reachable);
-    majority = state.leader != 0 && (reachable + 1) * 2 > p->members;
+    (void)meta_replica_members(p->replica, &set);
+    peers = peers_json(p, &set, &reachable);
+    majority = state.voting && state.leader != 0 && (reachable + 1) * 2 > set.count;
     vs_json_set_text(j, "role", state.leading ? "leader" : "follower");
     if (state.leader != 0)
         vs_json_set_u64(j, "leader", state.leader);
@@ -114,6 +144,8 @@ bool meta_peers_report(struct meta_peers *p, struct vs_json *j)
         vs_json_set_null(j, "leader");
     vs_json_set_bool(j, "majority", majority);
     vs_json_set_u64(j, "epoch", state.epoch);
+    if (meta_peers_members(p, &told))
+        member_set_to_json(&told, j);
     vs_json_set_u64(j, "applied_slot", state.applied_slot);
     vs_json_set_u64(j, "commit_slot", state.commit_slot);
     vs_json_set(j, "peers", peers);

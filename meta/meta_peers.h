@@ -18,11 +18,12 @@ struct vs_json;
 struct vs_metrics_text;
 
 struct meta_peers {
-    uint16_t id;      /* of this replica */
-    unsigned members; /* with this one: 1, 3 or 5 */
-    uint16_t member[META_REPLICAS_MAX];
-    struct px_http *http;  /* NULL: alone */
-    struct px_serve serve; /* once it is ready */
+    uint16_t id;                        /* of this replica */
+    unsigned members;                   /* with this one: 1, 3 or 5 */
+    uint16_t member[META_REPLICAS_MAX]; /* as the command line says */
+    char url[META_URL_BYTES_MAX];       /* of this one; "" not said */
+    struct px_http *http;               /* NULL: alone */
+    struct px_serve serve;              /* once it is ready */
     struct px_count count;
     struct meta_replica *replica; /* NULL: alone */
 };
@@ -36,10 +37,11 @@ void meta_peers_ready(struct meta_peers *p, struct meta_replica *replica,
  * was never ready. */
 void meta_peers_end(struct meta_peers *p);
 
-/* Is `pid` a replica of the cluster, this one too? */
-bool meta_peers_has(const struct meta_peers *p, uint16_t pid);
 /* Does this replica lead, as far as it knows? */
 bool meta_peers_leads(const struct meta_peers *p);
+/* The replicas there are, with the addresses that this one uses ("": not known); without one of
+ * them a client keeps what it has. False: alone, or this one does not vote now. */
+bool meta_peers_members(struct meta_peers *p, struct member_set *ret);
 /* Role, leader, slots, who is reachable: members of the report of health. True: there is a
  * majority, as far as this replica knows. */
 bool meta_peers_report(struct meta_peers *p, struct vs_json *j);

@@ -44,9 +44,13 @@ static void serve_done(struct meta_req *r)
 static void reply_hello(struct serve *s)
 {
     const struct meta_client *meta = s->m->meta;
-    const struct meta_wire_hello h = { meta->pid, meta->inc, meta->cluster,
-                                       meta_peers_leads(&s->m->peers) };
+    struct meta_wire_hello h = { .pid = meta->pid,
+                                 .inc = meta->inc,
+                                 .cluster = meta->cluster,
+                                 .leads = meta_peers_leads(&s->m->peers) };
 
+    if (!meta_peers_members(&s->m->peers, &h.members))
+        h.members.count = 0;
     reply_frame(s, meta_wire_answer_hello(&h, &s->out));
 }
 
@@ -57,12 +61,13 @@ static void refuse(struct serve *s, int status, const char *code, const char *se
 }
 
 /* Whose ids a session may have: of who will propose them, this replica in this life or an earlier
- * one; or another replica, in a life that is not known here. */
+ * one; or another replica, in a life that is not known here, and maybe replaced since: a mount
+ * keeps to the one that it met first. The journal gives out each id of an owner once. */
 static bool may_own(const struct meta_server *m, const struct ns_entry *e)
 {
     if (e->pid == m->meta->pid)
         return e->inc != 0 && e->inc <= m->meta->inc;
-    return e->inc != 0 && meta_peers_has(&m->peers, e->pid);
+    return e->inc != 0 && m->peers.replica != NULL;
 }
 
 /* What no client may change. 0: go on. */

@@ -15,13 +15,15 @@
 #define VS_META_META_WIRE_H
 
 #include "common/codec.h"
+#include "common/member_set.h"
 #include "meta/meta_client.h"
 
-#define META_WIRE_FORMAT         1
-#define META_WIRE_BYTES_MAX      (64u << 20) /* of a frame */
-#define META_WIRE_NAME_BYTES_MAX 4096        /* sent; which names may be, the namespace says */
-#define META_WIRE_NODES_MAX      1024
-#define META_WIRE_BLOB_BYTES_MAX (8u << 20) /* content, media, attribute values and lists */
+#define META_WIRE_FORMAT          1
+#define META_WIRE_BYTES_MAX       (64u << 20) /* of a frame */
+#define META_WIRE_NAME_BYTES_MAX  4096        /* sent; which names may be, the namespace says */
+#define META_WIRE_NODES_MAX       1024
+#define META_WIRE_HELLO_BYTES_MAX (MEMBER_SET_BYTES_MAX + 64) /* of its answer */
+#define META_WIRE_BLOB_BYTES_MAX  (8u << 20) /* content, media, attribute values and lists */
 
 /* Who answers: the owner of the ids that the caller may use first, whose metadata it is, and
  * whether it leads. */
@@ -30,6 +32,7 @@ struct meta_wire_hello {
     uint32_t inc;
     struct vs_id cluster;
     bool leads;
+    struct member_set members; /* all replicas; count 0: it is alone, or does not vote now */
 };
 
 /* ---- meta_wire_ask.c: questions ---------------------------------------------------------------

@@ -195,12 +195,18 @@ int meta_wire_answer_hello(const struct meta_wire_hello *h, struct vs_buf *ret)
 {
     size_t start = ret->len;
     struct vs_wr w = meta_wire_begin(ret, magic, META_WIRE_OP_HELLO);
+    struct vs_buf members = { 0 };
+    int r = h->members.count > 0 ? member_set_encode(&h->members, &members) : 0;
 
     vs_wr_u16(&w, 0);
     vs_wr_u16(&w, h->pid);
     vs_wr_u32(&w, h->inc);
     vs_wr_bytes(&w, h->cluster.b, VS_ID_BYTES);
     vs_wr_u8(&w, h->leads);
+    vs_wr_blob(&w, members.data, members.len);
+    vs_buf_close(&members);
+    if (r < 0 && w.err == 0)
+        w.err = r;
     return meta_wire_end(&w, start);
 }
 
@@ -494,7 +500,9 @@ int meta_wire_answered(const void *bytes, size_t len, struct meta_req *q)
 
 int meta_wire_answered_hello(const void *bytes, size_t len, struct meta_wire_hello *ret)
 {
-    struct meta_wire_hello h;
+    struct meta_wire_hello h = { 0 };
+    const uint8_t *members;
+    size_t members_len;
     struct vs_rd r;
     unsigned op;
     int err = meta_wire_open(bytes, len, magic, &r, &op);
@@ -507,7 +515,10 @@ int meta_wire_answered_hello(const void *bytes, size_t len, struct meta_wire_hel
     h.inc = vs_rd_u32(&r);
     vs_rd_bytes(&r, h.cluster.b, VS_ID_BYTES);
     h.leads = vs_rd_u8(&r) != 0;
+    members = vs_rd_blob(&r, MEMBER_SET_BYTES_MAX, &members_len);
     err = vs_rd_done(&r);
+    if (err == 0 && members_len > 0)
+        err = member_set_decode(members, members_len, &h.members);
     if (err == 0)
         *ret = h;
     return err;

@@ -11,6 +11,7 @@
 #include "common/http_client.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/member_file.h"
 #include "common/rand.h"
 #include "common/thread.h"
 
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_BYTES   1024
+#define ANSWER_BYTES   4096
 #define CONNECT_MS     900
 #define SENTENCE_BYTES 300
 
@@ -32,6 +33,7 @@ struct way {
     char path[NODE_NAME_BYTES_MAX + 32];
     char answer[ANSWER_BYTES];
     /* under n->lock */
+    bool is_listed; /* a replica, as far as is known; it may have been replaced */
     bool in_flight, registered;
     int64_t began_ns, due_ns;
     unsigned failures; /* of registering, in a row */
@@ -50,9 +52,12 @@ struct node_metas {
     pthread_cond_t wake;
     /* under lock */
     bool stopping;
+    bool beyond_loopback;   /* the command line goes there, too */
+    uint64_t epoch;         /* whose replicas are told; 1: those of the command line */
+    struct member_set said; /* newer: for the thread to act on; count 0: nothing */
     struct vs_rand rand;
     unsigned count;
-    struct way ways[NODE_METAS_MAX];
+    struct way ways[NODE_METAS_WAYS_MAX];
 };
 
 /* ---- addresses ---------------------------------------------------------------------------------
@@ -200,6 +205,19 @@ static void complain_locked(struct way *w)
     vs_json_free(j);
 }
 
+/* Any answer of success says which replicas there are. */
+static void listed_locked(struct way *w)
+{
+    struct node_metas *n = w->n;
+    struct vs_json *j = NULL;
+    struct member_set set;
+
+    if (vs_json_parse(w->answer, w->req.body_bytes, &j) == 0 &&
+        member_set_from_json(j, &set) == 0 && set.epoch > n->epoch)
+        n->said = set;
+    vs_json_free(j);
+}
+
 static void registered_locked(struct way *w, int64_t now_ns)
 {
     struct vs_json *j = NULL;
@@ -249,6 +267,8 @@ static void way_done(struct http_request *r)
     w->in_flight = false;
     free(w->sent);
     w->sent = NULL;
+    if (r->status == 0 && r->http_status == 200)
+        listed_locked(w);
     if (w->registered) {
         beaten_locked(w, now_ns);
     } else if (r->status == 0 && r->http_status == 200) {
@@ -293,6 +313,88 @@ static bool prepare_locked(struct way *w, int64_t now_ns)
     return true;
 }
 
+/* ---- which replicas there are ------------------------------------------------------------------
+ */
+
+/* NULL: too many, or no memory. Before the thread, or on it, under n->lock. */
+static struct way *way_open_locked(struct node_metas *n, const char *url)
+{
+    struct way *w = &n->ways[n->count];
+    const struct http_host_config config = {
+        .origin = url,
+        .connections_max = 1,
+        .queue_max = 2, /* an answer may send the next */
+        .connect_timeout_ms = CONNECT_MS,
+    };
+
+    for (unsigned i = 0; i < n->count; i++)
+        if (strcmp(n->ways[i].url, url) == 0)
+            return &n->ways[i];
+    if (n->count == NODE_METAS_WAYS_MAX || http_host_open(&w->host, n->client, &config) < 0)
+        return NULL;
+    w->n = n;
+    snprintf(w->url, sizeof(w->url), "%s", url);
+    n->count++;
+    return w;
+}
+
+/* What a newcomer, or one that was replaced before, is told next: that this node is there. */
+static void way_list_locked(struct way *w)
+{
+    if (w->is_listed)
+        return;
+    w->is_listed = true;
+    w->registered = false;
+    w->due_ns = 0;
+}
+
+static void list_locked(struct node_metas *n, const struct member_set *set)
+{
+    bool now[NODE_METAS_WAYS_MAX] = { false }, all = true;
+
+    for (unsigned i = 0; i < set->count; i++) {
+        const char *url = set->member[i].url;
+        struct way *w = url[0] == '\0' || (!n->beyond_loopback && !is_loopback(url))
+                            ? NULL
+                            : way_open_locked(n, url);
+
+        all = all && w != NULL;
+        if (w == NULL)
+            continue;
+        now[w - n->ways] = true;
+        way_list_locked(w);
+    }
+    for (unsigned i = 0; all && i < n->count; i++)
+        n->ways[i].is_listed = now[i];
+}
+
+/* Act on what was said: on the thread, which may wait for the disk. */
+static void follow(struct node_metas *n)
+{
+    struct member_set set;
+    int r;
+
+    pthread_mutex_lock(&n->lock);
+    set = n->said;
+    n->said.count = 0;
+    if (set.epoch > n->epoch) {
+        n->epoch = set.epoch;
+        list_locked(n, &set);
+    } else {
+        set.count = 0;
+    }
+    pthread_mutex_unlock(&n->lock);
+    if (set.count == 0)
+        return;
+    r = member_file_save(n->node->data, &set);
+    vs_info("node %s: the metadata replicas of epoch %llu are told from now on", n->node->name,
+            (unsigned long long)set.epoch);
+    if (r < 0)
+        vs_warn("node %s: cannot write %s/" MEMBER_FILE_NAME
+                ": %s -> the next start knows those of --metas alone",
+                n->node->name, n->node->data, vs_err_text(r));
+}
+
 static void *metas_thread(void *arg)
 {
     struct node_metas *n = arg;
@@ -300,12 +402,20 @@ static void *metas_thread(void *arg)
     pthread_mutex_lock(&n->lock);
     while (!n->stopping) {
         int64_t now_ns = vs_now_ns(&vs_clock_system), due_ns = now_ns + VS_NS_PER_S;
-        struct way *send[NODE_METAS_MAX];
+        struct way *send[NODE_METAS_WAYS_MAX];
         unsigned count = 0;
 
+        if (n->said.count > 0) {
+            pthread_mutex_unlock(&n->lock);
+            follow(n);
+            pthread_mutex_lock(&n->lock);
+            continue;
+        }
         for (unsigned i = 0; i < n->count; i++) {
             struct way *w = &n->ways[i];
 
+            if (!w->is_listed)
+                continue;
             if (!w->in_flight && w->due_ns <= now_ns && prepare_locked(w, now_ns))
                 send[count++] = w;
             if (!w->in_flight && w->due_ns < due_ns)
@@ -327,24 +437,27 @@ static void *metas_thread(void *arg)
 /* ---- start, stop -------------------------------------------------------------------------------
  */
 
+/* Those of the command line, and those that were kept: which of them are replicas, they say. */
 static int ways_open(struct node_metas *n, char urls[NODE_METAS_MAX][NODE_METAS_URL_BYTES],
                      unsigned count)
 {
+    struct member_set kept = { .count = 0 };
     int r = http_client_start(&n->client, NULL);
 
     for (unsigned i = 0; r == 0 && i < count; i++) {
-        struct way *w = &n->ways[i];
-        const struct http_host_config config = {
-            .origin = urls[i],
-            .connections_max = 1,
-            .queue_max = 2, /* an answer may send the next */
-            .connect_timeout_ms = CONNECT_MS,
-        };
+        struct way *w = way_open_locked(n, urls[i]);
 
-        w->n = n;
-        snprintf(w->url, sizeof(w->url), "%s", urls[i]);
-        r = http_host_open(&w->host, n->client, &config);
-        n->count += r == 0;
+        n->beyond_loopback = n->beyond_loopback || !is_loopback(urls[i]);
+        if (w == NULL)
+            r = -EINVAL;
+        else
+            way_list_locked(w);
+    }
+    n->epoch = 1; /* an old epoch may count again after a restore of the metadata */
+    if (r == 0 && member_file_load(n->node->data, &kept) == 0) {
+        list_locked(n, &kept);
+        for (unsigned i = 0; i < n->count; i++)
+            n->ways[i].is_listed = true;
     }
     return r;
 }

@@ -8,13 +8,18 @@
  * What is refused for good (the store of another cluster) is said in the log once, and tried again
  * in case somebody mends it.
  *
+ * Replicas answer which of them there are now: a newcomer is told, too, and who was replaced is not
+ * told any more. That list is kept in the node's directory (metas.json) and counts as well as the
+ * command line at the next start, until a replica says what is so then.
+ *
  * Threads: start and stop from one; its own thread, and the HTTP client's, do the rest. */
 #ifndef VS_NODE_NODE_METAS_H
 #define VS_NODE_NODE_METAS_H
 
 #include "node/node.h"
 
-#define NODE_METAS_MAX              7
+#define NODE_METAS_MAX              7  /* of the command line */
+#define NODE_METAS_WAYS_MAX         32 /* with those that came in the place of others */
 #define NODE_METAS_BEAT_MS          1000
 #define NODE_METAS_BACKOFF_MS       250 /* after a registration that failed; doubled each time */
 #define NODE_METAS_BACKOFF_MS_MAX   4000

@@ -340,7 +340,7 @@ static void a_failed_request_says_its_error_and_what_is_said_of_each_register(vo
 
 static void who_answers_can_be_asked(void **state)
 {
-    const struct meta_wire_hello is = { 3, 99, cluster, true };
+    struct meta_wire_hello is = { .pid = 3, .inc = 99, .cluster = cluster, .leads = true };
     struct vs_buf ask = { 0 }, answer = { 0 };
     struct meta_wire_hello h;
     struct meta_wire_asked q;
@@ -356,6 +356,17 @@ static void who_answers_can_be_asked(void **state)
     assert_int_equal(h.inc, 99);
     assert_true(h.leads);
     assert_int_equal(vs_id_cmp(&h.cluster, &cluster), 0);
+    assert_int_equal(h.members.count, 0);
+    is.members = (struct member_set){
+        .epoch = 2, .count = 3, .member = { { 1, "http://a:1" }, { 4, "" }, { 3, "http://c:3" } }
+    };
+    answer.len = 0;
+    assert_int_equal(meta_wire_answer_hello(&is, &answer), 0);
+    assert_true(answer.len <= META_WIRE_HELLO_BYTES_MAX);
+    assert_int_equal(meta_wire_answered_hello(answer.data, answer.len, &h), 0);
+    assert_true(member_set_same(&h.members, &is.members));
+    is.members.count = 2; /* no cluster has two */
+    assert_int_equal(meta_wire_answer_hello(&is, &answer), -EINVAL);
     assert_int_equal(meta_wire_answered_hello(ask.data, ask.len, &h), -VS_ECORRUPT);
     vs_buf_close(&ask);
     vs_buf_close(&answer);

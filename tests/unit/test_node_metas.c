@@ -12,6 +12,7 @@
 #include "node/node_metas.h"
 #include "node/store_mem.h"
 #include "tests/support/http_script.h"
+#include "tests/support/temp_dir.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -27,7 +28,8 @@ struct replica {
     struct http_script *script;
     atomic_bool frozen, refuses, forgets; /* forgets: the next heartbeat is of an unknown node */
     atomic_uint registered, beats;
-    char first[1024]; /* the first registration */
+    const char *_Atomic lists; /* what it says of all replicas; NULL: nothing */
+    char first[1024];          /* the first registration */
 };
 
 struct fixture {
@@ -68,8 +70,10 @@ static void replica_serve(struct script_conn *c)
                    atomic_exchange(&r->forgets, false)) {
             say(c, "404 Not Found", "{\"error\":\"Who?\",\"code\":\"missing\"}");
         } else {
+            const char *lists = atomic_load(&r->lists);
+
             atomic_fetch_add(&r->beats, 1);
-            say(c, "200 OK", "{\"state\":\"up\"}");
+            say(c, "200 OK", lists != NULL ? lists : "{\"state\":\"up\"}");
         }
     }
 }
@@ -83,6 +87,7 @@ static int setup(void **state)
     snprintf(f->node.domain, sizeof(f->node.domain), "host/a");
     memset(f->node.uuid.b, 5, VS_ID_BYTES);
     memset(f->node.cluster.b, 6, VS_ID_BYTES);
+    temp_dir_make(f->node.data);
     assert_int_equal(store_mem_new(&f->node.store, NULL), 0);
     for (unsigned i = 0; i < 2; i++) {
         f->replicas[i].script = http_script_start(replica_serve, &f->replicas[i]);
@@ -100,13 +105,20 @@ static int teardown(void **state)
     for (unsigned i = 0; i < 2; i++)
         http_script_stop(f->replicas[i].script);
     chunk_store_stop(f->node.store);
+    temp_dir_remove(f->node.data);
     free(f);
     return 0;
 }
 
+static void start_with(struct fixture *f, unsigned count)
+{
+    assert_int_equal(node_metas_start(&f->metas, &f->node, f->urls, count, "http://127.0.0.1:7001"),
+                     0);
+}
+
 static void start(struct fixture *f)
 {
-    assert_int_equal(node_metas_start(&f->metas, &f->node, f->urls, 2, "http://127.0.0.1:7001"), 0);
+    start_with(f, 2);
 }
 
 static void await(atomic_uint *counter, unsigned want)
@@ -168,6 +180,37 @@ static void who_is_refused_tries_again_and_elsewhere_meanwhile(void **state)
     await(&f->replicas[0].beats, 1);
 }
 
+/* The list of a replica alone, as one of an epoch says it. */
+static void list(const char *url, char text[1024], unsigned epoch)
+{
+    snprintf(text, 1024, "{\"state\":\"up\",\"epoch\":%u,\"metas\":[{\"id\":%u,\"url\":\"%s\"}]}",
+             epoch, epoch, url);
+}
+
+static void a_newcomer_is_told_and_who_was_replaced_is_not_also_after_a_start(void **state)
+{
+    struct fixture *f = *state;
+    char newer[1024], older[1024];
+
+    list(http_script_origin(f->replicas[1].script), newer, 3);
+    list(http_script_origin(f->replicas[0].script), older, 2);
+    start_with(f, 1);
+    await(&f->replicas[0].beats, 1);
+    assert_int_equal(atomic_load(&f->replicas[1].registered), 0);
+    atomic_store(&f->replicas[0].lists, newer);
+    await(&f->replicas[1].beats, 2);
+    atomic_store(&f->replicas[1].lists, older); /* is not news */
+    await(&f->replicas[1].beats, atomic_load(&f->replicas[1].beats) + 2);
+    assert_in_range(atomic_load(&f->replicas[0].beats), 2, 3); /* one may have been on its way */
+    node_metas_stop(f->metas);
+
+    /* The command line still says the one that was replaced, which is silent by now. */
+    atomic_store(&f->replicas[0].frozen, true);
+    atomic_store(&f->replicas[1].registered, 0);
+    start_with(f, 1);
+    await(&f->replicas[1].registered, 1);
+}
+
 static void addresses_are_of_this_machine_unless_it_is_said(void **state)
 {
     char urls[NODE_METAS_MAX][NODE_METAS_URL_BYTES], why[CONF_WHY_BYTES], url[NODE_METAS_URL_BYTES];
@@ -203,6 +246,7 @@ int main(void)
         T(a_node_registers_everywhere_and_its_heart_beats_everywhere),
         T(a_frozen_replica_holds_up_nobody),
         T(a_replica_that_does_not_know_the_node_is_told_again),
+        T(a_newcomer_is_told_and_who_was_replaced_is_not_also_after_a_start),
         T(who_is_refused_tries_again_and_elsewhere_meanwhile),
         cmocka_unit_test(addresses_are_of_this_machine_unless_it_is_said),
     };
