@@ -94,6 +94,8 @@ static int check_member(const char *list, unsigned i, const struct cluster_membe
     if (m->domain[0] != '\0' && !id_ok(m->domain, ID_LETTERS "/"))
         return refuse(why, "%s[%u].domain is '%.80s': HOST/RACK in letters, digits and '._-/'",
                       list, i, m->domain);
+    if (m->replaces[0] != '\0' && !id_ok(m->replaces, ID_LETTERS))
+        return refuse(why, "%s[%u].replaces is '%.80s', which is no id", list, i, m->replaces);
     if (m->pid < 0 || m->pid > CLUSTER_PID_MAX)
         return refuse(why, "%s[%u].pid is no process number", list, i);
     return m->data[0] != '\0' ? check_path(where, m->data, why) : 0;
@@ -184,8 +186,9 @@ static int take_known(const struct vs_json *j, const char *where, const char *co
 static int take_member(const struct vs_json *j, const char *where, bool node,
                        struct cluster_member *m, char *why)
 {
-    static const char *const known[] = { "id", "url", "data", "pid", "domain" };
-    int r = take_known(j, where, known, node ? 5 : 4, why);
+    static const char *const of_node[] = { "id", "url", "data", "pid", "domain" };
+    static const char *const of_meta[] = { "id", "url", "data", "pid", "replaces" };
+    int r = take_known(j, where, node ? of_node : of_meta, 5, why);
 
     if (r == 0)
         r = take_text(j, where, "id", true, m->id, sizeof(m->id), why);
@@ -195,6 +198,8 @@ static int take_member(const struct vs_json *j, const char *where, bool node,
         r = take_text(j, where, "data", false, m->data, sizeof(m->data), why);
     if (r == 0 && node)
         r = take_text(j, where, "domain", false, m->domain, sizeof(m->domain), why);
+    if (r == 0 && !node)
+        r = take_text(j, where, "replaces", false, m->replaces, sizeof(m->replaces), why);
     return r == 0 ? take_pid(j, where, &m->pid, why) : r;
 }
 
@@ -303,6 +308,8 @@ static struct vs_json *say_members(const struct cluster_member *m, unsigned coun
         vs_json_set_text(j, "data", m[i].data);
         if (nodes)
             vs_json_set_text(j, "domain", m[i].domain);
+        if (m[i].replaces[0] != '\0')
+            vs_json_set_text(j, "replaces", m[i].replaces);
         if (m[i].pid != 0)
             vs_json_set_u64(j, "pid", (uint64_t)m[i].pid);
         vs_json_add(arr, j);

@@ -2,7 +2,8 @@
  *
  *   { "version": 1, "cluster": 32 hex digits,
  *     "metas":  [{"id","url","data","pid"}],           replicas of the metadata; none: the mount
- *                                                      holds the metadata itself
+ *                                                      holds the metadata itself. "replaces" ID:
+ *                                                      it is about to take a lost one's place
  *     "nodes":  [{"id","url","data","domain","pid"}],  storage nodes
  *     "mounts": [{"path","pid"}] }
  *
@@ -31,11 +32,12 @@
 #define CLUSTER_WHY_BYTES      512
 
 struct cluster_member {
-    char id[CLUSTER_ID_BYTES];     /* letters, digits, '.', '_', '-' */
-    char url[CLUSTER_URL_BYTES];   /* "" unknown */
-    char data[CLUSTER_DATA_BYTES]; /* its directory on its machine; "" unknown */
-    char domain[CLUSTER_ID_BYTES]; /* what fails together with it; nodes only, "" not said */
-    int32_t pid;                   /* 0: not started by `up` */
+    char id[CLUSTER_ID_BYTES];       /* letters, digits, '.', '_', '-' */
+    char url[CLUSTER_URL_BYTES];     /* "" unknown */
+    char data[CLUSTER_DATA_BYTES];   /* its directory on its machine; "" unknown */
+    char domain[CLUSTER_ID_BYTES];   /* what fails together with it; nodes only, "" not said */
+    char replaces[CLUSTER_ID_BYTES]; /* metas only: id of the lost one; "" it is a member */
+    int32_t pid;                     /* 0: not started by `up` */
 };
 
 struct cluster_mount {

@@ -18,6 +18,7 @@
 #define LOCK_WAIT_MS 10000u
 #define POLL_MS      50u
 #define READY_MS     60000
+#define REPLACE_MS   (24 * 3600 * INT64_C(1000)) /* a copy of all registers */
 #define PEERS_BYTES  (CLUSTER_METAS_MAX * (CLUSTER_ID_BYTES + CLUSTER_URL_BYTES))
 
 static void sleep_ms(unsigned ms)
@@ -297,7 +298,10 @@ static int meta_start(struct cluster_run *c, struct cluster_proc *p, char *why)
                                                 peers,
                                                 "--cluster",
                                                 cluster,
-                                                was_made(c) ? "--existing" : "--new" };
+                                                m->replaces[0] != '\0' ? "--replace"
+                                                : was_made(c)          ? "--existing"
+                                                                       : "--new",
+                                                m->replaces[0] != '\0' ? m->replaces : NULL };
 
     vs_id_to_text(&c->file.cluster, cluster);
     say_metas(c, true, peers);
@@ -320,6 +324,11 @@ static int settle_addresses(struct cluster_run *c, const bool *runs, char *why)
     return r;
 }
 
+static bool is_newcomer(const struct cluster_run *c, unsigned i)
+{
+    return is_meta(c, i) && c->file.metas[i].replaces[0] != '\0';
+}
+
 static int start_all(struct cluster_run *c, char *why)
 {
     bool runs[CLUSTER_METAS_MAX + CLUSTER_NODES_MAX] = { false };
@@ -327,6 +336,8 @@ static int start_all(struct cluster_run *c, char *why)
     int r = 0;
 
     for (unsigned i = 0; r >= 0 && i < c->count; i++) {
+        if (is_newcomer(c, i)) /* of a run that was ended: it goes on where it was */
+            cluster_procs_end(&c->procs[i], 1, false);
         r = cluster_proc_program(&c->procs[i], program, why);
         if (r == 0)
             r = cluster_proc_runs(&c->procs[i], why);
@@ -342,22 +353,141 @@ static int start_all(struct cluster_run *c, char *why)
     return r == 0 ? cluster_run_save(c, why) : r;
 }
 
+/* ---- a lost replica ---- */
+
+static bool meta_is_gone(const struct cluster_member *m)
+{
+    char path[CLUSTER_DATA_BYTES + 16];
+
+    snprintf(path, sizeof(path), "%s/acceptor", m->data);
+    return access(path, F_OK) < 0 && errno == ENOENT;
+}
+
+/* Better than what its log says: the command that helps. */
+static void say_gone(const struct cluster_run *c, const struct cluster_member *m, char *why)
+{
+    unsigned gone = 0, count = c->file.metas_count;
+
+    for (unsigned i = 0; i < count; i++)
+        gone += meta_is_gone(&c->file.metas[i]);
+    if (gone * 2 < count)
+        snprintf(why, CLUSTER_RUN_WHY_BYTES,
+                 "replica %s has no metadata in %s: is its disk mounted? If it is lost, a new one "
+                 "takes its place: vstackfs up --dir %s --replace-meta %s; to go on without it, "
+                 "add --degraded",
+                 m->id, m->data, c->dir, m->id);
+    else
+        snprintf(why, CLUSTER_RUN_WHY_BYTES,
+                 "%u of %u replicas have no metadata (%s): are their disks mounted? If they are "
+                 "lost, it is made anew from a backup or from the stores: vstackfs restore, "
+                 "vstackfs salvage",
+                 gone, count, m->data);
+}
+
+static struct cluster_member *replacing(struct cluster_run *c, const char *lost)
+{
+    for (unsigned i = 0; i < c->file.metas_count; i++) {
+        struct cluster_member *m = &c->file.metas[i];
+
+        if (m->replaces[0] != '\0' && (strcmp(m->replaces, lost) == 0 || strcmp(m->id, lost) == 0))
+            return m;
+    }
+    return NULL;
+}
+
+/* Numbers only grow: the highest ever given is always there when the next one is. */
+static unsigned meta_number_next(const struct cluster_run *c)
+{
+    unsigned long highest = 0;
+
+    for (unsigned i = 0; i < c->file.metas_count; i++) {
+        unsigned long n = strtoul(c->file.metas[i].id, NULL, 10);
+
+        highest = n > highest ? n : highest;
+    }
+    return (unsigned)highest + 1;
+}
+
+int cluster_run_replace(struct cluster_run *c, const char *lost, char why[CLUSTER_RUN_WHY_BYTES])
+{
+    struct cluster_member *m;
+    unsigned at = 0;
+    int r;
+
+    if (replacing(c, lost) != NULL)
+        return 0;
+    while (at < c->file.metas_count && strcmp(c->file.metas[at].id, lost) != 0)
+        at++;
+    if (at == c->file.metas_count || c->file.metas_count < 3) {
+        snprintf(why, CLUSTER_RUN_WHY_BYTES,
+                 at == c->file.metas_count
+                     ? "there is no replica %s in %s; its \"metas\" say which there are"
+                     : "replica %s is the only one of %s, so nobody else knows what it knew: "
+                       "vstackfs restore, vstackfs salvage",
+                 lost, c->path);
+        return at == c->file.metas_count ? -ENOENT : -EINVAL;
+    }
+    r = cluster_proc_runs(&c->procs[at], why);
+    if (r != 0) {
+        if (r == 1)
+            snprintf(why, CLUSTER_RUN_WHY_BYTES,
+                     "replica %s runs; if it is to be replaced for ever, end it first: kill %d",
+                     lost, (int)c->file.metas[at].pid);
+        return r == 1 ? -EBUSY : r;
+    }
+    m = &c->file.metas[at];
+    *m = member_new(c->dir, "metas", "", meta_number_next(c));
+    snprintf(m->replaces, sizeof(m->replaces), "%s", lost);
+    run_procs(c);
+    return cluster_run_save(c, why);
+}
+
+/* ---- all ---- */
+
 static bool enough_up(const struct cluster_run *c, unsigned metas_up, unsigned nodes_up)
 {
     return nodes_up > 0 && (c->file.metas_count == 0 || metas_up > c->file.metas_count / 2);
 }
 
+static int await_one(struct cluster_run *c, unsigned i, int64_t ms, char *why)
+{
+    int64_t deadline_ns = vs_now_ns(&vs_clock_system) + ms * VS_NS_PER_MS;
+
+    return c->procs[i].out >= 0 ? cluster_proc_await(&c->procs[i], deadline_ns, why) : 0;
+}
+
+/* The others serve, and a majority of them is there to ask. */
+static int await_newcomers(struct cluster_run *c, char *why)
+{
+    int r = 0;
+
+    for (unsigned i = 0; r == 0 && i < c->file.metas_count; i++) {
+        if (!is_newcomer(c, i))
+            continue;
+        r = await_one(c, i, REPLACE_MS, why);
+        if (r == 0)
+            c->file.metas[i].replaces[0] = '\0';
+    }
+    return r;
+}
+
 int cluster_run_start(struct cluster_run *c, bool degraded, char why[CLUSTER_RUN_WHY_BYTES])
 {
-    int64_t deadline_ns = vs_now_ns(&vs_clock_system) + READY_MS * VS_NS_PER_MS;
+    int64_t end_ns = vs_now_ns(&vs_clock_system) + READY_MS * VS_NS_PER_MS;
     unsigned up[2] = { 0, 0 }; /* nodes, replicas */
     int r = start_all(c, why), failed = 0;
     bool fresh = !was_made(c) && c->file.metas_count > 0;
 
     for (unsigned i = 0; r == 0 && i < c->count; i++) {
-        int e = c->procs[i].out >= 0 ? cluster_proc_await(&c->procs[i], deadline_ns, why) : 0;
+        int64_t left_ms = (end_ns - vs_now_ns(&vs_clock_system)) / VS_NS_PER_MS;
+        int e = is_newcomer(c, i) ? 0 : await_one(c, i, left_ms, why);
 
+        if (is_newcomer(c, i))
+            continue;
         if (e < 0) {
+            if (is_meta(c, i) && c->file.metas_count > 1 && !fresh &&
+                meta_is_gone(c->procs[i].member))
+                say_gone(c, c->procs[i].member, why);
             cluster_procs_end(&c->procs[i], 1, true);
             failed = failed < 0 ? failed : e;
             if (!degraded || fresh)
@@ -369,6 +499,8 @@ int cluster_run_start(struct cluster_run *c, bool degraded, char why[CLUSTER_RUN
     }
     if (r == 0 && !enough_up(c, up[1], up[0]))
         r = failed;
+    if (r == 0)
+        r = await_newcomers(c, why);
     if (r == 0 && fresh)
         r = setup_end(c, why);
     return r == 0 ? cluster_run_save(c, why) : r;

@@ -14,7 +14,8 @@
  * Happy path: what does not run is started, at the address it had if that is free, and awaited all
  * together; cluster.json is saved with their numbers before and after. After the first start an
  * empty directory is a missing disk, and is refused: a replica that forgot what it promised must
- * not vote. Failure: what this run started is ended again; `why` is a sentence.
+ * not vote, and is replaced (cluster_run_replace()). Failure: what this run started is ended again;
+ * `why` is a sentence.
  *
  * Threads: one. Waits. */
 #ifndef VS_FS_CLUSTER_RUN_H
@@ -51,6 +52,12 @@ int cluster_run_open(struct cluster_run *c, const char *dir, const struct cluste
                      char why[CLUSTER_RUN_WHY_BYTES]);
 void cluster_run_close(struct cluster_run *c); /* forgives zeroed, and twice */
 int cluster_run_save(struct cluster_run *c, char why[CLUSTER_RUN_WHY_BYTES]);
+
+/* Replica `lost` is lost for ever: cluster.json says from now on that a new one, with a number
+ * never used and a directory of its own, takes its place; cluster_run_start(), this one or a later
+ * one, does so. -ENOENT there is none; -EBUSY it runs; -EINVAL it is the only one. Said again, it
+ * changes nothing. */
+int cluster_run_replace(struct cluster_run *c, const char *lost, char why[CLUSTER_RUN_WHY_BYTES]);
 
 /* Start what does not run and wait until all serve. `degraded`: go on without those that do not
  * start, as long as there is a node and a majority of the replicas. */

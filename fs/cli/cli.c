@@ -23,7 +23,8 @@ const struct cli_command cli_commands[] = {
     { "salvage", cli_salvage, "salvage --from DIR ... --into DIR [--id N] [--dry-run] [--json]" },
     { "status", cli_status, "status [--json] [--mount MNT]" },
     { "umount", cli_umount, "umount [--force] MNT" },
-    { "up", cli_up, "up --dir DIR [--metas N] [--nodes N] [--degraded] [MOUNTPOINT]" },
+    { "up", cli_up,
+      "up --dir DIR [--metas N] [--nodes N] [--replace-meta ID] [--degraded] [MOUNTPOINT]" },
     { "wait", cli_wait, "wait FILE" },
     { NULL, NULL, NULL },
 };

@@ -1,5 +1,6 @@
-/* vstackfs up --dir DIR [--metas M] [--nodes N] [--degraded] [MNT]: a local cluster: metadata
- * replicas and storage nodes as processes of their own, and a mount that uses them.
+/* vstackfs up --dir DIR [--metas M] [--nodes N] [--replace-meta ID] [--degraded] [MNT]: a local
+ * cluster: metadata replicas and storage nodes as processes of their own, and a mount that uses
+ * them.
  *
  * Happy path: 0 when all of them serve and MNT is mounted; on an existing DIR the same cluster
  * again, with what it has. Failure: what was started is ended, one sentence. */
@@ -18,13 +19,14 @@
 struct up_args {
     const char *dir, *mount;
     uint64_t metas, nodes; /* or NOT_SAID */
+    uint64_t replace_meta; /* number of a lost replica; 0: none */
     bool degraded;
 };
 
 static bool flag_has_value(const char *flag)
 {
     return strcmp(flag, "--dir") == 0 || strcmp(flag, "--nodes") == 0 ||
-           strcmp(flag, "--metas") == 0;
+           strcmp(flag, "--metas") == 0 || strcmp(flag, "--replace-meta") == 0;
 }
 
 /* What is no flag, nor a flag's value, is the mount point. */
@@ -34,6 +36,7 @@ static int up_parse(struct up_args *a, int argc, char **argv)
         { "--dir", CONF_TEXT, &a->dir, 0, 0, NULL, true },
         { "--metas", CONF_NUMBER, &a->metas, 0, CLUSTER_RUN_METAS_MAX, NULL, false },
         { "--nodes", CONF_NUMBER, &a->nodes, 1, CLUSTER_NODES_MAX, NULL, false },
+        { "--replace-meta", CONF_NUMBER, &a->replace_meta, 1, UINT16_MAX, NULL, false },
         { "--degraded", CONF_SWITCH, &a->degraded, 0, 0, NULL, false },
     };
     char *flag_argv[2 * CLI_ARGS_MAX], why[CONF_WHY_BYTES];
@@ -139,10 +142,15 @@ static int up_check(const struct cluster_run *c, const struct up_args *a)
 
 static int up_run(struct cluster_run *c, const struct up_args *a)
 {
-    char why[CLUSTER_RUN_WHY_BYTES];
+    char why[CLUSTER_RUN_WHY_BYTES], lost[8];
 
     if (up_check(c, a) != 0)
         return 1;
+    if (a->replace_meta != 0) {
+        snprintf(lost, sizeof(lost), "%u", (unsigned)a->replace_meta);
+        if (cluster_run_replace(c, lost, why) < 0)
+            return cli_fail("%s", why);
+    }
     if (cluster_run_start(c, a->degraded, why) < 0) {
         cluster_run_undo(c);
         return cli_fail("%s", why);

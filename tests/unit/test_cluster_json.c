@@ -25,10 +25,12 @@ static struct cluster_json *fresh(void)
     assert_non_null(c);
     vs_id_from_text(UUID, &c->cluster);
     c->nodes_count = 2;
-    c->nodes[0] = (struct cluster_member){ "n1", "http://127.0.0.1:8101", "/d/n1", "rack/1", 77 };
+    c->nodes[0] = (struct cluster_member){
+        .id = "n1", .url = "http://127.0.0.1:8101", .data = "/d/n1", .domain = "rack/1", .pid = 77
+    };
     c->nodes[1] = (struct cluster_member){ .id = "n2", .data = "/d/\xc3\xa4 \"2\"" };
     c->metas_count = 1;
-    c->metas[0] = (struct cluster_member){ .id = "m1", .url = "http://[::1]:1" };
+    c->metas[0] = (struct cluster_member){ .id = "m1", .url = "http://[::1]:1", .replaces = "m0" };
     c->mounts_count = 1;
     c->mounts[0] = (struct cluster_mount){ .path = "/mnt/videos", .pid = 4194304 };
     return c;
@@ -54,6 +56,7 @@ static void what_was_printed_is_read_back_the_same(void **state)
         assert_int_equal(back->nodes[i].pid, c->nodes[i].pid);
     }
     assert_string_equal(back->metas[0].url, "http://[::1]:1");
+    assert_string_equal(back->metas[0].replaces, "m0");
     assert_string_equal(back->mounts[0].path, "/mnt/videos");
     assert_int_equal(back->mounts[0].pid, 4194304);
     free(text);
@@ -84,6 +87,7 @@ static void what_cannot_be_is_refused_by_its_place(void **state)
         { TEXT("{\"id\":\"n1\",\"url\":\"\",\"pid\":-1}", ""), -EINVAL, "nodes[0].pid" },
         { TEXT("{\"id\":\"n1\",\"url\":\"\",\"pid\":4194305}", ""), -EINVAL, "nodes[0].pid" },
         { TEXT("{\"id\":\"n1\",\"url\":\"\",\"uuid\":1}", ""), -EINVAL, "'uuid'" },
+        { TEXT("{\"id\":\"n1\",\"url\":\"\",\"replaces\":\"n2\"}", ""), -EINVAL, "'replaces'" },
         { TEXT(NODE "," NODE, ""), -EINVAL, "nodes[0] and nodes[1] have the same" },
         { TEXT(NODE, "{\"path\":\"here\"}"), -EINVAL, "mounts[0].path is 'here'" },
         { TEXT(NODE, "{\"pid\":1}"), -EINVAL, "mounts[0].path is missing" },

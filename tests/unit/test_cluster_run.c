@@ -100,6 +100,45 @@ static void replicas_are_made_once_and_marked_until_they_were_ready(void **state
     assert_non_null(strstr(rig->why, "cluster.json is lost"));
 }
 
+static void a_lost_replica_gives_its_place_to_a_number_never_used(void **state)
+{
+    static const struct cluster_run_new three = { 3, 2 };
+    struct rig *rig = *state;
+    struct cluster_member *m;
+
+    assert_int_equal(cluster_run_open(&rig->run, rig->dir, &three, rig->why), 0);
+    assert_int_equal(cluster_run_replace(&rig->run, "9", rig->why), -ENOENT);
+    assert_int_equal(cluster_run_replace(&rig->run, "3", rig->why), 0);
+    m = &rig->run.file.metas[2];
+    assert_string_equal(m->id, "4");
+    assert_string_equal(m->replaces, "3");
+    assert_string_equal(m->data, below(rig, "metas/4"));
+
+    /* The same again, also by the next one who asks, and once the newcomer has lost its disk. */
+    cluster_run_close(&rig->run);
+    assert_int_equal(cluster_run_open(&rig->run, rig->dir, &three, rig->why), 0);
+    assert_int_equal(cluster_run_replace(&rig->run, "3", rig->why), 0);
+    assert_int_equal(cluster_run_replace(&rig->run, "4", rig->why), 0);
+    m = &rig->run.file.metas[2];
+    assert_string_equal(m->id, "4");
+    assert_string_equal(m->replaces, "3");
+
+    m->replaces[0] = '\0'; /* it is a member, and is lost */
+    assert_int_equal(cluster_run_replace(&rig->run, "4", rig->why), 0);
+    assert_string_equal(m->id, "5");
+    assert_string_equal(m->replaces, "4");
+}
+
+static void the_only_replica_cannot_be_replaced(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_int_equal(
+        cluster_run_open(&rig->run, rig->dir, &(struct cluster_run_new){ 1, 2 }, rig->why), 0);
+    assert_int_equal(cluster_run_replace(&rig->run, "1", rig->why), -EINVAL);
+    assert_non_null(strstr(rig->why, "vstackfs salvage"));
+}
+
 static void what_was_never_started_is_not_ended(void **state)
 {
     struct rig *rig = *state;
@@ -174,6 +213,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RULE(a_new_directory_becomes_a_cluster_that_stays_the_same),
         RULE(replicas_are_made_once_and_marked_until_they_were_ready),
+        RULE(a_lost_replica_gives_its_place_to_a_number_never_used),
+        RULE(the_only_replica_cannot_be_replaced),
         RULE(what_was_never_started_is_not_ended),
         RULE(the_data_of_a_single_mount_is_not_made_a_cluster),
         RULE(without_the_nodes_program_nothing_is_started),

@@ -59,7 +59,7 @@ other=$((lead % 3 + 1)) # not the one that was frozen; leading or not
 lose_during wiped wipe_it "$other"
 
 # What was wiped is not made anew by itself; the others go on.
-vs_refused "replica $other did not start" up --dir "$DATA"
+vs_refused "replica $other has no metadata in .*--replace-meta $other" up --dir "$DATA"
 cl_up --degraded
 same "$film" "$MNT/film.mkv"
 mv "$CASE_DIR/wiped" "$DATA/metas/$other"
