@@ -5,8 +5,8 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "meta/meta_http.h"
-#include "meta/place_value.h"
 #include "tests/support/node_proc.h"
+#include "tests/support/reg_use.h"
 #include "tests/support/temp_dir.h"
 
 #include <arpa/inet.h>
@@ -202,29 +202,16 @@ static void a_session_outlives_the_replica_that_opened_it(void **state)
     struct fixture *f = *state;
     struct meta_client *meta = open_one(f, PATIENCE_MS);
     const struct ns_entry open = { .kind = NS_E_SESSION_OPEN, .count = 8 };
-    struct place_value v = { .state = PLACE_LIVE,
-                             .session = 1,
-                             .generation = 1,
-                             .chunk_bytes = 10,
-                             .red = { VS_RED_REPLICATE, 1, 1 },
-                             .frag = { { .node = 1, .generation = 1 },
-                                       { .node = 2, .generation = 1 } } };
-    struct vs_buf value = { 0 };
     struct ns_answer a;
 
-    assert_int_equal(place_value_encode(&v, &value), 0);
     assert_int_equal(change(meta, &open, &a), 0);
     for (unsigned i = 0; i < 3; i++) {
-        struct meta_reg reg = { .id = vs_id_make(meta->pid, meta->inc, a.first + i, VS_ID_CHUNK),
-                                .value = value.data,
-                                .value_len = value.len };
-        struct meta_req r = { .op = META_REG_CREATE, .regs = &reg, .reg_count = 1 };
+        struct vs_id id = vs_id_make(meta->pid, meta->inc, a.first + i, VS_ID_CHUNK);
 
-        assert_int_equal(meta_call(meta, &r), 0);
-        assert_int_equal(meta_call(meta, &r), 0); /* the same again */
+        assert_int_equal(reg_create(meta, &id, 1), 0);
+        assert_int_equal(reg_create(meta, &id, 1), 0); /* the same again */
         restart(f);
     }
-    vs_buf_close(&value);
     meta_client_stop(meta);
 }
 

@@ -4,8 +4,8 @@
  * Three real metadata processes. */
 #include "common/assert.h"
 #include "common/clock.h"
-#include "meta/place_value.h"
 #include "tests/support/metas_rig.h"
+#include "tests/support/reg_use.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,27 +71,6 @@ static uint64_t messages(struct fixture *f)
     return sum;
 }
 
-static void place(struct fixture *f, const struct vs_id *id)
-{
-    struct place_value v = { .state = PLACE_LIVE,
-                             .session = 1,
-                             .generation = 1,
-                             .chunk_bytes = 1,
-                             .red = { VS_RED_REPLICATE, 1, 1 },
-                             .frag = { { .node = 1, .generation = 1 },
-                                       { .node = 2, .generation = 1 } } };
-    struct meta_reg reg = { .id = *id };
-    struct meta_req r = { .op = META_REG_CREATE, .regs = &reg, .reg_count = 1 };
-    struct vs_buf value = { 0 };
-
-    assert_int_equal(place_value_encode(&v, &value), 0);
-    reg.value = value.data;
-    reg.value_len = value.len;
-    assert_int_equal(meta_call(f->meta, &r), 0);
-    vs_buf_close(&value);
-    vs_buf_close(&reg.current);
-}
-
 /* Place chunks one after the other with ids of a new session; as many messages as that takes (the
  * last answers may still be on their way). */
 static uint64_t placed(struct fixture *f, uint16_t *ret_pid)
@@ -106,7 +85,7 @@ static uint64_t placed(struct fixture *f, uint16_t *ret_pid)
     for (unsigned n = 0; n < CHUNKS; n++) {
         struct vs_id id = vs_id_make(e.pid, e.inc, r.answer.first + n, VS_ID_CHUNK);
 
-        place(f, &id);
+        assert_int_equal(reg_create(f->meta, &id, 1), 0);
     }
     *ret_pid = e.pid;
     return messages(f) - before;

@@ -1,7 +1,5 @@
 /* trio_use: see the header. */
 #include "tests/support/trio_use.h"
-#include "common/assert.h"
-#include "meta/place_value.h"
 #include <string.h>
 #include <sys/stat.h>
 
@@ -35,64 +33,6 @@ int trio_lookup(struct meta_client *c, const char *name)
     };
 
     return meta_call(c, &r);
-}
-
-static struct vs_buf trio_placement(uint32_t generation)
-{
-    struct place_value v = {
-        .state = PLACE_LIVE,
-        .session = 1,
-        .generation = generation,
-        .chunk_bytes = 1,
-        .red = { VS_RED_REPLICATE, 1, 1 },
-        .frag = { { .node = 1, .generation = 1 }, { .node = 9, .generation = 1 } },
-    };
-    struct vs_buf b = { 0 };
-
-    VS_ASSERT(place_value_encode(&v, &b) == 0);
-    return b;
-}
-
-int trio_create(struct meta_client *c, const struct vs_id *id, uint32_t generation)
-{
-    struct vs_buf value = trio_placement(generation);
-    struct meta_reg reg = { .id = *id, .value = value.data, .value_len = value.len };
-    struct meta_req r = { .op = META_REG_CREATE, .regs = &reg, .reg_count = 1 };
-    int status = meta_call(c, &r);
-
-    VS_ASSERT(reg.status == status);
-    vs_buf_close(&value);
-    return status;
-}
-
-int trio_raise(struct meta_client *c, const struct vs_id *id, uint32_t generation)
-{
-    struct vs_buf value = trio_placement(generation);
-    struct meta_reg reg = {
-        .id = *id, .value = value.data, .value_len = value.len, .expect_generation = generation - 1
-    };
-    struct meta_req r = { .op = META_REG_CHANGE, .regs = &reg, .reg_count = 1 };
-    int status = meta_call(c, &r);
-
-    vs_buf_close(&value);
-    vs_buf_close(&reg.current);
-    return status < 0 ? status : reg.status;
-}
-
-/* The generation found; negative: the status. */
-int trio_generation(struct meta_client *c, const struct vs_id *id, bool hint)
-{
-    struct meta_reg reg = { .id = *id };
-    struct meta_req r = { .op = META_REG_READ, .regs = &reg, .reg_count = 1, .hint = hint };
-    struct place_value v = { 0 };
-    int status = meta_call(c, &r);
-
-    if (status == 0)
-        status = reg.status;
-    if (status == 0)
-        VS_ASSERT(place_value_decode(reg.current.data, reg.current.len, &v) == 0);
-    vs_buf_close(&reg.current);
-    return status < 0 ? status : (int)v.generation;
 }
 
 struct vs_id trio_id(struct meta_client *c)

@@ -10,11 +10,5 @@ int trio_lookup(struct meta_client *c, const char *name);
 
 /* A chunk's id that nobody has used, of the client's owner. */
 struct vs_id trio_id(struct meta_client *c);
-/* A placement of that generation. */
-int trio_create(struct meta_client *c, const struct vs_id *id, uint32_t generation);
-/* From the generation before. */
-int trio_raise(struct meta_client *c, const struct vs_id *id, uint32_t generation);
-/* The generation found; negative: the status. */
-int trio_generation(struct meta_client *c, const struct vs_id *id, bool hint);
 
 #endif

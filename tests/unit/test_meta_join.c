@@ -3,6 +3,7 @@
 #include "common/err.h"
 #include "meta/meta_join.h"
 #include "meta/place_value.h"
+#include "tests/support/reg_use.h"
 #include "tests/support/trio.h"
 #include <pthread.h>
 #include <setjmp.h>
@@ -31,16 +32,8 @@ struct join_fixture {
 static int setup(void **state)
 {
     struct join_fixture *f = calloc(1, sizeof(*f));
-    struct place_value v = {
-        .state = PLACE_LIVE,
-        .session = 1,
-        .generation = 1,
-        .chunk_bytes = 1,
-        .red = { VS_RED_REPLICATE, 1, 1 },
-        .frag = { { .node = 1, .generation = 1 }, { .node = 9, .generation = 1 } },
-    };
 
-    assert_int_equal(place_value_encode(&v, &f->value), 0);
+    f->value = reg_value(PLACE_LIVE, 1);
     f->t = trio_new_patient(3, true, 1000);
     *state = f;
     return 0;

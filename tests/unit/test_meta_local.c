@@ -3,7 +3,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "meta/meta_local.h"
-#include "meta/place_value.h"
+#include "tests/support/reg_use.h"
 #include "tests/support/temp_dir.h"
 #include <setjmp.h>
 #include <signal.h>
@@ -298,32 +298,6 @@ static void a_namespace_that_lost_its_tail_comes_back_whole(void **state)
 
 /* ---- registers ---- */
 
-static struct vs_buf live(uint32_t generation)
-{
-    struct place_value v = {
-        .state = PLACE_LIVE,
-        .session = 3,
-        .generation = generation,
-        .chunk_bytes = 1000,
-        .red = { VS_RED_REPLICATE, 1, 1 },
-        .frag = { { .node = 1, .generation = 1 }, { .node = 2, .generation = 1 } },
-    };
-    struct vs_buf b = { 0 };
-
-    assert_int_equal(place_value_encode(&v, &b), 0);
-    return b;
-}
-
-static void create_register(struct fixture *f, const struct vs_id *id)
-{
-    struct vs_buf value = live(1);
-    struct meta_reg reg = { .id = *id, .value = value.data, .value_len = value.len };
-    struct meta_req r = { .op = META_REG_CREATE, .regs = &reg, .reg_count = 1 };
-
-    assert_int_equal(meta_call(f->meta, &r), 0);
-    vs_buf_close(&value);
-}
-
 static void registers_are_listed_and_survive_a_reopen(void **state)
 {
     struct fixture *f = *state;
@@ -335,7 +309,7 @@ static void registers_are_listed_and_survive_a_reopen(void **state)
     for (uint64_t seq = 1; seq <= 6; seq++) {
         struct vs_id id = vs_id_make(1, f->meta->inc, seq, VS_ID_CHUNK);
 
-        create_register(f, &id);
+        assert_int_equal(reg_create(f->meta, &id, 1), 0);
     }
     if (f->dir[0] != '\0')
         reopen(f);

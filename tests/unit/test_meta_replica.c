@@ -1,5 +1,6 @@
 /* Three replicas in one process: opened, stopped, started again. */
 #include "common/err.h"
+#include "tests/support/reg_use.h"
 #include "tests/support/trio.h"
 #include "tests/support/trio_use.h"
 #include <setjmp.h>
@@ -51,17 +52,17 @@ static void what_was_acknowledged_is_there_after_each_restart(void **state)
     struct vs_id id = trio_id(trio_client(t, 1));
     char name[32];
 
-    assert_int_equal(trio_create(trio_client(t, 1), &id, 1), 0);
+    assert_int_equal(reg_create(trio_client(t, 1), &id, 1), 0);
     for (uint32_t pid = 1; pid <= 3; pid++) {
         uint32_t other = pid % 3 + 1;
 
         trio_stop(t, pid);
         snprintf(name, sizeof(name), "without%u", pid);
         assert_int_equal(trio_make_dir(trio_client(t, other), name), 0);
-        assert_int_equal(trio_raise(trio_client(t, other), &id, pid + 1), 0);
+        assert_int_equal(reg_raise(trio_client(t, other), &id, pid + 1), 0);
         trio_start(t, pid);
         assert_int_equal(trio_lookup(trio_client(t, pid), name), 0);
-        assert_int_equal(trio_generation(trio_client(t, pid), &id, false), (int)pid + 1);
+        assert_int_equal(reg_generation(trio_client(t, pid), &id, false), (int)pid + 1);
     }
     for (uint32_t pid = 1; pid <= 3; pid++)
         trio_stop(t, pid);
@@ -71,7 +72,7 @@ static void what_was_acknowledged_is_there_after_each_restart(void **state)
         snprintf(name, sizeof(name), "without%u", pid);
         assert_int_equal(trio_lookup(trio_client(t, 1), name), 0);
     }
-    assert_int_equal(trio_generation(trio_client(t, 2), &id, false), 4);
+    assert_int_equal(reg_generation(trio_client(t, 2), &id, false), 4);
 }
 
 /* ---- open ---- */

@@ -1,6 +1,7 @@
 /* Three replicas in one process, joined by links that can be cut: what callers see while some of
  * them are away. */
 #include "common/err.h"
+#include "tests/support/reg_use.h"
 #include "tests/support/trio.h"
 #include "tests/support/trio_use.h"
 #include <setjmp.h>
@@ -44,9 +45,9 @@ static void all_goes_on(struct meta_client *c, const char *name)
 
     assert_int_equal(trio_make_dir(c, name), 0);
     assert_int_equal(trio_lookup(c, name), 0);
-    assert_int_equal(trio_create(c, &id, 1), 0);
-    assert_int_equal(trio_raise(c, &id, 2), 0);
-    assert_int_equal(trio_generation(c, &id, false), 2);
+    assert_int_equal(reg_create(c, &id, 1), 0);
+    assert_int_equal(reg_raise(c, &id, 2), 0);
+    assert_int_equal(reg_generation(c, &id, false), 2);
 }
 
 static void is_soon(int64_t since_ns)
@@ -151,24 +152,24 @@ static void without_a_majority_a_hint_is_all_there_is(void **state)
     struct meta_req stats = { .op = META_STATS };
     int64_t start;
 
-    assert_int_equal(trio_create(c, &id, 1), 0);
+    assert_int_equal(reg_create(c, &id, 1), 0);
     assert_int_equal(trio_make_dir(c, "before"), 0);
     link_mem_isolate(t->link, 1, true);
     start = vs_now_ns(&vs_clock_system);
-    assert_int_equal(trio_generation(c, &id, true), 1);
+    assert_int_equal(reg_generation(c, &id, true), 1);
     (void)meta_call(c, &content);
     assert_int_not_equal(content.status, -VS_EDOWN);
     vs_buf_close(&content.bytes);
-    assert_int_equal(trio_generation(c, &id, false), -VS_EDOWN);
-    assert_int_equal(trio_raise(c, &id, 2), -VS_EDOWN);
+    assert_int_equal(reg_generation(c, &id, false), -VS_EDOWN);
+    assert_int_equal(reg_raise(c, &id, 2), -VS_EDOWN);
     assert_int_equal(trio_make_dir(c, "lost"), -VS_EDOWN);
     assert_int_equal(meta_call(c, &scan), -VS_EDOWN);
     assert_int_equal(scan.scan_count, 0);
     assert_int_equal(meta_call(c, &stats), -VS_EDOWN);
     is_soon(start);
     link_mem_isolate(t->link, 1, false);
-    assert_int_equal(trio_raise(c, &id, 2), 0);
-    assert_int_equal(trio_generation(c, &id, false), 2);
+    assert_int_equal(reg_raise(c, &id, 2), 0);
+    assert_int_equal(reg_generation(c, &id, false), 2);
 }
 
 /* ---- who answers ---- */
@@ -195,7 +196,7 @@ static void the_ids_of_a_session_are_those_of_who_was_asked(void **state)
 
     assert_int_equal(meta_call(c, &r), 0);
     id = vs_id_make(c->pid, c->inc, r.answer.first, VS_ID_CHUNK);
-    assert_int_equal(trio_create(c, &id, 1), 0);
+    assert_int_equal(reg_create(c, &id, 1), 0);
 }
 
 /* Whose answers are lost on their way back is told that nothing is known, in bounded time; asked

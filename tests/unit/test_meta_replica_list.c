@@ -1,5 +1,6 @@
 /* The list of registers is a majority's. */
 #include "common/err.h"
+#include "tests/support/reg_use.h"
 #include "tests/support/trio.h"
 #include "tests/support/trio_use.h"
 #include <setjmp.h>
@@ -33,7 +34,7 @@ static void registers_are_listed_from_a_majority(void **state)
     link_mem_isolate(t->link, 3, true);
     for (unsigned i = 0; i < 6; i++) {
         made[i] = trio_id(c);
-        assert_int_equal(trio_create(c, &made[i], 1), 0);
+        assert_int_equal(reg_create(c, &made[i], 1), 0);
     }
     link_mem_isolate(t->link, 3, false);
     assert_int_equal(meta_call(trio_client(t, 3), &r), 0);

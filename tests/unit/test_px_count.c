@@ -44,6 +44,9 @@ static void all_of_them_are_in_the_text(void **state)
         strstr((char *)b.data, "\nvstack_px_bytes_total{kind=\"reply\",way=\"in\"} 9\n"));
     assert_non_null(
         strstr((char *)b.data, "\nvstack_px_messages_total{kind=\"asks\",way=\"out\"} 0\n"));
+    assert_non_null(
+        strstr((char *)b.data, "\nvstack_px_messages_total{kind=\"asks\",way=\"own\"} 0\n"));
+    assert_null(strstr((char *)b.data, "kind=\"journal\",way=\"own\""));
     vs_buf_close(&b);
 }
 

@@ -3,6 +3,7 @@
 #include "meta/meta_client.h"
 #include "meta/meta_local.h"
 #include "meta/place_value.h"
+#include "tests/support/reg_use.h"
 #include "tests/support/temp_dir.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,31 +26,6 @@ static int teardown(void **state)
 {
     meta_client_stop(*state);
     return 0;
-}
-
-static struct vs_buf live(uint32_t generation)
-{
-    struct place_value v = {
-        .state = PLACE_LIVE,
-        .session = 3,
-        .generation = generation,
-        .chunk_bytes = 1000,
-        .red = { VS_RED_REPLICATE, 1, 1 },
-        .frag = { { .node = 1, .generation = 1 }, { .node = 2, .generation = 1 } },
-    };
-    struct vs_buf b = { 0 };
-
-    assert_int_equal(place_value_encode(&v, &b), 0);
-    return b;
-}
-
-static struct vs_buf tomb(uint32_t generation)
-{
-    struct place_value v = { .state = PLACE_TOMB, .session = 3, .generation = generation };
-    struct vs_buf b = { 0 };
-
-    assert_int_equal(place_value_encode(&v, &b), 0);
-    return b;
 }
 
 /* One register through one request; the value is closed here. */
@@ -90,11 +66,12 @@ static void a_register_is_created_once_and_read_back(void **state)
     uint8_t st;
 
     assert_int_equal(reg_call(f, META_REG_READ, &id, (struct vs_buf){ 0 }, 0, NULL), -ENOENT);
-    assert_int_equal(reg_call(f, META_REG_CREATE, &id, live(1), 0, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &id, reg_value(PLACE_LIVE, 1), 0, NULL), 0);
     assert_int_equal(generation_of(f, &id, &st), 1);
     assert_int_equal(st, PLACE_LIVE);
-    assert_int_equal(reg_call(f, META_REG_CREATE, &id, live(1), 0, NULL), 0);
-    assert_int_equal(reg_call(f, META_REG_CREATE, &id, live(2), 0, NULL), -VS_EEXISTS_OTHER);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &id, reg_value(PLACE_LIVE, 1), 0, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &id, reg_value(PLACE_LIVE, 2), 0, NULL),
+                     -VS_EEXISTS_OTHER);
     assert_int_equal(generation_of(f, &id, &st), 1);
 }
 
@@ -116,9 +93,10 @@ static void an_id_of_an_earlier_life_is_created_once_by_its_owner(void **state)
     config.create = false;
     assert_int_equal(meta_local_open(&f, &config), 0);
     assert_int_equal(f->inc, 2);
-    assert_int_equal(reg_call(f, META_REG_CREATE, &id, live(1), 0, NULL), 0);
-    assert_int_equal(reg_call(f, META_REG_CREATE, &id, live(1), 0, NULL), 0);
-    assert_int_equal(reg_call(f, META_REG_CREATE, &id, live(2), 0, NULL), -VS_EEXISTS_OTHER);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &id, reg_value(PLACE_LIVE, 1), 0, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &id, reg_value(PLACE_LIVE, 1), 0, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &id, reg_value(PLACE_LIVE, 2), 0, NULL),
+                     -VS_EEXISTS_OTHER);
     assert_int_equal(generation_of(f, &id, &st), 1);
     meta_client_stop(f);
     temp_dir_remove(dir);
@@ -130,8 +108,10 @@ static void values_that_do_not_fit_are_refused(void **state)
     struct vs_id segment = vs_id_make(1, f->inc, 5, VS_ID_SEGMENT);
     struct vs_id chunk = vs_id_make(1, f->inc, 5, VS_ID_CHUNK);
 
-    assert_int_equal(reg_call(f, META_REG_CREATE, &segment, live(1), 0, NULL), -EINVAL);
-    assert_int_equal(reg_call(f, META_REG_CREATE, &chunk, tomb(1), 0, NULL), -EINVAL);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &segment, reg_value(PLACE_LIVE, 1), 0, NULL),
+                     -EINVAL);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &chunk, reg_value(PLACE_TOMB, 1), 0, NULL),
+                     -EINVAL);
     assert_int_equal(reg_call(f, META_REG_CREATE, &chunk, (struct vs_buf){ 0 }, 0, NULL), -EINVAL);
     assert_int_equal(reg_call(f, META_REG_READ, &chunk, (struct vs_buf){ 0 }, 0, NULL), -ENOENT);
 }
@@ -144,13 +124,15 @@ static void a_change_needs_the_current_generation(void **state)
     struct place_value v;
     uint8_t st;
 
-    assert_int_equal(reg_call(f, META_REG_CREATE, &id, live(1), 0, NULL), 0);
-    assert_int_equal(reg_call(f, META_REG_CHANGE, &id, live(3), 2, &current), -ESTALE);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &id, reg_value(PLACE_LIVE, 1), 0, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CHANGE, &id, reg_value(PLACE_LIVE, 3), 2, &current),
+                     -ESTALE);
     assert_int_equal(place_value_decode(current.data, current.len, &v), 0);
     assert_int_equal(v.generation, 1);
     vs_buf_close(&current);
-    assert_int_equal(reg_call(f, META_REG_CHANGE, &id, live(1), 2, NULL), 0); /* there already */
-    assert_int_equal(reg_call(f, META_REG_CHANGE, &id, live(2), 1, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CHANGE, &id, reg_value(PLACE_LIVE, 1), 2, NULL),
+                     0); /* there already */
+    assert_int_equal(reg_call(f, META_REG_CHANGE, &id, reg_value(PLACE_LIVE, 2), 1, NULL), 0);
     assert_int_equal(generation_of(f, &id, &st), 2);
 }
 
@@ -162,24 +144,27 @@ static void nothing_follows_a_tomb(void **state)
     struct vs_id absent = vs_id_make(1, f->inc, 6, VS_ID_CHUNK);
     uint8_t st;
 
-    assert_int_equal(reg_call(f, META_REG_CREATE, &id, live(1), 0, NULL), 0);
-    assert_int_equal(reg_call(f, META_REG_CHANGE, &id, tomb(1), 1, NULL), 0);
-    assert_int_equal(reg_call(f, META_REG_CHANGE, &id, live(2), 1, NULL), -ESTALE);
-    assert_int_equal(reg_call(f, META_REG_CHANGE, &id, tomb(1), 1, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &id, reg_value(PLACE_LIVE, 1), 0, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CHANGE, &id, reg_value(PLACE_TOMB, 1), 1, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CHANGE, &id, reg_value(PLACE_LIVE, 2), 1, NULL), -ESTALE);
+    assert_int_equal(reg_call(f, META_REG_CHANGE, &id, reg_value(PLACE_TOMB, 1), 1, NULL), 0);
     generation_of(f, &id, &st);
     assert_int_equal(st, PLACE_TOMB);
     /* Onto an absent one too: then the writer comes too late. */
-    assert_int_equal(reg_call(f, META_REG_CHANGE, &absent, live(1), 0, NULL), -EINVAL);
-    assert_int_equal(reg_call(f, META_REG_CHANGE, &absent, tomb(1), 1, NULL), -ESTALE);
-    assert_int_equal(reg_call(f, META_REG_CHANGE, &absent, tomb(0), 0, NULL), 0);
-    assert_int_equal(reg_call(f, META_REG_CREATE, &absent, live(1), 0, NULL), -VS_EEXISTS_OTHER);
+    assert_int_equal(reg_call(f, META_REG_CHANGE, &absent, reg_value(PLACE_LIVE, 1), 0, NULL),
+                     -EINVAL);
+    assert_int_equal(reg_call(f, META_REG_CHANGE, &absent, reg_value(PLACE_TOMB, 1), 1, NULL),
+                     -ESTALE);
+    assert_int_equal(reg_call(f, META_REG_CHANGE, &absent, reg_value(PLACE_TOMB, 0), 0, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &absent, reg_value(PLACE_LIVE, 1), 0, NULL),
+                     -VS_EEXISTS_OTHER);
 }
 
 /* The first failure of a CREATE is the request's, each register has its own. */
 static void every_register_of_a_request_has_its_own_status(void **state)
 {
     struct meta_client *f = *state;
-    struct vs_buf value = live(1);
+    struct vs_buf value = reg_value(PLACE_LIVE, 1);
     struct meta_reg regs[3];
     struct meta_req r = { .op = META_REG_CREATE, .regs = regs, .reg_count = 3 };
 
@@ -207,7 +192,7 @@ static void changes_of_one_request_follow_each_other(void **state)
 {
     struct meta_client *f = *state;
     struct vs_id id = vs_id_make(1, f->inc, 5, VS_ID_CHUNK);
-    struct vs_buf two = live(2), three = live(3);
+    struct vs_buf two = reg_value(PLACE_LIVE, 2), three = reg_value(PLACE_LIVE, 3);
     struct meta_reg regs[2] = {
         { .id = id, .value = two.data, .value_len = two.len, .expect_generation = 1 },
         { .id = id, .value = three.data, .value_len = three.len, .expect_generation = 2 },
@@ -215,7 +200,7 @@ static void changes_of_one_request_follow_each_other(void **state)
     struct meta_req r = { .op = META_REG_CHANGE, .regs = regs, .reg_count = 2 };
     uint8_t st;
 
-    assert_int_equal(reg_call(f, META_REG_CREATE, &id, live(1), 0, NULL), 0);
+    assert_int_equal(reg_call(f, META_REG_CREATE, &id, reg_value(PLACE_LIVE, 1), 0, NULL), 0);
     assert_int_equal(meta_call(f, &r), 0);
     assert_int_equal(regs[0].status, 0);
     assert_int_equal(regs[1].status, 0);

@@ -2,27 +2,12 @@
 #include "common/err.h"
 #include "meta/place_value.h"
 #include "meta/reg_rule.h"
+#include "tests/support/reg_use.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-static struct vs_buf encoded(uint8_t state, uint32_t generation)
-{
-    struct place_value v = {
-        .state = state,
-        .session = 3,
-        .generation = generation,
-        .chunk_bytes = 1000,
-        .red = { VS_RED_REPLICATE, 1, 1 },
-        .frag = { { .node = 1, .generation = 1 }, { .node = 2, .generation = 1 } },
-    };
-    struct vs_buf b = { 0 };
-
-    assert_int_equal(place_value_encode(&v, &b), 0);
-    return b;
-}
 
 static struct meta_reg reg_of(enum vs_id_type type, const struct vs_buf *value, uint32_t expect)
 {
@@ -35,7 +20,7 @@ static struct meta_reg reg_of(enum vs_id_type type, const struct vs_buf *value, 
 static void a_value_fits_its_id_or_is_refused(void **state)
 {
     static uint8_t segment_bytes[] = { PLACE_SEGMENT, 1, 2, 3 };
-    struct vs_buf live = encoded(PLACE_LIVE, 1), dead = encoded(PLACE_TOMB, 1);
+    struct vs_buf live = reg_value(PLACE_LIVE, 1), dead = reg_value(PLACE_TOMB, 1);
     struct vs_buf segment = { segment_bytes, 4, 4 }, none = { 0 };
     struct meta_reg good[] = { reg_of(VS_ID_CHUNK, &live, 0), reg_of(VS_ID_SEGMENT, &segment, 0) };
     struct meta_reg bad[] = { reg_of(VS_ID_CHUNK, &segment, 0), reg_of(VS_ID_SEGMENT, &live, 0),
@@ -59,8 +44,8 @@ static void a_value_fits_its_id_or_is_refused(void **state)
 
 static void a_value_follows_the_generation_it_expects_and_never_a_tomb(void **state)
 {
-    struct vs_buf one = encoded(PLACE_LIVE, 1), two = encoded(PLACE_LIVE, 2);
-    struct vs_buf dead = encoded(PLACE_TOMB, 2);
+    struct vs_buf one = reg_value(PLACE_LIVE, 1), two = reg_value(PLACE_LIVE, 2);
+    struct vs_buf dead = reg_value(PLACE_TOMB, 2);
     struct meta_reg raise = reg_of(VS_ID_CHUNK, &two, 1), kill = reg_of(VS_ID_CHUNK, &dead, 1);
     struct meta_reg kill_absent = reg_of(VS_ID_CHUNK, &dead, 0);
     struct meta_reg again = reg_of(VS_ID_CHUNK, &one, 1), revive = reg_of(VS_ID_CHUNK, &two, 0);
@@ -84,7 +69,7 @@ static void a_value_follows_the_generation_it_expects_and_never_a_tomb(void **st
 static void a_value_has_a_generation_or_is_corrupt(void **state)
 {
     static const uint8_t segment[] = { PLACE_SEGMENT, 1, 2, 3 };
-    struct vs_buf value = encoded(PLACE_LIVE, 9), dead = encoded(PLACE_TOMB, 4);
+    struct vs_buf value = reg_value(PLACE_LIVE, 9), dead = reg_value(PLACE_TOMB, 4);
     uint32_t generation;
     bool is_tomb;
 
