@@ -1,6 +1,6 @@
 /* metas_bench: three replicas of vstack-meta as processes on this machine, asked over HTTP, as
  * lines "name value unit"; and how many messages a decided chunk costs, from the replicas' own
- * counters.
+ * counters: the table of docs/CHUNKPAXOS.md, 5.
  *
  *     metas_bench [DIR]      DIR: an existing directory with room, default $BENCH_DIR or /tmp
  *
@@ -13,8 +13,9 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/thread.h"
-#include "meta/place_value.h"
 #include "tests/chaos/chaos.h"
+#include "tests/support/msg_counts.h"
+#include "tests/support/reg_use.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,77 +33,80 @@ static struct chaos_client client[CLIENTS];
 
 /* ---- the replicas' counters ----------------------------------------------------------------- */
 
-static uint64_t all_metas(const char *begin)
+static uint64_t all_metas(void *arg, const char *begin)
 {
     uint64_t sum = 0;
 
+    (void)arg;
     for (unsigned i = 0; i < METAS; i++)
         sum += bench_metric(c.host[i], begin);
     return sum;
 }
 
-/* Between replicas, for registers. */
-static uint64_t register_messages(void)
+static struct msg_counts settled(void)
 {
-    return all_metas("vstack_px_messages_total{kind=\"asks\",way=\"out\"}") +
-           all_metas("vstack_px_messages_total{kind=\"answers\",way=\"out\"}");
+    return msg_counts_settled(all_metas, NULL);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------
  */
 
-/* `requests` of `batch` chunks each, one after the other; the client's two are counted in. */
+/* A row of the table (docs/CHUNKPAXOS.md, 5): what a chunk costs a coordinator that is none of the
+ * replicas, and one that is, with the client's question and its answer. */
+static void table_row(const char *what, const struct msg_counts *cost, unsigned long chunks)
+{
+    char name[96];
+
+    snprintf(name, sizeof(name), "metas_messages_%s_coordinator_elsewhere", what);
+    bench_line(name, (double)(cost->wire + cost->own) / (double)chunks, "messages");
+    snprintf(name, sizeof(name), "metas_messages_%s_coordinator_is_one_client_included", what);
+    bench_line(name, (double)(cost->wire + 2 * cost->questions) / (double)chunks, "messages");
+}
+
+/* BATCHES requests of `batch` chunks each, one after the other. */
 static void bench_fresh(struct meta_client *meta, unsigned batch)
 {
     struct meta_load l = { .meta = meta, .window = 1 };
     unsigned long count = BATCHES * batch;
-    uint64_t before = register_messages(), clients = 2 * BATCHES;
-    char name[64];
+    struct msg_counts before = settled(), now;
+    char what[32];
 
     meta_load_registers(&l, count, batch);
-    snprintf(name, sizeof(name), "metas_messages_per_fresh_chunk_batch_%u", batch);
-    bench_line(name, (double)(register_messages() - before + clients) / (double)count, "messages");
+    now = settled();
+    now = msg_counts_since(&before, &now);
+    snprintf(what, sizeof(what), "fresh_chunk_batch_%u", batch);
+    table_row(what, &now, count);
 }
 
-static void change(struct meta_client *meta, const struct vs_id *id, bool create,
-                   uint32_t generation)
+/* Both phases: compare-and-set of what is there. `alone`: nothing else is on its way; else the next
+ * begins as soon as a majority has decided, and its asks may share a frame with the last ones to
+ * the third, or spare it the first phase. */
+static void bench_change(struct meta_client *meta, const struct vs_id *id, bool alone,
+                         uint32_t generation)
 {
-    struct place_value v = { .state = PLACE_LIVE,
-                             .session = 1,
-                             .generation = generation,
-                             .chunk_bytes = 1,
-                             .red = { VS_RED_REPLICATE, 1, 1 },
-                             .frag = { { .node = 1, .generation = generation },
-                                       { .node = 2, .generation = generation } } };
-    struct meta_reg reg = { .id = *id, .expect_generation = generation - 1 };
-    struct meta_req req = { .op = create ? META_REG_CREATE : META_REG_CHANGE,
-                            .regs = &reg,
-                            .reg_count = 1 };
-    struct vs_buf value = { 0 };
+    struct msg_counts before = settled(), now;
 
-    VS_ASSERT(place_value_encode(&v, &value) == 0);
-    reg.value = value.data;
-    reg.value_len = value.len;
-    if (meta_call(meta, &req) < 0 || reg.status < 0)
-        bench_die("a register: %s", vs_err_text(req.status < 0 ? req.status : reg.status));
-    vs_buf_close(&value);
-    vs_buf_close(&reg.current);
+    for (uint32_t n = 0; n < BATCHES; n++) {
+        int r = reg_raise(meta, id, generation + n);
+
+        if (r < 0)
+            bench_die("a register: %s", vs_err_text(r));
+        if (alone)
+            (void)settled();
+    }
+    now = settled();
+    now = msg_counts_since(&before, &now);
+    table_row(alone ? "change" : "change_close_behind_another", &now, BATCHES);
 }
 
-/* Both phases: compare-and-set of what is there. */
 static void bench_classic(struct chaos_client *k)
 {
-    uint64_t before;
     struct vs_id id;
 
-    if (!chaos_need_id(k, &id))
-        bench_die("no ids can be had");
-    change(k->meta, &id, true, 1);
-    before = register_messages();
-    for (uint32_t n = 0; n < BATCHES; n++)
-        change(k->meta, &id, false, n + 2);
-    bench_line("metas_messages_per_change",
-               (double)(register_messages() - before + 2 * BATCHES) / BATCHES, "messages");
+    if (!chaos_need_id(k, &id) || reg_create(k->meta, &id, 1) < 0)
+        bench_die("no register can be had");
+    bench_change(k->meta, &id, true, 2);
+    bench_change(k->meta, &id, false, 2 + BATCHES);
 }
 
 /* ---- rates ------------------------------------------------------------------------------------
@@ -182,10 +186,10 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < CLIENTS; i++)
         if (chaos_client_start(&client[i], &c, i) < 0)
             bench_die("metas_bench: no client can reach the replicas");
+    bench_classic(&client[0]);
     bench_fresh(client[0].meta, 1);
     bench_fresh(client[0].meta, 8);
     bench_fresh(client[0].meta, 64);
-    bench_classic(&client[0]);
     bench_creates(1);
     bench_creates(8);
     bench_lookups(client[0].meta);

@@ -114,6 +114,7 @@ static int open_member(struct meta_server *m, const struct meta_options *o, bool
         .read_threads = READ_THREADS,
         .clock = &vs_clock_system,
         .link = px_http_link(m->peers.http),
+        .count = &m->peers.count,
     };
     struct meta_replica *replica;
     int r;

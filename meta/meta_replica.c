@@ -293,7 +293,8 @@ static int open_registers(struct meta_replica *m)
                                        .clock = m->clock,
                                        .epoch = m->begun.set.epoch,
                                        .members = m->begun.set.count,
-                                       .patience_ms = m->is_alone ? 0 : m->patience_ms };
+                                       .patience_ms = m->is_alone ? 0 : m->patience_ms,
+                                       .count = m->count };
     int r;
 
     for (unsigned i = 0; i < m->begun.set.count; i++) {
@@ -427,6 +428,7 @@ int meta_replica_open(struct meta_replica **ret, const struct meta_replica_confi
     m->client.ops = &replica_ops;
     meta_dumps_init(&m->dumps);
     m->link = config->link;
+    m->count = config->count;
     m->clock = config->clock;
     m->patience_ms = config->patience_ms > 0 ? config->patience_ms : META_REPLICA_PATIENCE_MS;
     pthread_mutex_init(&m->lock, NULL); /* these cannot fail on Linux */

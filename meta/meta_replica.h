@@ -21,6 +21,7 @@
 #define META_REPLICA_PATIENCE_MS 5000
 
 struct meta_replica;
+struct px_count;
 
 struct meta_replica_config {
     const char *dir; /* holds acceptor/ and namespace/ */
@@ -38,7 +39,8 @@ struct meta_replica_config {
     bool in_memory;        /* tests */
     uint32_t ring, kept;   /* tests: of journal_member_config */
     const struct vs_clock *clock;
-    struct px_link *link; /* lent until stop; may be NULL with one member */
+    struct px_link *link;   /* lent until stop; may be NULL with one member */
+    struct px_count *count; /* likewise; of reg_coord_config */
 };
 
 /* Errors as meta_local_open(); -EINVAL: the members are not 1, 3 or 5 different ones with pid;

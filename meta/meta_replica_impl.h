@@ -21,6 +21,7 @@ struct meta_replica {
     struct meta_dir dir;
     struct kv *ns;
     struct px_link *link;
+    struct px_count *count;
     const struct vs_clock *clock;
     unsigned patience_ms;
     bool is_alone;

@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "meta/px_coord.h"
+#include "meta/px_count.h"
 #include "meta/px_link.h"
 #include "meta/reg_serve.h"
 
@@ -35,6 +36,7 @@ struct reg_coord_config {
     unsigned members;
     uint32_t pid[PX_ACCEPTORS_MAX]; /* own among them */
     unsigned patience_ms;           /* 0: for ever */
+    struct px_count *count;         /* frames to the own acceptor; NULL: not counted */
 };
 
 /* -ENOMEM, -EAGAIN; -EINVAL */

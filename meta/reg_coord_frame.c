@@ -51,11 +51,18 @@ static struct reg_frame *frame_new(struct reg_coord *c, unsigned to)
     return f;
 }
 
+static void own_count(struct reg_coord *c, const void *bytes, size_t len)
+{
+    if (c->config.count != NULL)
+        px_count_frames(c->config.count, PX_COUNT_OWN, bytes, len);
+}
+
 static void frame_leave(struct reg_coord *c, struct reg_frame *f, size_t answer_max)
 {
     c->frames[f->to]++;
     c->frame_count++;
     if (f->to == c->own) {
+        own_count(c, f->bytes.data, f->bytes.len);
         f->mine = (struct meta_replica_frame){ .from = c->head.pid,
                                                .bytes = f->bytes.data,
                                                .len = f->bytes.len,
@@ -135,6 +142,8 @@ void reg_frame_returned(struct reg_coord *c, struct reg_frame *f)
     int status = is_mine ? f->mine.status : f->ask.status;
     size_t at = 0;
 
+    if (is_mine && status == 0)
+        own_count(c, b->data, b->len);
     while (status == 0 && at < b->len) {
         int len = px_frame_length(b->data + at, b->len - at);
 

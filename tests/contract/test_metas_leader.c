@@ -3,7 +3,6 @@
  *
  * Three real metadata processes. */
 #include "common/assert.h"
-#include "common/clock.h"
 #include "tests/support/metas_rig.h"
 #include "tests/support/reg_use.h"
 
@@ -15,9 +14,8 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_NS (60 * VS_NS_PER_S)
-#define CHUNKS      20u
-#define FRESH       4u /* messages between replicas for a fresh chunk: two asked, two answers */
+#define CHUNKS 20u
+#define FRESH  4u /* messages between replicas for a fresh chunk: two asked, two answers */
 
 struct fixture {
     struct metas_rig rig;
@@ -43,20 +41,6 @@ static int teardown(void **state)
     metas_rig_stop(&f->rig);
     free(f);
     return 0;
-}
-
-/* Ask until the leader is asked, and no other replica. */
-static void find_leader(struct fixture *f)
-{
-    int64_t end_ns = vs_now_ns(&vs_clock_system) + PATIENCE_NS;
-    bool passed = true;
-
-    while (passed) {
-        struct meta_req r = { .op = META_GETATTR, .ino = NS_INO_ROOT };
-
-        assert_true(vs_now_ns(&vs_clock_system) < end_ns);
-        passed = meta_call(f->meta, &r) < 0 || r.passed;
-    }
 }
 
 static uint64_t messages(struct fixture *f)
@@ -98,9 +82,9 @@ static void the_leader_is_asked_itself_also_behind_a_failover(void **state)
     for (unsigned round = 0; round < 2; round++) {
         unsigned leader = metas_rig_leader(&f->rig);
 
-        find_leader(f);
+        metas_rig_settle(f->meta);
         node_proc_kill(&f->rig.proc[leader]);
-        find_leader(f);
+        metas_rig_settle(f->meta);
         metas_rig_restart(&f->rig, leader);
     }
 }
@@ -111,15 +95,15 @@ static void fresh_chunks_cost_the_same_behind_a_failover_and_a_restart(void **st
     uint16_t before, after;
     unsigned leader;
 
-    find_leader(f);
+    metas_rig_settle(f->meta);
     assert_true(placed(f, &before) <= CHUNKS * FRESH);
     leader = metas_rig_leader(&f->rig);
     assert_int_equal(before, leader + 1);
     node_proc_kill(&f->rig.proc[leader]);
-    find_leader(f);
+    metas_rig_settle(f->meta);
     metas_rig_restart(&f->rig, leader);
     (void)metas_rig_leader(&f->rig);
-    find_leader(f);
+    metas_rig_settle(f->meta);
     assert_true(placed(f, &after) <= CHUNKS * FRESH);
     assert_int_not_equal(after, before);
 }

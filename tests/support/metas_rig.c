@@ -193,3 +193,16 @@ struct meta_client *metas_rig_open(struct metas_rig *f, unsigned deadline_ms)
     VS_ASSERT(meta_http_open(&meta, &config) == 0);
     return meta;
 }
+
+void metas_rig_settle(struct meta_client *meta)
+{
+    int64_t end_ns = vs_now_ns(&vs_clock_system) + PATIENCE_MS * VS_NS_PER_MS;
+    bool passed = true;
+
+    while (passed) {
+        struct meta_req r = { .op = META_GETATTR, .ino = NS_INO_ROOT };
+
+        VS_ASSERT(vs_now_ns(&vs_clock_system) < end_ns);
+        passed = meta_call(meta, &r) < 0 || r.passed;
+    }
+}

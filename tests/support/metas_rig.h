@@ -46,5 +46,7 @@ uint64_t metas_rig_count(struct metas_rig *f, unsigned i, const char *begin);
 
 /* A client of all of them. deadline_ms 0: the default. */
 struct meta_client *metas_rig_open(struct metas_rig *f, unsigned deadline_ms);
+/* Ask until it is the leader that the client asks, and no other replica. */
+void metas_rig_settle(struct meta_client *meta);
 
 #endif
