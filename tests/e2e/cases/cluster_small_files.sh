@@ -60,4 +60,5 @@ echo again >"$MNT/new/57"
 await "$PATIENCE_S" grep -q again "$other/new/57"
 chmod 2770 "$other/new"
 await "$PATIENCE_S" mode_is "$MNT/new" 2770
+timeout "$PATIENCE_S" "$VSTACKFS" umount "$other"
 cl_down
