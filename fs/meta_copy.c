@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/thread.h"
 #include "fs/content.h"
+#include "fs/meta_tail.h"
 #include "fs/waiter.h"
 #include "meta/meta_backup.h"
 #include <string.h>
@@ -18,11 +19,12 @@ struct meta_copy {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stop;          /* under lock */
-    uint64_t copied;    /* fs->changes that the newest copy has; under lock */
-    int64_t changed_ns; /* when one was seen that it lacks; 0: none; under lock */
-    int64_t next_ns;    /* not before; the thread's */
-    bool failed;        /* was said; the thread's */
+    bool stop; /* under lock */
+    struct meta_tail *tail;
+    /* the thread's */
+    int64_t next_ns; /* not before */
+    uint64_t bytes;  /* of the newest copy */
+    bool failed;     /* was said */
 };
 
 /* One copy in the making. */
@@ -167,13 +169,14 @@ static int copy_swap(struct copying *c, uint64_t base_version)
                                          .flushed = true,
                                          .released = c->released,
                                          .released_count = c->released_count };
-    r = meta_call(c->fs->meta, &req); /* not vsfs_change(): this is no change to be copied */
+    r = meta_call(c->fs->meta, &req);
     if (r == 0)
         upload_session_committed(c->session);
     return r;
 }
 
-static int copy_make(struct vsfs *fs, struct meta_backup_result *ret)
+/* Of slot `slot`, or a later one. -EAGAIN: who was asked is not that far. */
+static int copy_make(struct vsfs *fs, uint64_t slot, struct meta_backup_result *ret)
 {
     struct copying c = { .fs = fs, .waiter = WAITER_INIT };
     uint64_t version;
@@ -182,6 +185,8 @@ static int copy_make(struct vsfs *fs, struct meta_backup_result *ret)
     version = c.base != NULL ? c.base->version : 0;
     if (r == 0)
         r = copy_upload(&c, ret);
+    if (r == 0 && ret->slot < slot)
+        r = -EAGAIN;
     if (r == 0)
         r = copy_describe(&c, version);
     if (r == 0)
@@ -201,15 +206,34 @@ static int copy_make(struct vsfs *fs, struct meta_backup_result *ret)
 
 /* ---- when ---- */
 
+/* A copy, and the tail begins anew behind it. tail NULL: nothing changes any more. */
+static int copy_with_tail(struct vsfs *fs, struct meta_tail *tail, struct meta_backup_result *ret)
+{
+    uint64_t slot = 0;
+    int r = tail != NULL ? meta_tail_turn(tail, &slot) : 0;
+
+    if (r == 0)
+        r = copy_make(fs, slot, ret);
+    if (r < 0)
+        return r;
+    if (tail != NULL)
+        meta_tail_based(tail);
+    else
+        meta_tail_drop(fs);
+    return 0;
+}
+
 static void copy_now(struct meta_copy *m)
 {
-    uint64_t changes = atomic_load(&m->fs->changes);
     struct meta_backup_result made;
-    int64_t rest_ns = META_COPY_REST_S * VS_NS_PER_S, now_ns;
-    int r = copy_make(m->fs, &made);
+    int r = copy_with_tail(m->fs, m->tail, &made);
+    int64_t now_ns = vs_now_ns(&vs_clock_system);
 
-    now_ns = vs_now_ns(&vs_clock_system);
-    if (r < 0 && r != -ESTALE) { /* stale: another mount has just made one */
+    if (r == -ESTALE || r == -EAGAIN) { /* another mount has just made one; a replica was behind */
+        m->next_ns = now_ns + VS_NS_PER_S;
+        return;
+    }
+    if (r < 0) {
         if (!m->failed)
             vs_warn("copy of the metadata on the stores: %s -> tried again every minute",
                     vs_err_text(r));
@@ -218,24 +242,29 @@ static void copy_now(struct meta_copy *m)
         return;
     }
     m->failed = false;
-    m->next_ns = now_ns + rest_ns;
-    if (r == 0)
-        m->next_ns += (int64_t)(made.bytes / META_COPY_BYTES_S) * VS_NS_PER_S;
-    VS_LOCK_SCOPE(&m->lock);
-    m->copied = changes;
-    m->changed_ns = atomic_load(&m->fs->changes) != changes ? now_ns : 0;
+    m->bytes = made.bytes;
+    m->next_ns = now_ns + (int64_t)(made.bytes / META_COPY_BYTES_S) * VS_NS_PER_S;
 }
 
-/* Is a copy due now? Under lock. */
 static bool copy_is_due(struct meta_copy *m)
 {
     int64_t now_ns = vs_now_ns(&vs_clock_system);
+    struct meta_tail_state t;
 
-    if (atomic_load(&m->fs->changes) == m->copied)
+    meta_tail_look(m->tail, &t);
+    if (!t.is_ours || now_ns < m->next_ns)
         return false;
-    if (m->changed_ns == 0)
-        m->changed_ns = now_ns;
-    return now_ns >= m->next_ns && now_ns - m->changed_ns >= META_COPY_REST_S * VS_NS_PER_S;
+    if (!t.is_based)
+        return t.is_missed || now_ns - t.since_ns >= META_COPY_REST_S * VS_NS_PER_S;
+    return t.stored > META_COPY_TAIL_BYTES && t.stored > 2 * m->bytes;
+}
+
+static void copy_wake(void *arg)
+{
+    struct meta_copy *m = arg;
+    VS_LOCK_SCOPE(&m->lock);
+
+    pthread_cond_signal(&m->wake);
 }
 
 static void *copy_main(void *arg)
@@ -244,21 +273,28 @@ static void *copy_main(void *arg)
 
     pthread_mutex_lock(&m->lock);
     while (!m->stop) {
-        int64_t until_ns = vs_now_ns(&vs_clock_system) + COPY_POLL_NS;
+        bool due;
 
-        if (copy_is_due(m)) {
-            pthread_mutex_unlock(&m->lock);
+        pthread_mutex_unlock(&m->lock);
+        due = copy_is_due(m);
+        if (due)
             copy_now(m);
-            pthread_mutex_lock(&m->lock);
-        } else {
-            vs_cond_wait_until(&m->wake, &m->lock, until_ns);
-        }
+        pthread_mutex_lock(&m->lock);
+        if (!due && !m->stop)
+            vs_cond_wait_until(&m->wake, &m->lock, vs_now_ns(&vs_clock_system) + COPY_POLL_NS);
     }
     pthread_mutex_unlock(&m->lock);
     return NULL;
 }
 
 /* ---- life ---- */
+
+static void copy_free(struct meta_copy *m)
+{
+    pthread_cond_destroy(&m->wake);
+    pthread_mutex_destroy(&m->lock);
+    free(m);
+}
 
 int meta_copy_start(struct meta_copy **ret, struct vsfs *fs)
 {
@@ -270,9 +306,12 @@ int meta_copy_start(struct meta_copy **ret, struct vsfs *fs)
     m->fs = fs;
     pthread_mutex_init(&m->lock, NULL);
     vs_cond_init(&m->wake);
-    r = vs_thread_start(&m->thread, copy_main, m);
+    r = meta_tail_start(&m->tail, fs, copy_wake, m);
+    if (r == 0)
+        r = vs_thread_start(&m->thread, copy_main, m);
     if (r < 0) {
-        free(m);
+        meta_tail_stop(m->tail);
+        copy_free(m);
         return r;
     }
     *ret = m;
@@ -281,6 +320,9 @@ int meta_copy_start(struct meta_copy **ret, struct vsfs *fs)
 
 void meta_copy_stop(struct meta_copy *m)
 {
+    struct meta_backup_result made;
+    struct meta_tail_state t;
+
     if (m == NULL)
         return;
     pthread_mutex_lock(&m->lock);
@@ -288,19 +330,15 @@ void meta_copy_stop(struct meta_copy *m)
     pthread_cond_signal(&m->wake);
     pthread_mutex_unlock(&m->lock);
     pthread_join(m->thread, NULL);
-    if (atomic_load(&m->fs->changes) != m->copied &&
+    meta_tail_look(m->tail, &t);
+    meta_tail_stop(m->tail);
+    if (t.is_ours && !t.is_based && t.is_missed &&
         store_set_up_count(&m->fs->stores) == m->fs->stores.count)
-        copy_now(m);
-    pthread_cond_destroy(&m->wake);
-    pthread_mutex_destroy(&m->lock);
-    free(m);
+        copy_with_tail(m->fs, NULL, &made);
+    copy_free(m);
 }
 
 int64_t meta_copy_lag_ms(struct meta_copy *m)
 {
-    VS_LOCK_SCOPE(&m->lock);
-
-    if (atomic_load(&m->fs->changes) == m->copied)
-        return 0;
-    return m->changed_ns == 0 ? 1 : (vs_now_ns(&vs_clock_system) - m->changed_ns) / VS_NS_PER_MS;
+    return meta_tail_lag_ms(m->tail);
 }

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/rand.h"
 #include "fs/data_path.h"
+#include "meta/tail_record.h"
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ static uint64_t id_read(int dir)
         text[ID_DIGITS] = '\0';
     if (strspn(text, "0123456789abcdef") != ID_DIGITS || text[ID_DIGITS] != '\0')
         return 0;
-    return strtoull(text, NULL, 16);
+    return strtoull(text, NULL, 16) & ~NS_MOUNT_TAIL;
 }
 
 static int id_write(int dir, uint64_t id)
@@ -48,8 +49,10 @@ int mount_id_take(const struct vsfs *fs, uint64_t *ret)
     int r = dir < 0 ? dir : 0;
 
     if (r == 0 && id == 0) {
-        while (id == 0)
+        while (id == 0) {
             vs_rand_system(&id, sizeof(id));
+            id &= ~NS_MOUNT_TAIL;
+        }
         r = id_write(dir, id);
     }
     if (r == 0)

@@ -47,8 +47,6 @@ int vsfs_change(struct vsfs *fs, const struct ns_entry *e, struct ns_answer *ret
     r = meta_call(fs->meta, &req);
     req.answer.status = r;
     dir_view_end(fs->dirs, what, &entry, &req.answer);
-    if (r == 0 && entry.kind != NS_E_RESERVE)
-        atomic_fetch_add(&fs->changes, 1);
     VS_ASSERT(r <= 0);
     if (r == -VS_EDOWN)
         feed_follow_doubt(fs); /* it may be carried out, now or soon */

@@ -98,9 +98,8 @@ struct vsfs {
     struct vs_id cluster;
     uint64_t
         mount; /* our number among those that use the metadata (fs/mount_id.h); 0: we alone do */
-    _Atomic bool missed;      /* a superseded fragment could not be deleted (fs/clean_mark.h) */
-    _Atomic uint64_t changes; /* made through vsfs_change() */
-    int64_t audited_s; /* when all stores were last asked about their fragments; 0: not served */
+    _Atomic bool missed; /* a superseded fragment could not be deleted (fs/clean_mark.h) */
+    int64_t audited_s;   /* when all stores were last asked about their fragments; 0: not served */
     _Atomic bool single_device; /* all stores on one file system: survives corruption only */
 };
 

@@ -54,6 +54,8 @@ unsigned upload_env_sessions(struct upload_env *env);
 /* A session reserves ids for the uploads and manifest segments of one commit. Opened in the journal
  * when the first id is needed. */
 int upload_session_new(struct upload_session **ret, struct upload_env *env);
+/* Whose it is, instead of the env's mount: before the first id is needed. */
+void upload_session_set_mount(struct upload_session *s, uint64_t mount);
 /* Journal number for the CREATE or SWAP entry; 0 when no id was ever needed. */
 uint64_t upload_session_number(const struct upload_session *s);
 /* Ids that were given up on the way (chunks of freed uploads, of a manifest that failed): the

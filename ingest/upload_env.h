@@ -79,6 +79,7 @@ struct upload_session {
     uint64_t number;
     uint16_t pid; /* owner of its ids, with inc: the replica that was asked when it was opened */
     uint32_t inc;
+    uint64_t mount; /* whose */
     struct {
         uint64_t next;
         unsigned left;

@@ -20,12 +20,21 @@ int upload_session_new(struct upload_session **ret, struct upload_env *env)
     if (s == NULL)
         return -ENOMEM;
     s->env = env;
+    s->mount = env->mount;
     vs_list_init(&s->wants);
     pthread_mutex_lock(&env->lock);
     upload_object_locked(env);
     pthread_mutex_unlock(&env->lock);
     *ret = s;
     return 0;
+}
+
+void upload_session_set_mount(struct upload_session *s, uint64_t mount)
+{
+    VS_LOCK_SCOPE(&s->env->lock);
+
+    VS_ASSERT(s->last_count == 0);
+    s->mount = mount;
 }
 
 uint64_t upload_session_number(const struct upload_session *s)
@@ -241,7 +250,7 @@ static void session_ask_locked(struct upload_session *s)
     s->last_count = um_ids_next(s->last_count);
     entry.kind = s->number == 0 ? NS_E_SESSION_OPEN : NS_E_SESSION_EXTEND;
     entry.count = s->last_count;
-    entry.mount = s->env->mount;
+    entry.mount = s->mount;
     if (s->number == 0)
         meta_client_owner(s->env->meta, &s->pid, &s->inc); /* of all its ids, for its life */
     entry.pid = s->pid;

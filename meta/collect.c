@@ -14,6 +14,7 @@
 #include "meta/collect_step.h"
 #include "meta/manifest.h"
 #include "meta/place_value.h"
+#include "meta/tail_record.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -353,20 +354,20 @@ uint64_t collect_unaudited(struct collect *c)
     return c->unaudited | atomic_load(&c->missed);
 }
 
-/* One entry of `kind` for every item of the list. */
-static int collect_each(struct collect *c, enum meta_scan scan, enum ns_entry_kind kind)
+/* Nobody has an inode without a name open. */
+static int collect_orphans(struct collect *c)
 {
     uint64_t items[COLLECT_PAGE];
     uint64_t after = 0;
     int n;
 
     do {
-        n = collect_scan_u64(&c->env, scan, after, items, COLLECT_PAGE);
+        n = collect_scan_u64(&c->env, META_SCAN_ORPHANS, after, items, COLLECT_PAGE);
         for (int i = 0; i < n; i++) {
-            struct ns_entry e = { .kind = kind, .session = items[i], .ino = items[i] };
+            struct ns_entry e = { .kind = NS_E_FORGET, .ino = items[i] };
             int r = collect_change(&c->env, &e);
 
-            if (r < 0 && r != -ENOENT && r != -ESTALE)
+            if (r < 0 && r != -ENOENT)
                 return r;
             after = items[i];
         }
@@ -374,7 +375,7 @@ static int collect_each(struct collect *c, enum meta_scan scan, enum ns_entry_ki
     return n < 0 ? n : 0;
 }
 
-/* Sessions of one mount. */
+/* Sessions of one mount; 0: all uploads. A tail stays until a newer copy is in place. */
 static int collect_sessions_of(struct collect *c, uint64_t mount)
 {
     struct vs_id pairs[COLLECT_PAGE], after = meta_pair(0, 0);
@@ -389,7 +390,7 @@ static int collect_sessions_of(struct collect *c, uint64_t mount)
 
             after = pairs[i];
             meta_pair_get(&pairs[i], &e.session, &whose);
-            if (whose == mount)
+            if (mount != 0 ? whose == mount : (whose & NS_MOUNT_TAIL) == 0)
                 r = collect_change(&c->env, &e);
             if (r < 0 && r != -ESTALE)
                 return r;
@@ -400,11 +401,10 @@ static int collect_sessions_of(struct collect *c, uint64_t mount)
 
 int collect_at_start(struct collect *c, uint64_t mount)
 {
-    int r = mount != 0 ? collect_sessions_of(c, mount)
-                       : collect_each(c, META_SCAN_SESSIONS, NS_E_SESSION_ABORT);
+    int r = collect_sessions_of(c, mount);
 
     if (r == 0 && mount == 0)
-        r = collect_each(c, META_SCAN_ORPHANS, NS_E_FORGET);
+        r = collect_orphans(c);
     if (r == 0)
         collect_wake(c);
     return r;

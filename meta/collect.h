@@ -23,8 +23,9 @@ int collect_start(struct collect **ret, struct meta_client *meta, struct store_s
 /* Something was released; soon. Threads: any. */
 void collect_wake(struct collect *c);
 /* Abort the sessions that are open and belong to `mount`, which has just started and drives none of
- * them; 0: nobody else uses the metadata, so all of them, and orphaned inodes are forgotten. What
- * they reserved gets TOMBs. Blocks; call before the first upload of a start. */
+ * them; 0: nobody else uses the metadata, so all of them, and orphaned inodes are forgotten. But
+ * those of a tail (meta/tail_record.h) stay: the next copy ends them. What they reserved gets
+ * TOMBs. Blocks; call before the first upload of a start. */
 int collect_at_start(struct collect *c, uint64_t mount);
 /* Ask about every fragment on entry `i` of the set. Runs in the background. */
 void collect_audit(struct collect *c, unsigned i);

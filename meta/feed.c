@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "meta/tail_record.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct feed_record {
 
 struct feed {
     struct vs_exec *exec;
+    size_t bytes_max;
     pthread_mutex_t lock;
     struct feed_record *ring[FEED_RECORDS_MAX]; /* by slot, from `first` on */
     unsigned first, count;
@@ -28,13 +30,14 @@ struct feed {
     struct vs_buf scratch; /* the applier's */
 };
 
-int feed_new(struct feed **ret, struct vs_exec *exec)
+int feed_new(struct feed **ret, struct vs_exec *exec, size_t bytes_max)
 {
     struct feed *f = calloc(1, sizeof(*f));
 
     if (f == NULL)
         return -ENOMEM;
     f->exec = exec;
+    f->bytes_max = bytes_max;
     pthread_mutex_init(&f->lock, NULL);
     vs_list_init(&f->waiting);
     *ret = f;
@@ -113,7 +116,9 @@ static void answer_fill(struct feed *f, struct meta_req *r)
         return;
     for (unsigned n = first_behind(f, r->after); n < f->count; n++) {
         const struct feed_record *rec = record_at(f, n);
-        int err = vs_buf_append(&r->bytes, rec->bytes, rec->len, FEED_ANSWER_BYTES_MAX);
+        size_t max = r->bytes.len == 0 && rec->len > FEED_ANSWER_BYTES_MAX ? rec->len
+                                                                           : FEED_ANSWER_BYTES_MAX;
+        int err = vs_buf_append(&r->bytes, rec->bytes, rec->len, max);
 
         if (err == 0) {
             r->slot = rec->slot;
@@ -196,21 +201,18 @@ void feed_begin(struct feed *f, uint64_t slot)
 /* under f->lock */
 static void keep_record(struct feed *f, struct feed_record *rec)
 {
-    while (f->count == FEED_RECORDS_MAX || (f->count > 0 && f->bytes + rec->len > FEED_BYTES_MAX))
+    while (f->count == FEED_RECORDS_MAX || (f->count > 0 && f->bytes + rec->len > f->bytes_max))
         drop_oldest(f);
     f->ring[(f->first + f->count++) % FEED_RECORDS_MAX] = rec;
     f->bytes += rec->len;
 }
 
-void feed_note(struct feed *f, uint64_t slot, uint64_t client, const struct kv_batch *batch)
+/* What is noted of a slot: `r` 1, the bytes in f->scratch; 0: nothing; negative: it cannot be told.
+ */
+static void note(struct feed *f, uint64_t slot, int r)
 {
     struct feed_record *rec = NULL;
-    int r;
 
-    if (f == NULL)
-        return;
-    f->scratch.len = 0;
-    r = feed_record(slot, client, batch, &f->scratch);
     if (r == 1) {
         rec = malloc(sizeof(*rec) + f->scratch.len);
         if (rec == NULL)
@@ -229,6 +231,25 @@ void feed_note(struct feed *f, uint64_t slot, uint64_t client, const struct kv_b
         drop_all(f, slot); /* what it changed cannot be told: everything may have */
     if (r != 0)
         wake_all(f);
+}
+
+void feed_note(struct feed *f, uint64_t slot, uint64_t client, const struct kv_batch *batch)
+{
+    if (f == NULL)
+        return;
+    f->scratch.len = 0;
+    note(f, slot, feed_record(slot, client, batch, &f->scratch));
+}
+
+void feed_note_entry(struct feed *f, uint64_t slot, const void *bytes, size_t len)
+{
+    int r;
+
+    if (f == NULL)
+        return;
+    f->scratch.len = 0;
+    r = tail_entry_encode(slot, bytes, len, &f->scratch);
+    note(f, slot, r < 0 ? r : 1);
 }
 
 void feed_stop(struct feed *f)

@@ -4,6 +4,7 @@
 #include "common/assert.h"
 #include "common/err.h"
 #include "common/thread.h"
+#include "meta/feed.h"
 #include "meta/ns_apply.h"
 #include "meta/ns_entry.h"
 #include <pthread.h>
@@ -43,6 +44,10 @@ static int applier_apply(struct journal_applier *a, const struct applier_item *i
     if (r == 0)
         r = ns_apply_entry(a->apply, item->slot, &entry, answer);
     free(ids);
+    if (r == 0)
+        feed_note_entry(a->calls.entries, item->slot,
+                        item->entry != NULL ? item->entry->bytes : NULL,
+                        item->entry != NULL ? item->entry->len : 0);
     return r;
 }
 
@@ -147,6 +152,8 @@ int journal_applier_reload(struct journal_applier *a)
         ns_apply_free(a->apply);
         a->apply = apply;
         ns_apply_set_feed(apply, a->calls.feed); /* which begins anew */
+        if (a->calls.entries != NULL)
+            feed_begin(a->calls.entries, ns_apply_slot(apply));
     }
     pthread_mutex_unlock(&a->apply_lock);
     return r;
@@ -183,6 +190,8 @@ int journal_applier_new(struct journal_applier **ret, struct kv *ns,
     if (r < 0)
         goto fail;
     ns_apply_set_feed(a->apply, calls->feed);
+    if (calls->entries != NULL)
+        feed_begin(calls->entries, ns_apply_slot(a->apply));
     a->start = ns_apply_slot(a->apply);
     r = vs_thread_start(&a->thread, applier_main, a);
     if (r < 0)

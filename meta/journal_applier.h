@@ -23,7 +23,8 @@ struct journal_applier_calls {
     void (*flushed)(void *arg, uint64_t slot); /* the namespace is durable up to it */
     void (*failed)(void *arg, int err);
     void *arg;
-    struct feed *feed; /* told of every change; lent until free; NULL: none */
+    struct feed *feed;    /* told of every change; lent until free; NULL: none */
+    struct feed *entries; /* the same, of every entry */
 };
 
 /* ns: lent until free. -ENOMEM, -EAGAIN, or what reading the namespace says. */

@@ -423,7 +423,8 @@ int journal_member_open(struct journal_member **ret, const struct journal_member
                                            .flushed = member_flushed,
                                            .failed = member_failed,
                                            .arg = m,
-                                           .feed = config->feed };
+                                           .feed = config->feed,
+                                           .entries = config->entries };
     int r = -ENOMEM;
 
     if (m == NULL)

@@ -47,10 +47,11 @@ struct journal_member_config {
     uint64_t epoch;
     unsigned members;
     uint32_t pid[JOURNAL_REPLICAS_MAX];
-    bool is_closed;      /* fenced: nothing is answered until it is configured otherwise */
-    uint64_t installed;  /* slot of the snapshot the namespace grew from; 0: none */
-    uint32_t ring, kept; /* 0: JOURNAL_MEMBER_RING, JOURNAL_MEMBER_KEPT */
-    struct feed *feed;   /* told of every change; NULL: none */
+    bool is_closed;       /* fenced: nothing is answered until it is configured otherwise */
+    uint64_t installed;   /* slot of the snapshot the namespace grew from; 0: none */
+    uint32_t ring, kept;  /* 0: JOURNAL_MEMBER_RING, JOURNAL_MEMBER_KEPT */
+    struct feed *feed;    /* told of every change; NULL: none */
+    struct feed *entries; /* told of every entry; NULL: none */
 };
 
 /* A strict read: served by the caller in `done`, from what is applied. */

@@ -23,7 +23,7 @@ static void meta_check_read(const struct meta_req *r)
     if (r->op == META_SCAN)
         VS_ASSERT((r->scan_u64 != NULL || r->scan_ids != NULL) && r->scan_max > 0 &&
                   r->scan_max <= META_LIST_MAX);
-    if (r->op == META_CHANGES)
+    if (meta_op_feed(r->op))
         VS_ASSERT(r->wait_ms <= META_CHANGES_WAIT_MS_MAX);
 }
 

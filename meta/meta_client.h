@@ -54,6 +54,8 @@ enum meta_op {
      * `slot`; reset: too much has happened since `after`, forget all that was kept. hint: from any
      * replica, which may be behind, and waits wait_ms for something newer. */
     META_CHANGES,
+    META_ENTRIES,  /* the same: the entries themselves (meta/tail_record.h), every slot; no wait
+                      without hint */
     META_VIEWS,    /* ino -> attr, bytes: meta/views.h; empty: nobody has watched it */
     META_RESERVED, /* ino (a session), scan_after_id -> 0: it is open, and the id was reserved in
                       it; -ESTALE it is closed, or never was; -ENOENT the id is not from it */
@@ -113,15 +115,20 @@ struct meta_stats {
     char brake[NS_BRAKE_BYTES_MAX + 1]; /* why nothing may be collected; "": it may */
 };
 
+/* From a feed, whose next record may be waited for? */
+static inline bool meta_op_feed(enum meta_op op)
+{
+    return op == META_CHANGES || op == META_ENTRIES;
+}
+
 struct meta_req;
 typedef void meta_done_fn(struct meta_req *r);
-
 struct meta_req {
     enum meta_op op;
     meta_done_fn *done;
     int status; /* out */
-    bool hint;  /* REG_READ, CONTENT, CHANGES, NODES: what any one replica has will do: may lack the
-                   newest, but of a decided register it is the value or absent */
+    bool hint;  /* REG_READ, CONTENT, CHANGES, ENTRIES, NODES: what any one replica has will do: may
+                   lack the  newest, but of a decided register it is the value or absent */
     bool here;  /* passed on to this replica, which answers it itself or says -EREMOTE */
     bool passed; /* out: who was asked passed it on to the replica that leads */
 
@@ -157,10 +164,10 @@ struct meta_req {
 
     uint64_t dump;    /* DUMP: in and out */
     bool dump_ended;  /* DUMP: out */
-    uint64_t after;   /* CHANGES: in */
-    uint32_t wait_ms; /* CHANGES: in, at most META_CHANGES_WAIT_MS_MAX */
-    uint64_t slot;    /* CHANGES: out */
-    bool reset;       /* CHANGES: out */
+    uint64_t after;   /* CHANGES, ENTRIES: in */
+    uint32_t wait_ms; /* the same: in, at most META_CHANGES_WAIT_MS_MAX */
+    uint64_t slot;    /* the same: out */
+    bool reset;       /* the same: out */
 
     struct vs_job job; /* private from here */
     struct vs_list link;

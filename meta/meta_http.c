@@ -100,7 +100,7 @@ static void leave(struct meta_http *m)
 /* Does one replica answer it alone? Then the answer says nothing of a majority. */
 static bool is_for_one(const struct meta_req *r)
 {
-    return r->hint || r->op == META_CHANGES;
+    return r->hint || meta_op_feed(r->op);
 }
 
 /* Where nobody answers, who reads is told soon: a listing is several questions. */
@@ -166,7 +166,7 @@ static unsigned left_ms(const struct ask *a)
 /* How long whoever is asked may wait before it answers. */
 static unsigned asked_wait_ms(const struct meta_req *r)
 {
-    return r->op == META_CHANGES ? r->wait_ms : 0;
+    return meta_op_feed(r->op) ? r->wait_ms : 0;
 }
 
 /* An election takes longer than one round: the second one is as quick as the first. */

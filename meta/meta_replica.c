@@ -46,6 +46,11 @@ static int list_registers(struct meta_replica *m, struct meta_req *r)
     return n < 0 ? n : 0;
 }
 
+static struct feed *replica_feed(struct meta_replica *m, const struct meta_req *r)
+{
+    return r->op == META_ENTRIES ? m->entries : m->feed;
+}
+
 int replica_read_here(struct meta_replica *m, struct meta_req *r)
 {
     int status;
@@ -56,8 +61,8 @@ int replica_read_here(struct meta_replica *m, struct meta_req *r)
         return list_registers(m, r);
     if (r->op == META_DUMP)
         return meta_dumps_read(&m->dumps, m->ns, r);
-    if (r->op == META_CHANGES) {
-        feed_answer(m->feed, r);
+    if (meta_op_feed(r->op)) {
+        feed_answer(replica_feed(m, r), r);
         return r->status;
     }
     status = ns_read(m->ns, r);
@@ -83,7 +88,7 @@ static void replica_wait_job(struct vs_job *job)
     struct meta_req *r = vs_container_of(job, struct meta_req, job);
     struct meta_replica *m = r->client;
 
-    feed_ask(m->feed, r);
+    feed_ask(replica_feed(m, r), r);
 }
 
 /* From what this replica has, whatever the others say. */
@@ -109,7 +114,7 @@ static bool replica_answer(struct meta_client *c, struct meta_req *r)
 {
     struct meta_replica *m = vs_container_of(c, struct meta_replica, client);
 
-    if (r->op == META_CHANGES || !is_answered_here(m, r))
+    if (meta_op_feed(r->op) || !is_answered_here(m, r))
         return false;
     replica_enter(m);
     r->status = replica_read_here(m, r);
@@ -122,7 +127,7 @@ static void replica_submit(struct meta_client *c, struct meta_req *r)
     struct meta_replica *m = vs_container_of(c, struct meta_replica, client);
 
     r->client = m;
-    if (r->op == META_CHANGES && r->hint) { /* stop does not wait for it, the feed answers it */
+    if (meta_op_feed(r->op) && r->hint) { /* stop does not wait for it, the feed answers it */
         r->job.fn = replica_wait_job;
         vs_exec_submit(m->readers, &r->job);
         return;
@@ -332,6 +337,7 @@ static int open_journal(struct meta_replica *m, const struct meta_replica_config
                                             .clock = m->clock,
                                             .link = &m->journal_link,
                                             .feed = m->feed,
+                                            .entries = m->entries,
                                             .epoch = m->begun.set.epoch,
                                             .members = m->begun.set.count,
                                             .is_closed = m->begun.stand != ACCEPTOR_VOTES,
@@ -405,9 +411,11 @@ static void replica_close(struct meta_replica *m, bool flush)
     acceptor_writer_free(m->writer);
     reg_serve_free(m->serve);
     feed_stop(m->feed);
+    feed_stop(m->entries);
     vs_exec_stop(m->readers);
     meta_dumps_close(&m->dumps);
     feed_free(m->feed);
+    feed_free(m->entries);
     meta_dir_close(&m->dir, flush);
     pthread_cond_destroy(&m->idle);
     pthread_mutex_destroy(&m->lock);
@@ -439,7 +447,9 @@ int meta_replica_open(struct meta_replica **ret, const struct meta_replica_confi
     if (r == 0)
         r = vs_exec_start(&m->readers, "vs-meta-read", threads);
     if (r == 0)
-        r = feed_new(&m->feed, m->readers);
+        r = feed_new(&m->feed, m->readers, FEED_BYTES_MAX);
+    if (r == 0)
+        r = feed_new(&m->entries, m->readers, FEED_ENTRIES_BYTES_MAX);
     if (r == 0)
         r = open_registers(m);
     if (r == 0)

@@ -35,6 +35,7 @@ struct meta_replica {
     struct vs_exec *readers;
     struct meta_dumps dumps;
     struct feed *feed;
+    struct feed *entries;
 
     pthread_mutex_t lock;
     pthread_cond_t idle;

@@ -26,6 +26,7 @@ static const char *const op_labels[] = {
     [META_SCAN] = "op=\"scan\"",
     [META_DUMP] = "op=\"dump\"",
     [META_CHANGES] = "op=\"changes\"",
+    [META_ENTRIES] = "op=\"entries\"",
     [META_VIEWS] = "op=\"views\"",
     [META_RESERVED] = "op=\"reserved\"",
 };

@@ -10,6 +10,7 @@
 #include "meta/feed_change.h"
 #include "meta/ns_record.h"
 #include "meta/px.h"
+#include "meta/tail_record.h"
 
 static const char magic[4] = { 'V', 'S', 'M', 'A' };
 
@@ -114,11 +115,17 @@ static void wr_scan(struct vs_wr *w, const struct meta_req *r)
     }
 }
 
+/* One entry may be more than an answer otherwise. */
+static size_t changes_max(const struct meta_req *r)
+{
+    return r->op == META_ENTRIES ? TAIL_ENTRY_BYTES_MAX : FEED_ANSWER_BYTES_MAX;
+}
+
 static void wr_changes(struct vs_wr *w, const struct meta_req *r)
 {
     vs_wr_u64(w, r->slot);
     vs_wr_u8(w, r->reset);
-    meta_wire_wr_blob(w, r->bytes.data, r->bytes.len, FEED_ANSWER_BYTES_MAX);
+    meta_wire_wr_blob(w, r->bytes.data, r->bytes.len, changes_max(r));
 }
 
 static void wr_body(struct vs_wr *w, const struct meta_req *r)
@@ -167,6 +174,7 @@ static void wr_body(struct vs_wr *w, const struct meta_req *r)
         meta_wire_wr_blob(w, r->bytes.data, r->bytes.len, META_WIRE_BLOB_BYTES_MAX);
         return;
     case META_CHANGES:
+    case META_ENTRIES:
         wr_changes(w, r);
         return;
     }
@@ -244,6 +252,9 @@ size_t meta_wire_answer_max(const struct meta_req *r)
         break;
     case META_CHANGES:
         max += FEED_ANSWER_BYTES_MAX;
+        break;
+    case META_ENTRIES:
+        max += TAIL_ENTRY_BYTES_MAX;
         break;
     default:
         break;
@@ -420,7 +431,7 @@ static int rd_changes(struct vs_rd *r, struct meta_req *q)
     q->slot = vs_rd_u64(r);
     reset = vs_rd_u8(r);
     q->reset = reset != 0;
-    return reset > 1 ? -VS_ECORRUPT : rd_blob(r, &q->bytes, FEED_ANSWER_BYTES_MAX);
+    return reset > 1 ? -VS_ECORRUPT : rd_blob(r, &q->bytes, changes_max(q));
 }
 
 /* Nothing, when the request failed. */
@@ -468,6 +479,7 @@ static int rd_body(struct vs_rd *r, struct meta_req *q)
     case META_DUMP:
         return rd_dump(r, q);
     case META_CHANGES:
+    case META_ENTRIES:
         return rd_changes(r, q);
     }
     return -VS_ECORRUPT;

@@ -109,6 +109,7 @@ static void wr_body(struct vs_wr *w, const struct meta_req *r)
         vs_wr_u64(w, r->dump);
         return;
     case META_CHANGES:
+    case META_ENTRIES:
         vs_wr_u64(w, r->after);
         vs_wr_u32(w, r->wait_ms);
         return;
@@ -288,6 +289,7 @@ static int rd_body(struct vs_rd *r, struct meta_wire_asked *a)
         a->req.dump = vs_rd_u64(r);
         return vs_rd_done(r);
     case META_CHANGES:
+    case META_ENTRIES:
         a->req.after = vs_rd_u64(r);
         a->req.wait_ms = rd_count(r, 0, META_CHANGES_WAIT_MS_MAX);
         return vs_rd_done(r);

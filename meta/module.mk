@@ -117,11 +117,13 @@ meta_SRCS += meta/salvage_chunk.c
 meta_SRCS += meta/salvage_files.c
 meta_SRCS += meta/salvage_regs.c
 meta_SRCS += meta/salvage_stores.c
+meta_SRCS += meta/salvage_tail.c
 meta_SRCS += meta/segment_note.c
 meta_SRCS += meta/snap.c
 meta_SRCS += meta/snap_give.c
 meta_SRCS += meta/snap_take.c
 meta_SRCS += meta/synced_count.c
+meta_SRCS += meta/tail_record.c
 meta_SRCS += meta/views.c
 
 PROGRAMS += vstack-meta

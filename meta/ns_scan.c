@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "meta/ns_record.h"
 #include "meta/ns_schema.h"
+#include "meta/tail_record.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -170,7 +171,9 @@ static int scan_session_item(void *arg, const uint8_t *key, size_t key_len, cons
     if (key_len != 1 + 8 || ns_session_decode(value, value_len, &s) < 0)
         return -VS_ECORRUPT;
     r->scan_ids[r->scan_count++] =
-        meta_pair(ns_key_get_u64(key, 0), r->scan == META_SCAN_SESSION_MOUNTS ? s.mount : s.signs);
+        meta_pair(ns_key_get_u64(key, 0), r->scan == META_SCAN_SESSION_MOUNTS ? s.mount
+                                          : (s.mount & NS_MOUNT_TAIL) != 0    ? 0 /* no upload */
+                                                                              : s.signs);
     return r->scan_count == r->scan_max ? 1 : 0;
 }
 

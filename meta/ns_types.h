@@ -19,6 +19,7 @@
 #define NS_INO_ROOT  1u
 #define NS_INO_INBOX 2u
 #define NS_INO_COPY  3u  /* the copy of the metadata on the stores: a file without a name */
+#define NS_INO_TAIL  4u  /* in the notes of records of its tail; no inode */
 #define NS_INO_FIRST 16u /* numbers below are the program's own */
 
 #define NS_NAME_BYTES_MAX        255

@@ -69,6 +69,8 @@ static int salvage_all(struct salvage *s)
     if (r == 0)
         r = salvage_base_load(s);
     if (r == 0)
+        r = salvage_tail_apply(s);
+    if (r == 0)
         r = salvage_base_ready(s);
     if (r == 0)
         r = salvage_files_merge(s);

@@ -1,16 +1,17 @@
 /* salvage: a metadata directory made from the records of the stores alone, when the metadata is
  * lost. No byte of a store is changed or copied; the stores are used as they are afterwards.
  *
- * What the stores know: their newest copy of the metadata (fs/meta_copy.h): every name, attribute,
- * small file as of a moment ago; and of each commit of a file with chunks what it consists of
- * (ingest/segment_copy.h). So every committed file with chunks is found, byte for byte, also those
- * that are newer than the copy; small files, folders, renames, attributes and deletions are as of
- * the copy.
+ * What the stores know: their newest copy of the metadata (fs/meta_copy.h) and what the journal
+ * held behind it, up to a moment ago (fs/meta_tail.h): all of the namespace; and of each commit of
+ * a file with chunks what it consists of (ingest/segment_copy.h), so that every committed one is
+ * found, byte for byte, also those that are newer than all that.
  *
- * Happy path: all stores are scanned; the copy gives the namespace; what was committed after it is
- * put in; the register of each chunk is made from the records of its fragments. Failure: a file
- * that has too few fragments left is told by path, stays, and reads as far as it can; without any
- * copy, files get the name they were written under, in `salvaged` where their folder is not known.
+ * Happy path: all stores are scanned; the copy gives the namespace; the entries behind it are
+ * applied; what was committed after them is put in; the register of each chunk is made from the
+ * records of its fragments. Failure: a record of the journal that is missing ends that, and is
+ * told; a file that has too few fragments left is told by path, stays, and reads as far as it can;
+ * without any copy, files get the name they were written under, in `salvaged` where their folder is
+ * not known.
  *
  * Blocks; nothing else may use the stores. Threads: one at a time. */
 #ifndef VS_META_SALVAGE_H
@@ -23,7 +24,7 @@
 enum salvage_word {
     SALVAGE_INFO,    /* progress */
     SALVAGE_CHANGED, /* a file is not where, or what, it may have been last; it is whole */
-    SALVAGE_LOST,    /* a file, or part of it, is not back */
+    SALVAGE_LOST,    /* a file, part of one, or some change is not back */
 };
 /* A sentence for people. */
 typedef void salvage_say_fn(void *arg, enum salvage_word word, const char *text);
@@ -43,7 +44,10 @@ struct salvage_result {
     uint64_t fragments, damaged; /* records */
     bool has_copy;
     uint64_t copy_slot;
-    int64_t copy_ns; /* when the copy was made, since 1970 */
+    int64_t copy_ns;       /* when the copy was made, since 1970 */
+    uint64_t tail_records; /* behind it, applied */
+    uint64_t tail_slot;    /* up to here */
+    int64_t as_of_ns;      /* of the newest change of them, or copy_ns */
     uint64_t files, small_files, directories;
     uint64_t chunks, chunks_degraded; /* LIVE; of them with fewer fragments than they should have */
     uint64_t newer;                   /* files that were committed after the copy */

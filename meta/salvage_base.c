@@ -242,7 +242,7 @@ static int base_prepare(struct salvage *s)
 int salvage_apply(struct salvage *s, struct ns_entry *e, struct ns_answer *ret)
 {
     struct ns_answer answer = { 0 };
-    int64_t now_ns = s->result->copy_ns; /* the same for every replica that is made */
+    int64_t now_ns = s->result->as_of_ns; /* the same for every replica that is made */
     int r;
 
     if (e->now.s == 0 && e->now.ns == 0)

@@ -139,37 +139,43 @@ static int chunk_rebuild(const struct place_value *v, uint8_t *const read[], uns
     return vs_ec_rebuild(v->red.k, v->red.m, have, src, want, dst, len);
 }
 
-int salvage_chunk_read(struct salvage *s, const struct mf_chunk *chunk, uint8_t *dst)
+int salvage_chunk_bytes(struct salvage *s, const struct salvage_chunk *c, uint8_t *dst)
 {
-    struct salvage_chunk c;
+    const struct place_value *v = &c->value;
+    size_t len = vs_ec_fragment_bytes(v->chunk_bytes, v->red.k);
+    VS_AUTO_FREE uint8_t *room = malloc(len * VS_EC_N_MAX), *spare = malloc(len);
     uint8_t *read[VS_EC_N_MAX] = { NULL };
-    VS_AUTO_FREE uint8_t *room = NULL, *spare = NULL;
-    int r = salvage_chunk_find(s, &chunk->id, &c);
-    size_t len;
 
-    if (r < 0)
-        return r;
-    if (c.value.chunk_bytes != chunk->bytes)
-        return -VS_ECORRUPT;
-    len = vs_ec_fragment_bytes(c.value.chunk_bytes, c.value.red.k);
-    room = malloc(len * VS_EC_N_MAX);
-    spare = malloc(len);
     if (room == NULL || spare == NULL)
         return -ENOMEM;
-    for (unsigned i = 0; i < (unsigned)c.value.red.k + c.value.red.m; i++)
-        if (c.at[i].frag != NULL &&
-            sb_scan_read(&s->stores[c.at[i].store].scan, c.at[i].frag, room + i * len) == 0)
+    for (unsigned i = 0; i < (unsigned)v->red.k + v->red.m; i++)
+        if (c->at[i].frag != NULL &&
+            sb_scan_read(&s->stores[c->at[i].store].scan, c->at[i].frag, room + i * len) == 0)
             read[i] = room + i * len;
-    for (unsigned i = 0; i < c.value.red.k; i++) {
-        size_t at = i * len, n = at >= chunk->bytes        ? 0
-                                 : chunk->bytes - at < len ? (size_t)(chunk->bytes - at)
-                                                           : len;
+    for (unsigned i = 0; i < v->red.k; i++) {
+        size_t at = i * len, n = at >= v->chunk_bytes        ? 0
+                                 : v->chunk_bytes - at < len ? v->chunk_bytes - at
+                                                             : len;
+        int r = read[i] != NULL ? 0 : chunk_rebuild(v, read, i, spare, len);
 
-        r = read[i] != NULL ? 0 : chunk_rebuild(&c.value, read, i, spare, len);
         if (r < 0)
             return r;
         memcpy(dst + at, read[i] != NULL ? read[i] : spare, n);
     }
+    return 0;
+}
+
+int salvage_chunk_read(struct salvage *s, const struct mf_chunk *chunk, uint8_t *dst)
+{
+    struct salvage_chunk c;
+    int r = salvage_chunk_find(s, &chunk->id, &c);
+
+    if (r == 0 && c.value.chunk_bytes != chunk->bytes)
+        r = -VS_ECORRUPT;
+    if (r == 0)
+        r = salvage_chunk_bytes(s, &c, dst);
+    if (r < 0)
+        return r;
     return vs_crc32c(0, dst, (size_t)chunk->bytes) == chunk->crc ? 0 : -VS_ECORRUPT;
 }
 

@@ -65,7 +65,10 @@ bool salvage_inode_seen(const struct salvage *s, uint64_t ino);
 /* ---- salvage_chunk.c ---- */
 /* The best that can be made of the chunk's fragments: 0, or -ENOENT when too few are left. */
 int salvage_chunk_find(const struct salvage *s, const struct vs_id *id, struct salvage_chunk *ret);
-/* Its bytes, checked: `bytes` into dst. -VS_ECORRUPT, -VS_EDEGRADED, -ENOMEM */
+/* Its bytes as far as the records of its fragments vouch for them: chunk_bytes into dst.
+ * -VS_ECORRUPT, -ENOMEM */
+int salvage_chunk_bytes(struct salvage *s, const struct salvage_chunk *c, uint8_t *dst);
+/* The same, checked: `bytes` into dst. -VS_ECORRUPT, -VS_EDEGRADED, -ENOMEM */
 int salvage_chunk_read(struct salvage *s, const struct mf_chunk *chunk, uint8_t *dst);
 /* All chunks of a head, in order, on the heap. -ENOENT: a segment is missing; -ENOMEM. */
 int salvage_head_chunks(const struct salvage *s, const struct mf_head *head, struct mf_chunk **ret,
@@ -76,6 +79,11 @@ int salvage_head_whole(const struct salvage *s, const struct mf_head *head);
 /* ---- salvage_base.c ---- */
 /* The newest copy of the metadata that is whole goes into the namespace; none: an empty one. */
 int salvage_base_load(struct salvage *s);
+/* ---- salvage_tail.c ---- */
+/* What the journal held behind the copy, onto it. */
+int salvage_tail_apply(struct salvage *s);
+
+/* ---- salvage_base.c ---- */
 /* Nodes get their numbers, counters go beyond all that was seen, the applier is made. */
 int salvage_base_ready(struct salvage *s);
 /* What only the making needed goes. */

@@ -95,6 +95,8 @@ static void salvage_print_json(struct salvage_args *a, const struct salvage_resu
     vs_json_set_u64(j, "damaged_records", r->damaged);
     vs_json_set_bool(j, "copy", r->has_copy);
     vs_json_set_u64(j, "copy_made_s", (uint64_t)(r->copy_ns / 1000000000));
+    vs_json_set_u64(j, "as_of_s", (uint64_t)(r->as_of_ns / 1000000000));
+    vs_json_set_u64(j, "tail_records", r->tail_records);
     vs_json_set_u64(j, "files_with_chunks", r->files);
     vs_json_set_u64(j, "small_files", r->small_files);
     vs_json_set_u64(j, "directories", r->directories);
@@ -113,7 +115,7 @@ static void salvage_print_json(struct salvage_args *a, const struct salvage_resu
 
 static void salvage_print(const struct salvage_args *a, const struct salvage_result *r)
 {
-    time_t made = (time_t)(r->copy_ns / 1000000000);
+    time_t made = (time_t)(r->as_of_ns / 1000000000);
     char when[64] = "";
     struct tm tm;
 
@@ -144,9 +146,7 @@ static int salvage_told(struct salvage_args *a, const struct salvage_result *r)
         salvage_print(a, r);
     if (r->lost == 0)
         return 0;
-    return a->json ? 1
-                   : cli_fail("%llu files are not back as a whole: see above",
-                              (unsigned long long)r->lost);
+    return a->json ? 1 : cli_fail("%llu losses: see above", (unsigned long long)r->lost);
 }
 
 int cli_salvage(int argc, char **argv)

@@ -21,7 +21,7 @@ static struct kv_batch *batch;
 static int setup(void **state)
 {
     (void)state;
-    return vs_exec_serial_new(&exec) + feed_new(&feed, exec) + kv_batch_new(&batch);
+    return vs_exec_serial_new(&exec) + feed_new(&feed, exec, FEED_BYTES_MAX) + kv_batch_new(&batch);
 }
 
 static int teardown(void **state)

@@ -31,7 +31,7 @@ static void rig_open(struct rig *g)
     memset(g, 0, sizeof(*g));
     nsf_open(&g->ns);
     assert_int_equal(vs_exec_serial_new(&g->exec), 0);
-    assert_int_equal(feed_new(&g->feed, g->exec), 0);
+    assert_int_equal(feed_new(&g->feed, g->exec, FEED_BYTES_MAX), 0);
     ns_apply_set_feed(g->ns.apply, g->feed);
     g->after = g->ns.slot;
 }

@@ -3,6 +3,7 @@
 #include "meta/feed.h"
 #include "meta/journal_applier.h"
 #include "meta/ns_entry.h"
+#include "meta/tail_record.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -114,13 +115,15 @@ static void encode(unsigned n, const struct ns_entry *entry)
         (struct journal_entry){ .refs = 1, .len = (uint32_t)bytes[n].len, .bytes = bytes[n].data };
 }
 
-static int start_with(struct feed *feed)
+static int start_with(struct feed *feed, struct feed *told)
 {
     struct ns_entry cluster = { .kind = NS_E_CLUSTER, .attr = { .mode = S_IFDIR | 0755 } };
     struct ns_entry reserve = { .kind = NS_E_RESERVE, .count = 1 };
-    struct journal_applier_calls calls = {
-        .applied = on_applied, .flushed = on_flushed, .failed = on_failed, .feed = feed
-    };
+    struct journal_applier_calls calls = { .applied = on_applied,
+                                           .flushed = on_flushed,
+                                           .failed = on_failed,
+                                           .feed = feed,
+                                           .entries = told };
 
     memset(cluster.cluster.b, 5, VS_ID_BYTES);
     encode(0, &cluster);
@@ -139,7 +142,7 @@ static int start_with(struct feed *feed)
 static int setup(void **state)
 {
     (void)state;
-    return start_with(NULL);
+    return start_with(NULL, NULL);
 }
 
 static int teardown(void **state)
@@ -208,8 +211,8 @@ static void a_feed_is_told_and_begins_anew_with_another_namespace(void **state)
 
     (void)state;
     assert_int_equal(vs_exec_serial_new(&exec), 0);
-    assert_int_equal(feed_new(&feed, exec), 0);
-    start_with(feed);
+    assert_int_equal(feed_new(&feed, exec, FEED_BYTES_MAX), 0);
+    start_with(feed, NULL);
     journal_applier_add(applier, 1, &entries[0], NULL);
     wait_for(&seen.applied, 1);
     feed_answer(feed, &r);
@@ -226,6 +229,48 @@ static void a_feed_is_told_and_begins_anew_with_another_namespace(void **state)
     feed_free(feed);
 }
 
+/* Also those that are refused, and no-ops: every slot, once it is applied. */
+static void each_entry_is_told_as_it_is_in_the_journal(void **state)
+{
+    struct meta_req r = { .op = META_ENTRIES };
+    struct tail_entry e;
+    struct vs_exec *exec;
+    struct feed *told;
+    struct vs_rd rd;
+
+    (void)state;
+    assert_int_equal(vs_exec_serial_new(&exec), 0);
+    assert_int_equal(feed_new(&told, exec, FEED_ENTRIES_BYTES_MAX), 0);
+    start_with(NULL, told);
+    journal_applier_add(applier, 1, &entries[0], NULL);
+    journal_applier_add(applier, 2, NULL, NULL);
+    journal_applier_add(applier, 3, &entries[1], NULL);
+    wait_for(&seen.applied, 3);
+    feed_answer(told, &r);
+    assert_false(r.reset);
+    assert_int_equal(r.slot, 3);
+    rd = vs_rd_init(r.bytes.data, r.bytes.len);
+    for (uint64_t slot = 1; slot <= 3; slot++) {
+        const struct journal_entry *was = &entries[slot / 2];
+
+        assert_int_equal(tail_entry_next(&rd, &e), 1);
+        assert_int_equal(e.slot, slot);
+        assert_int_equal(e.len, slot == 2 ? 0 : was->len);
+        if (slot != 2)
+            assert_memory_equal(e.bytes, was->bytes, was->len);
+    }
+    assert_int_equal(tail_entry_next(&rd, &e), 0);
+    assert_int_equal(journal_applier_reload(applier), 0); /* another namespace */
+    feed_answer(told, &r);
+    assert_true(r.reset);
+    assert_int_equal(r.slot, 3);
+    vs_buf_close(&r.bytes);
+    (void)teardown(NULL);
+    feed_stop(told);
+    vs_exec_stop(exec);
+    feed_free(told);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +280,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(after_a_failure_nothing_is_applied_and_callers_are_told,
                                         setup, teardown),
         cmocka_unit_test(a_feed_is_told_and_begins_anew_with_another_namespace),
+        cmocka_unit_test(each_entry_is_told_as_it_is_in_the_journal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,7 +210,7 @@ static void assert_asked(const struct asker *a, const struct meta_wire_asked *q)
         assert_int_equal(r->dump, 69);
     if (r->op == META_NODES)
         assert_int_equal(r->nodes_max, 3);
-    if (r->op == META_CHANGES) {
+    if (meta_op_feed(r->op)) {
         assert_int_equal(r->after, 23);
         assert_int_equal(r->wait_ms, 250);
     }
@@ -227,7 +227,7 @@ static void assert_answered(const struct asker *a, const struct meta_req *want)
     const struct meta_req *r = &a->req;
     bool bytes = r->op == META_CONTENT || r->op == META_MEDIA || r->op == META_VIEWS ||
                  r->op == META_GETXATTR || r->op == META_LISTXATTR || r->op == META_DUMP ||
-                 r->op == META_CHANGES;
+                 meta_op_feed(r->op);
     bool attr = r->op == META_LOOKUP || r->op == META_GETATTR || r->op == META_CONTENT ||
                 r->op == META_MEDIA || r->op == META_VIEWS;
 
@@ -268,8 +268,8 @@ static void assert_answered(const struct asker *a, const struct meta_req *want)
         assert_int_equal(r->dump, 70);
         assert_true(r->dump_ended);
     }
-    assert_int_equal(r->slot, r->op == META_CHANGES ? 29 : 0);
-    assert_int_equal(r->reset, r->op == META_CHANGES);
+    assert_int_equal(r->slot, meta_op_feed(r->op) ? 29 : 0);
+    assert_int_equal(r->reset, meta_op_feed(r->op));
     if (r->op == META_STATS)
         assert_memory_equal(&r->stats, &want->stats, sizeof(r->stats));
     if (r->op == META_SCAN) {
