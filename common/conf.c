@@ -7,6 +7,7 @@
 
 #include "common/assert.h"
 #include "common/err.h"
+#include "common/id.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -98,10 +99,18 @@ static void range_sentence(const struct conf_flag *f, const char *value, char wh
 
 static int set(const struct conf_flag *f, const char *value, char why[CONF_WHY_BYTES])
 {
+    struct vs_id id;
     uint64_t v = 0;
     int r = 0;
 
     switch (f->kind) {
+    case CONF_UUID:
+        if (vs_id_from_text(value, &id) < 0 || vs_id_is_zero(&id)) {
+            snprintf(why, CONF_WHY_BYTES, "%s is a uuid of 32 hex digits; '%.60s' is not", f->name,
+                     value);
+            return -EINVAL;
+        }
+        /* fall through */
     case CONF_TEXT:
         *(const char **)f->value = value;
         return 0;

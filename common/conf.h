@@ -25,6 +25,7 @@ int vs_conf_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 
 enum conf_kind {
     CONF_TEXT,   /* const char **: borrowed from argv */
+    CONF_UUID,   /* the same, of 32 hex digits, not all 0 */
     CONF_SIZE,   /* uint64_t *, min .. max bytes */
     CONF_NUMBER, /* uint64_t *, min .. max */
     CONF_SWITCH, /* bool *, no value */

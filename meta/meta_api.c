@@ -65,7 +65,7 @@ void meta_api_error(struct http_req *q, int err, const char *what)
         http_reply_error(q, 500, "metadata", "Reading %s failed: %s.", what, vs_err_text(err));
 }
 
-static bool page_number(struct http_req *q, const char *name, uint64_t max, uint64_t *ret)
+bool meta_api_number(struct http_req *q, const char *name, uint64_t max, uint64_t *ret)
 {
     const char *text = http_req_query(q, name);
 
@@ -80,8 +80,8 @@ bool meta_api_page(struct http_req *q, uint64_t *ret_limit, uint64_t *ret_offset
 {
     *ret_limit = PAGE_DEFAULT;
     *ret_offset = 0;
-    return page_number(q, "limit", PAGE_MAX, ret_limit) &&
-           page_number(q, "offset", UINT32_MAX, ret_offset);
+    return meta_api_number(q, "limit", PAGE_MAX, ret_limit) &&
+           meta_api_number(q, "offset", UINT32_MAX, ret_offset);
 }
 
 struct vs_json *meta_api_body(struct http_req *q)

@@ -82,26 +82,14 @@ static void changes_done(struct meta_req *r)
         changes_answer(a);
 }
 
-static bool number(struct http_req *q, const char *name, uint64_t max, uint64_t *ret)
-{
-    const char *text = http_req_query(q, name);
-
-    *ret = 0;
-    if (text == NULL || vs_conf_number(text, 0, max, ret) == 0)
-        return true;
-    http_reply_error(q, 400, "invalid", "%s is a number from 0 to %" PRIu64 "; '%.32s' is not.",
-                     name, max, text);
-    return false;
-}
-
 void meta_changes_run(struct http_req *q)
 {
     struct meta_server *m = http_req_arg(q);
     struct changes *a;
-    uint64_t after, wait_ms;
+    uint64_t after = 0, wait_ms = 0;
 
-    if (!number(q, "after", INT64_MAX, &after) ||
-        !number(q, "wait", META_CHANGES_WAIT_MS_MAX, &wait_ms))
+    if (!meta_api_number(q, "after", INT64_MAX, &after) ||
+        !meta_api_number(q, "wait", META_CHANGES_WAIT_MS_MAX, &wait_ms))
         return;
     a = calloc(1, sizeof(*a));
     if (a == NULL || atomic_fetch_add(&m->in_flight, 1) >= META_SERVER_IN_FLIGHT) {

@@ -128,7 +128,7 @@ int meta_options_parse(struct meta_options *o, int argc, char **argv, char why[C
         { "--listen", CONF_TEXT, &o->listen, 0, 0, NULL, true },
         { "--data", CONF_TEXT, &o->data, 0, 0, NULL, true },
         { "--peers", CONF_TEXT, &o->peers, 0, 0, NULL, false },
-        { "--cluster", CONF_TEXT, &o->cluster, 0, 0, NULL, false },
+        { "--cluster", CONF_UUID, &o->cluster, 0, 0, NULL, false },
         { "--replace", CONF_NUMBER, &o->replace, 1, UINT16_MAX, NULL, false },
         { "--new", CONF_SWITCH, &o->is_new, 0, 0, NULL, false },
         { "--existing", CONF_SWITCH, &o->existing, 0, 0, NULL, false },
@@ -139,7 +139,6 @@ int meta_options_parse(struct meta_options *o, int argc, char **argv, char why[C
         { "--session-idle", CONF_NUMBER, &o->session_idle_s, 1, 2592000, "seconds", false },
         { "--insecure-lan", CONF_SWITCH, &o->insecure_lan, 0, 0, NULL, false },
     };
-    struct vs_id cluster;
 
     *o = (struct meta_options){ .cluster = "",
                                 .peers = "",
@@ -153,11 +152,5 @@ int meta_options_parse(struct meta_options *o, int argc, char **argv, char why[C
         return 0;
     if (vs_conf_flags(flags, sizeof(flags) / sizeof(flags[0]), argc, argv, why) < 0)
         return -EINVAL;
-    if (o->cluster[0] != '\0' &&
-        (vs_id_from_text(o->cluster, &cluster) < 0 || vs_id_is_zero(&cluster))) {
-        snprintf(why, CONF_WHY_BYTES, "--cluster is a uuid of 32 hex digits; '%.60s' is not",
-                 o->cluster);
-        return -EINVAL;
-    }
     return peers_parse(o, why);
 }

@@ -57,6 +57,8 @@ typedef void meta_api_fn(struct meta_server *m, struct http_req *q);
 void meta_api_start(struct http_req *q, meta_api_fn *fn);
 /* An error of the metadata about `what` ("file 17"), as a sentence. */
 void meta_api_error(struct http_req *q, int err, const char *what);
+/* A number of the query, up to max; without one *ret stays. False: answered. */
+bool meta_api_number(struct http_req *q, const char *name, uint64_t max, uint64_t *ret);
 /* limit and offset of the query. False: answered. */
 bool meta_api_page(struct http_req *q, uint64_t *ret_limit, uint64_t *ret_offset);
 /* The value of one register; the caller closes it. */

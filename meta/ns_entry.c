@@ -8,12 +8,12 @@
 
 #include "common/codec.h"
 #include "common/err.h"
+#include "meta/ns_record.h"
 
 #include <string.h>
 
 #define ENTRY_FORMAT   1
 #define ENTRY_FORMAT_2 2 /* says more than format 1 has room for */
-#define ENTRY_NSEC_MAX 999999999u
 
 /* Groups of fields, in the order they are written. */
 enum entry_group {
@@ -79,14 +79,6 @@ static uint32_t entry_groups(unsigned kind)
 /* ---- out ---------------------------------------------------------------------------------------
  */
 
-static void wr_time(struct vs_wr *w, const struct ns_time *t)
-{
-    if (t->ns > ENTRY_NSEC_MAX)
-        w->err = -EINVAL;
-    vs_wr_u64(w, (uint64_t)t->s);
-    vs_wr_u32(w, t->ns);
-}
-
 /* too_long: the errno for a name over its limit. */
 static void wr_name(struct vs_wr *w, const char *name, size_t len, int too_long)
 {
@@ -113,8 +105,8 @@ static void wr_attr(struct vs_wr *w, const struct ns_entry *e)
     vs_wr_u32(w, e->attr.uid);
     vs_wr_u32(w, e->attr.gid);
     vs_wr_u32(w, e->attr.rdev);
-    wr_time(w, &e->attr.atime);
-    wr_time(w, &e->attr.mtime);
+    ns_time_wr(w, &e->attr.atime);
+    ns_time_wr(w, &e->attr.mtime);
 }
 
 static void wr_content(struct vs_wr *w, const struct ns_entry *e)
@@ -241,7 +233,7 @@ int ns_entry_encode(const struct ns_entry *e, struct vs_buf *ret)
         has |= entry_group_2(e->kind);
     vs_wr_u8(&w, entry_says_more(e) ? ENTRY_FORMAT_2 : ENTRY_FORMAT);
     vs_wr_u8(&w, (uint8_t)e->kind);
-    wr_time(&w, &e->now);
+    ns_time_wr(&w, &e->now);
     vs_wr_u64(&w, e->client);
     vs_wr_u64(&w, e->request);
     wr_places(&w, e, has);
@@ -253,17 +245,6 @@ int ns_entry_encode(const struct ns_entry *e, struct vs_buf *ret)
 
 /* ---- in ----------------------------------------------------------------------------------------
  */
-
-static struct ns_time rd_time(struct vs_rd *r)
-{
-    struct ns_time t;
-
-    t.s = (int64_t)vs_rd_u64(r);
-    t.ns = vs_rd_u32(r);
-    if (t.ns > ENTRY_NSEC_MAX)
-        r->err = -VS_ECORRUPT;
-    return t;
-}
 
 static const char *rd_name(struct vs_rd *r, size_t *ret_len)
 {
@@ -305,8 +286,8 @@ static void rd_attr(struct vs_rd *r, struct ns_entry *e)
     e->attr.uid = vs_rd_u32(r);
     e->attr.gid = vs_rd_u32(r);
     e->attr.rdev = vs_rd_u32(r);
-    e->attr.atime = rd_time(r);
-    e->attr.mtime = rd_time(r);
+    e->attr.atime = ns_time_rd(r);
+    e->attr.mtime = ns_time_rd(r);
 }
 
 static void rd_content(struct vs_rd *r, struct ns_entry *e)
@@ -422,7 +403,7 @@ int ns_entry_decode(const void *bytes, size_t len, struct ns_entry *ret, void **
     else if (format > ENTRY_FORMAT)
         return -VS_ENEWER;
     e.kind = (enum ns_entry_kind)kind;
-    e.now = rd_time(&r);
+    e.now = ns_time_rd(&r);
     e.client = vs_rd_u64(&r);
     e.request = vs_rd_u64(&r);
     rd_places(&r, &e, has);

@@ -48,13 +48,15 @@ static int record_rd(struct vs_rd *r, const void *bytes, size_t len)
     return format < 0 ? format : 0;
 }
 
-static void wr_time(struct vs_wr *w, const struct ns_time *t)
+void ns_time_wr(struct vs_wr *w, const struct ns_time *t)
 {
+    if (t->ns > NS_NSEC_MAX)
+        w->err = -EINVAL;
     vs_wr_u64(w, (uint64_t)t->s);
     vs_wr_u32(w, t->ns);
 }
 
-static struct ns_time rd_time(struct vs_rd *r)
+struct ns_time ns_time_rd(struct vs_rd *r)
 {
     struct ns_time t;
 
@@ -154,10 +156,10 @@ void ns_attr_wr(struct vs_wr *w, const struct ns_attr *a)
     vs_wr_u64(w, a->size);
     vs_wr_u64(w, a->data_bytes);
     vs_wr_u64(w, a->stored_bytes);
-    wr_time(w, &a->atime);
-    wr_time(w, &a->mtime);
-    wr_time(w, &a->ctime);
-    wr_time(w, &a->btime);
+    ns_time_wr(w, &a->atime);
+    ns_time_wr(w, &a->mtime);
+    ns_time_wr(w, &a->ctime);
+    ns_time_wr(w, &a->btime);
     vs_wr_u64(w, a->version);
     vs_wr_u64(w, a->mirror);
     vs_wr_u64(w, a->parent);
@@ -178,10 +180,10 @@ void ns_attr_rd(struct vs_rd *r, struct ns_attr *a)
     a->size = vs_rd_u64(r);
     a->data_bytes = vs_rd_u64(r);
     a->stored_bytes = vs_rd_u64(r);
-    a->atime = rd_time(r);
-    a->mtime = rd_time(r);
-    a->ctime = rd_time(r);
-    a->btime = rd_time(r);
+    a->atime = ns_time_rd(r);
+    a->mtime = ns_time_rd(r);
+    a->ctime = ns_time_rd(r);
+    a->btime = ns_time_rd(r);
     a->version = vs_rd_u64(r);
     a->mirror = vs_rd_u64(r);
     a->parent = vs_rd_u64(r);
@@ -295,8 +297,8 @@ int ns_session_encode(const struct ns_session *s, struct vs_buf *ret)
 
     vs_wr_u16(&w, s->pid);
     vs_wr_u32(&w, s->inc);
-    wr_time(&w, &s->opened);
-    wr_time(&w, &s->extended);
+    ns_time_wr(&w, &s->opened);
+    ns_time_wr(&w, &s->extended);
     vs_wr_u64(&w, s->last_first);
     vs_wr_u64(&w, s->last_count);
     vs_wr_u32(&w, s->range_count);
@@ -318,8 +320,8 @@ int ns_session_decode(const void *bytes, size_t len, struct ns_session *ret)
         return err;
     s.pid = vs_rd_u16(&r);
     s.inc = vs_rd_u32(&r);
-    s.opened = rd_time(&r);
-    s.extended = rd_time(&r);
+    s.opened = ns_time_rd(&r);
+    s.extended = ns_time_rd(&r);
     s.last_first = vs_rd_u64(&r);
     s.last_count = vs_rd_u64(&r);
     s.range_count = vs_rd_u32(&r);

@@ -79,6 +79,9 @@ int ns_retry_decode(const void *bytes, size_t len, struct ns_retry *ret);
  * that cannot be makes the reader fail. */
 void ns_attr_wr(struct vs_wr *w, const struct ns_attr *a);
 void ns_attr_rd(struct vs_rd *r, struct ns_attr *a);
+/* A time, likewise; one with a second's nanoseconds or more makes the writer fail, too. */
+void ns_time_wr(struct vs_wr *w, const struct ns_time *t);
+struct ns_time ns_time_rd(struct vs_rd *r);
 
 /* MEMBERS: a configuration, and whether its epoch is open. */
 struct ns_members {

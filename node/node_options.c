@@ -93,7 +93,7 @@ int node_options_parse(struct node_options *o, int argc, char **argv, char why[C
         { "--listen", CONF_TEXT, &o->listen, 0, 0, NULL, true },
         { "--data", CONF_TEXT, &o->data, 0, 0, NULL, true },
         { "--domain", CONF_TEXT, &o->domain, 0, 0, NULL, false },
-        { "--cluster", CONF_TEXT, &o->cluster, 0, 0, NULL, false },
+        { "--cluster", CONF_UUID, &o->cluster, 0, 0, NULL, false },
         { "--existing", CONF_SWITCH, &o->existing, 0, 0, NULL, false },
         { "--metas", CONF_TEXT, &o->metas, 0, 0, NULL, false },
         { "--url", CONF_TEXT, &o->url, 0, 0, NULL, false },
@@ -109,8 +109,6 @@ int node_options_parse(struct node_options *o, int argc, char **argv, char why[C
         { "--drain", CONF_NUMBER, &o->drain_s, 0, 3600, "seconds", false },
         { "--insecure-lan", CONF_SWITCH, &o->insecure_lan, 0, 0, NULL, false },
     };
-
-    struct vs_id cluster;
 
     *o = (struct node_options){
         .domain = "",
@@ -140,12 +138,6 @@ int node_options_parse(struct node_options *o, int argc, char **argv, char why[C
         snprintf(why, CONF_WHY_BYTES,
                  "--domain is HOST/RACK in letters, digits and '.', '_', '-', '/'; '%.60s' is not",
                  o->domain);
-        return -EINVAL;
-    }
-    if (o->cluster[0] != '\0' &&
-        (vs_id_from_text(o->cluster, &cluster) < 0 || vs_id_is_zero(&cluster))) {
-        snprintf(why, CONF_WHY_BYTES, "--cluster is a uuid of 32 hex digits; '%.60s' is not",
-                 o->cluster);
         return -EINVAL;
     }
     return metas_check(o, why);
