@@ -20,7 +20,7 @@ const char *store_set_path(const struct store_set *set, unsigned i, char path[ST
 {
     VS_LOCK_SCOPE(&paths);
     VS_ASSERT(i < set->count);
-    return memcpy(path, set->entries[i].path, STORE_SET_PATH_BYTES);
+    return memcpy(path, set->entries[i].path, strlen(set->entries[i].path) + 1);
 }
 
 struct chunk_store *store_set_get(struct store_set *set, uint32_t node)
@@ -99,6 +99,7 @@ int store_set_replace(struct store_set *set, unsigned i, struct chunk_store *sto
     old = atomic_exchange(&entry->store, store);
     if (old != NULL)
         set->retired[set->retired_count++] = old;
+    entry->path[0] = '\0'; /* a plain write: ThreadSanitizer does not see the library's */
     snprintf(entry->path, sizeof(entry->path), "%s", path);
     return 0;
 }
