@@ -7,6 +7,9 @@
 #include "fs/store_domains.h"
 #include <stdio.h>
 
+#define STATUS_FRESH_NS                                                                            \
+    (500 * VS_NS_PER_MS)     /* a store that is silent for so long: its last word                  \
+                              */
 #define STATUS_STORES_SAFE 3 /* any two may be lost from here on */
 
 static const char *status_node_state(enum store_state s)
@@ -186,6 +189,7 @@ struct vs_json *status_json(struct vsfs *fs, int *ret_status)
     j = vs_json_object();
     nodes = vs_json_array();
     metas = status_metas(fs, &metas_up, &metas_count);
+    store_set_refresh(&fs->stores, STATUS_FRESH_NS);
     for (unsigned i = 0; i < fs->stores.count; i++) {
         struct store_health h;
 

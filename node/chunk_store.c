@@ -57,6 +57,17 @@ void chunk_store_unhold(struct chunk_store *s, struct store_hold *h)
     s->ops->unhold(s, h);
 }
 
+uint64_t chunk_store_health_ask(struct chunk_store *s)
+{
+    return s->ops->health_ask != NULL ? s->ops->health_ask(s) : 0;
+}
+
+void chunk_store_health_wait(struct chunk_store *s, uint64_t asked, int64_t until_ns)
+{
+    if (s->ops->health_wait != NULL)
+        s->ops->health_wait(s, asked, until_ns);
+}
+
 void chunk_store_health(struct chunk_store *s, struct store_health *ret)
 {
     *ret = (struct store_health){ 0 };

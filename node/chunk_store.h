@@ -138,6 +138,9 @@ struct chunk_store_ops {
     void (*unhold)(struct chunk_store *s, struct store_hold *h);
     /* What is known now; does not block on a disk or a network. */
     void (*health)(struct chunk_store *s, struct store_health *ret);
+    /* May be NULL: that is always the newest. Ask for a report from now on; wait for it. */
+    uint64_t (*health_ask)(struct chunk_store *s);
+    void (*health_wait)(struct chunk_store *s, uint64_t asked, int64_t until_ns);
     /* May be NULL: a get runs to its end. */
     void (*cancel)(struct chunk_store *s, struct store_get *g);
     /* Finish or cancel what is queued, stop threads, free. After a clean stop a start is fast. */
@@ -155,6 +158,11 @@ void chunk_store_del(struct chunk_store *s, struct store_del *d);
 void chunk_store_stat(struct chunk_store *s, struct store_stat *st);
 void chunk_store_list(struct chunk_store *s, struct store_list *l);
 void chunk_store_health(struct chunk_store *s, struct store_health *ret);
+/* What it says from now on: ask, then wait, no longer than until a time of vs_clock_system, for
+ * chunk_store_health() to be no older than the question. In two steps, so that several stores are
+ * asked at a time. */
+uint64_t chunk_store_health_ask(struct chunk_store *s);
+void chunk_store_health_wait(struct chunk_store *s, uint64_t asked, int64_t until_ns);
 /* Ask that a get in flight end soon: its callback runs once as ever, with -ECANCELED or as it went.
  * The caller knows, by a lock of its own, that the callback has not returned. */
 void chunk_store_cancel(struct chunk_store *s, struct store_get *g);

@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/err.h"
 #include "common/hex.h"
+#include "common/thread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,6 +242,7 @@ static void store_http_free(struct store_http *s)
 {
     http_host_close(s->host);
     http_host_close(s->health_host);
+    pthread_cond_destroy(&s->reported);
     pthread_cond_destroy(&s->idle);
     pthread_mutex_destroy(&s->lock);
     free(s);
@@ -269,6 +271,8 @@ static const struct chunk_store_ops store_http_ops = {
     .stat = store_http_stat,
     .list = store_http_list,
     .health = store_http_health,
+    .health_ask = store_http_health_ask,
+    .health_wait = store_http_health_await,
     .cancel = store_http_cancel,
     .stop = store_http_stop,
 };
@@ -331,6 +335,7 @@ int store_http_new(struct chunk_store **ret, const struct store_http_config *con
     config_fill(&s->config);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->idle, NULL);
+    vs_cond_init(&s->reported);
     e = store_http_open_host(s);
     if (e < 0) {
         store_http_free(s);

@@ -2,7 +2,7 @@
  *
  * Happy path: a timer sends GET /health; the answer becomes the health that everybody reads from
  * memory; the timer begins anew. A request that finds the node out of reach makes the timer ring at
- * once.
+ * once, and so does who wants to know how it is now.
  * Failure modes: no answer in time, another node's name, or something that is not a node's report:
  * down, with a sentence. The question has a queue and a connection of its own: a node with much to
  * do is not down. */
@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/json.h"
+#include "common/thread.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -119,11 +120,14 @@ static void report_read(const struct store_http *s, struct store_health *ret)
 /* ---- asking ------------------------------------------------------------------------------------
  */
 
+static void poll_send_locked(struct store_http *s);
+
 /* Under s->lock: it will not be asked again. */
 static void poll_end_locked(struct store_http *s)
 {
     s->polling = s->poll_sent = false;
     pthread_cond_broadcast(&s->idle);
+    pthread_cond_broadcast(&s->reported);
 }
 
 static void poll_done(struct http_request *r)
@@ -138,8 +142,12 @@ static void poll_done(struct http_request *r)
     if (heard)
         s->health = h;
     s->poll_sent = false;
+    s->polls_done = s->polls_sent;
+    pthread_cond_broadcast(&s->reported);
     if (s->stopping)
         poll_end_locked(s);
+    else if (s->poll_again)
+        poll_send_locked(s);
     else
         vs_exec_after(s->config.exec, &s->timer, s->config.health_ms * VS_NS_PER_MS);
 }
@@ -148,6 +156,8 @@ static void poll_done(struct http_request *r)
 static void poll_send_locked(struct store_http *s)
 {
     s->poll_sent = true;
+    s->poll_again = false;
+    s->polls_sent++;
     s->poll = (struct http_request){
         .method = HTTP_GET,
         .path = NODE_HEALTH_PATH,
@@ -213,4 +223,29 @@ void store_http_health(struct chunk_store *base, struct store_health *ret)
     VS_LOCK_SCOPE(&s->lock);
 
     *ret = s->health;
+}
+
+/* The number of the first question that is sent from now on. */
+uint64_t store_http_health_ask(struct chunk_store *base)
+{
+    struct store_http *s = store_http_of(base);
+    uint64_t next;
+    VS_LOCK_SCOPE(&s->lock);
+
+    next = s->polls_sent + 1;
+    if (s->poll_sent)
+        s->poll_again = true;
+    else if (!s->stopping && vs_exec_cancel_after(s->config.exec, &s->timer) == 1)
+        poll_send_locked(s); /* else the timer rings just now */
+    return next;
+}
+
+void store_http_health_await(struct chunk_store *base, uint64_t asked, int64_t until_ns)
+{
+    struct store_http *s = store_http_of(base);
+    VS_LOCK_SCOPE(&s->lock);
+
+    while (s->polling && s->polls_done < asked &&
+           vs_cond_wait_until(&s->reported, &s->lock, until_ns))
+        ;
 }

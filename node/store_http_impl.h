@@ -27,10 +27,13 @@ struct store_http {
     /* under lock */
     struct store_health health;
     bool stopping;
-    bool polling;        /* a report is asked for, or the timer for it runs */
-    bool poll_sent;      /* ... asked for */
-    unsigned refused;    /* operations that are answered without a request */
-    struct vs_job timer; /* of health */
+    bool polling;    /* a report is asked for, or the timer for it runs */
+    bool poll_sent;  /* ... asked for */
+    bool poll_again; /* ... and is to be asked for once more at once */
+    uint64_t polls_sent, polls_done;
+    pthread_cond_t reported; /* polls_done rose, or nothing is asked any more */
+    unsigned refused;        /* operations that are answered without a request */
+    struct vs_job timer;     /* of health */
     struct http_request poll;
     char poll_body[STORE_HTTP_HEALTH_BYTES_MAX];
 };
@@ -78,6 +81,8 @@ void store_http_health_start(struct store_http *s);
 void store_http_health_stop(struct store_http *s); /* before the host is closed */
 void store_http_health_wait(struct store_http *s); /* after it is */
 void store_http_health(struct chunk_store *s, struct store_health *ret);
+uint64_t store_http_health_ask(struct chunk_store *s);
+void store_http_health_await(struct chunk_store *s, uint64_t asked, int64_t until_ns);
 /* A request found the node out of reach: ask it now. */
 void store_http_doubt(struct store_http *s);
 

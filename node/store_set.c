@@ -6,6 +6,7 @@
 
 #include "common/assert.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/err.h"
 
 #include <pthread.h>
@@ -45,6 +46,23 @@ void store_set_health(struct store_set *set, unsigned i, struct store_health *re
     *ret = (struct store_health){ .state = STORE_DOWN };
     snprintf(ret->why, sizeof(ret->why), "%s",
              entry->why[0] != '\0' ? entry->why : "the store is not open");
+}
+
+void store_set_refresh(struct store_set *set, int64_t timeout_ns)
+{
+    int64_t until_ns = vs_now_ns(&vs_clock_system) + timeout_ns;
+    struct chunk_store *stores[STORE_SET_MAX];
+    uint64_t asked[STORE_SET_MAX];
+    unsigned count = set->count;
+
+    for (unsigned i = 0; i < count; i++) {
+        stores[i] =
+            atomic_load(&set->entries[i].store); /* one that is replaced stays until close */
+        asked[i] = stores[i] != NULL ? chunk_store_health_ask(stores[i]) : 0;
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (stores[i] != NULL)
+            chunk_store_health_wait(stores[i], asked[i], until_ns);
 }
 
 unsigned store_set_up_count(struct store_set *set)

@@ -50,6 +50,10 @@ const char *store_set_path(const struct store_set *set, unsigned i,
 /* Health of entry i; a NULL store reports STORE_DOWN with the entry's `why`. */
 void store_set_health(struct store_set *set, unsigned i, struct store_health *ret);
 
+/* Have all of them say how they are now: store_set_health() is no older than this call, but of
+ * those that do not answer within the time. Waits. */
+void store_set_refresh(struct store_set *set, int64_t timeout_ns);
+
 /* Number of entries whose store is up (puts are accepted). */
 unsigned store_set_up_count(struct store_set *set);
 

@@ -210,6 +210,42 @@ static void a_node_with_another_disk_is_not_taken_for_this_one(void **state)
     assert_int_equal(check(f, 1), -ENOENT);
 }
 
+static uint64_t fragments_now(struct chunk_store *store, int64_t timeout_ns)
+{
+    struct store_health h;
+
+    chunk_store_health_wait(store, chunk_store_health_ask(store),
+                            vs_now_ns(&vs_clock_system) + timeout_ns);
+    chunk_store_health(store, &h);
+    return h.fragments;
+}
+
+/* The interval is an hour: nothing is known that was not asked for. */
+static void who_asks_how_a_node_is_now_is_not_told_how_it_was(void **state)
+{
+    struct fixture *f = *state;
+    struct store_http_config config = { .client = f->client,
+                                        .exec = f->exec,
+                                        .origin = f->node.origin,
+                                        .health_ms = 3600 * 1000,
+                                        .health_timeout_ms = TIMEOUT_MS };
+    struct store_health before;
+    struct chunk_store *rare;
+
+    assert_int_equal(store_http_new(&rare, &config), 0);
+    for (uint64_t n = 1; n <= 5; n++) {
+        put(f, n);
+        assert_int_equal(fragments_now(rare, 60 * VS_NS_PER_S), n);
+    }
+    put(f, 6);
+    chunk_store_health(rare, &before);
+    assert_int_equal(before.fragments, 5);
+    node_proc_freeze(&f->node);
+    assert_int_equal(fragments_now(rare, VS_NS_PER_MS), 5); /* its last word */
+    node_proc_thaw(&f->node);
+    chunk_store_stop(rare);
+}
+
 struct burst {
     struct store_put put;
     sem_t *done;
@@ -281,6 +317,7 @@ int main(void)
         RULE(a_frozen_node_is_down_at_the_deadline_and_well_when_it_thaws),
         RULE(another_node_behind_the_address_is_not_taken_for_this_one),
         RULE(a_node_with_another_disk_is_not_taken_for_this_one),
+        RULE(who_asks_how_a_node_is_now_is_not_told_how_it_was),
         RULE(an_overloaded_node_says_come_again),
     };
 
