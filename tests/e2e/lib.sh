@@ -220,6 +220,11 @@ vs() {
     timeout "$PATIENCE_S" "$VSTACKFS" "$@" 2>>"$CASE_DIR/vstackfs.err"
 }
 
+# last_moment FILE: salvage said so in FILE, and nothing is lost but what was on its way to the stores.
+last_moment() {
+    grep -q 'LOST: ' "$1" && ! grep 'LOST: ' "$1" | grep -qv 'the newest record of the journal'
+}
+
 # vs_status FILTER: a jq filter on status --json;  vs_info FILE FILTER: on info --json.
 vs_status() {
     vs status --json --mount "$MNT" | jq -er "$1"

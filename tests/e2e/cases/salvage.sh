@@ -5,6 +5,7 @@
 
 salvage() {
     vs salvage --from "$DATA" --into "$DATA/meta" "$@" >>"$CASE_DIR/salvage.out" ||
+        last_moment "$CASE_DIR/salvage.out" ||
         fail "salvage $*: exit code $?: $(tail -n 5 "$CASE_DIR/salvage.out" "$CASE_DIR/vstackfs.err")"
 }
 
@@ -64,7 +65,7 @@ umount -l "$MNT" # its process is gone
 rm -rf "$DATA/meta"
 mkdir "$WORK/gone"
 mv "$DATA/nodes/n2" "$DATA/nodes/n5" "$WORK/gone/"
-salvage --json
+salvage
 vs_mount
 same "$WORK/new" "$MNT/Series/after.ts"
 same "$WORK/new" "$MNT/patched"

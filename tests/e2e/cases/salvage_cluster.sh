@@ -11,6 +11,7 @@ replicas() {
     mkdir "$DATA/metas"
     for i in 1 2 3; do
         vs "$@" --into "$DATA/metas/$i" --id $i >>"$CASE_DIR/said" ||
+            last_moment "$CASE_DIR/said" ||
             fail "$* for replica $i: exit code $?: $(tail -n 3 "$CASE_DIR/said" "$CASE_DIR/vstackfs.err")"
     done
 }
