@@ -3,6 +3,7 @@
 #include "common/assert.h"
 #include "common/cleanup.h"
 #include "common/err.h"
+#include "fs/content_held.h"
 #include "meta/place_value.h"
 #include <stdatomic.h>
 #include <string.h>
@@ -27,6 +28,7 @@ void content_put(struct content *c)
 {
     if (c == NULL || atomic_fetch_sub(&c->refs, 1) > 1)
         return;
+    content_held_end(c);
     if (c->segments != NULL)
         for (uint32_t i = 0; i < c->head.segment_count; i++)
             free(atomic_load(&c->segments->at[i]));
@@ -45,6 +47,7 @@ static int content_new(struct content **ret, struct meta_client *meta, struct me
     if (c == NULL)
         return -ENOMEM;
     atomic_store(&c->refs, 1);
+    vs_list_init(&c->held);
     c->meta = meta;
     c->ino = req->attr.ino;
     c->version = req->attr.version;
@@ -88,6 +91,8 @@ int content_made(struct content **ret, struct meta_client *meta, const struct ns
     if (r == 0)
         r = content_new(ret, meta, &req);
     vs_buf_close(&req.bytes);
+    if (r == 0)
+        content_held_made(*ret);
     return r;
 }
 
@@ -100,6 +105,7 @@ static void content_loaded(struct meta_req *req)
         l->attr = req->attr;
         l->status = content_new(&l->content, l->meta, req);
     }
+    content_held_loaded(l, l->status == 0 ? l->content : NULL);
     vs_buf_close(&req->bytes);
     l->done(l);
 }
@@ -109,6 +115,7 @@ void content_load(struct meta_client *meta, struct content_load *l)
     l->content = NULL;
     l->meta = meta;
     l->req = (struct meta_req){ .op = META_CONTENT, .done = content_loaded, .ino = l->ino };
+    content_held_load(l);
     meta_submit(meta, &l->req);
 }
 

@@ -6,6 +6,7 @@
 #define VS_FS_CONTENT_H
 
 #include "common/exec.h"
+#include "common/list.h"
 #include "fs/chunk_reader.h"
 #include "meta/manifest.h"
 #include "meta/meta_client.h"
@@ -20,6 +21,8 @@ struct content {
     struct meta_client *meta;
     struct content_segments *segments;
     struct vs_buf bytes;
+    struct vs_list held; /* fs/content_held.c */
+    _Atomic bool replaced;
 };
 
 struct content_load;
@@ -32,6 +35,8 @@ struct content_load {
     struct content *content; /* out: a reference for the caller */
     struct meta_req req;     /* private from here */
     struct meta_client *meta;
+    struct vs_list held;
+    uint64_t replaced_below;
 };
 void content_load(struct meta_client *meta, struct content_load *l);
 

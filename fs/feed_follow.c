@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/thread.h"
 #include "fs/cache_guard.h"
+#include "fs/content_held.h"
 #include "fs/inode_table.h"
 #include "fs/mount_lease.h"
 #include "fs/notify.h"
@@ -101,7 +102,7 @@ static void drop_inode(struct feed_follow *w, uint64_t ino, uint8_t what, uint64
         i->cached_version = 0;
         if (i->version < version)
             i->version = version;
-        if (i->content != NULL && i->content->version != version) {
+        if (i->content != NULL && (version == 0 || i->content->version < version)) {
             old = i->content;
             i->content = NULL;
         }
@@ -161,6 +162,7 @@ static void forget_contents(struct feed_follow *w)
     uint64_t *inos = NULL;
     int64_t count = inode_list(fs->inodes, &inos);
 
+    content_replaced(fs->meta, 0, UINT64_MAX);
     for (int64_t n = 0; n < count; n++) {
         drop_inode(w, inos[n], FEED_CONTENT, 0);
         notify_pages(fs->notify, inos[n]);
@@ -187,13 +189,15 @@ static int hear_changes(struct feed_follow *w, uint64_t *ret_count)
 
     *ret_count = 0;
     while ((r = feed_walk_next(&walk, &c)) == 1) {
-        if (is_own(w, &c))
-            continue;
-        ++*ret_count;
-        if (c.what == FEED_NAME)
+        bool is_new = !is_own(w, &c);
+
+        *ret_count += is_new;
+        if (is_new && c.what == FEED_NAME)
             hear_name(w, &c);
-        else
+        else if (is_new)
             hear_inode(w, &c);
+        if (c.what != FEED_NAME && (c.what & FEED_CONTENT) != 0) /* by us, too */
+            content_replaced(w->fs->meta, c.ino, c.version);
     }
     return r;
 }
@@ -243,6 +247,7 @@ static void hear(struct feed_follow *w)
         w->state.slot = r->slot;
     w->state.changes += count;
     w->state.resets += resets;
+    atomic_store(&w->fs->feed_slot, w->state.slot);
     pthread_mutex_unlock(&w->lock);
 }
 

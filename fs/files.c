@@ -107,7 +107,7 @@ static int open_reader(struct vsfs *fs, struct inode *i, bool *ret_keep_pages)
         i->cached_version = 0;
         pthread_mutex_unlock(&i->lock);
         *ret_keep_pages = false;
-        return 0;
+        return wfile_refresh(fs, i);
     }
     pthread_mutex_unlock(&i->lock);
     r = meta_call(fs->meta, &req);

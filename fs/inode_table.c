@@ -172,6 +172,18 @@ void inode_forget(struct inode_table *t, uint64_t ino, uint64_t n)
         inode_free(i);
 }
 
+struct content *inode_take_content(struct inode *i, struct content *c)
+{
+    struct content *old = NULL;
+
+    if (c->version < i->version || c->version < i->cached_version)
+        return NULL;
+    i->version = c->version; /* what is older is not taken any more, however late it comes */
+    old = i->content;
+    i->content = content_ref(c);
+    return old;
+}
+
 bool inode_is_known(struct inode_table *t, uint64_t ino)
 {
     struct inode *i;

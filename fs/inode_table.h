@@ -73,6 +73,10 @@ void inode_put(struct inode_table *t, struct inode *i);
 void inode_looked_up(struct inode_table *t, struct inode *i);
 void inode_forget(struct inode_table *t, uint64_t ino, uint64_t n);
 
+/* Content that was loaded is what reads use from here on, unless a newer one was heard of while it
+ * was on its way: under i->lock. Returns what to put without it. */
+struct content *inode_take_content(struct inode *i, struct content *c);
+
 /* Does the kernel know it, by what it was told? */
 bool inode_is_known(struct inode_table *t, uint64_t ino);
 /* All numbers there are objects of, on the heap; the count. -ENOMEM. */

@@ -28,6 +28,7 @@ fs_SRCS += fs/cluster_port.c
 fs_SRCS += fs/cluster_proc.c
 fs_SRCS += fs/cluster_run.c
 fs_SRCS += fs/content.c
+fs_SRCS += fs/content_held.c
 fs_SRCS += fs/content_wait.c
 fs_SRCS += fs/control.c
 fs_SRCS += fs/daemon.c

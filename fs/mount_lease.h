@@ -2,10 +2,11 @@
  * without a name it does not have open.
  *
  * An unlinked file keeps its bytes while any mount that lives may have it open (meta/ns_rules.h,
- * ns_rule_mount.c). Happy path: a sign of life every LEASE_SIGN_S; who hears of an unlink strikes
- * itself off at once, or when its last handle closes (fs/orphan.h). Failure: a mount that gives no
- * sign for LEASE_LAPSE_S, by the clock of whoever watches it, is ended by that one: what it had
- * open may go. Signs that do not get through are tried again.
+ * ns_rule_mount.c). Happy path: LEASE_SIGNS signs of life in the time of a lease; who hears of an
+ * unlink strikes itself off at once, or when its last handle closes (fs/orphan.h). With each sign a
+ * mount says what it has let go of, of all that was replaced (fs/content_held.h). Failure: a mount
+ * that gives no sign for as long as the lease, by the clock and the lease of whoever watches it, is
+ * ended by that one: what it had open may go. Signs that do not get through are tried again.
  *
  * Threads: a job on fs->ops. */
 #ifndef VS_FS_MOUNT_LEASE_H
@@ -13,8 +14,10 @@
 
 #include "fs/vsfs.h"
 
-#define LEASE_SIGN_S  5
-#define LEASE_LAPSE_S 30
+#define LEASE_LAPSE_S     30 /* -o lease=S */
+#define LEASE_LAPSE_S_MIN 3
+#define LEASE_LAPSE_S_MAX 3600
+#define LEASE_SIGNS       6 /* in that time */
 
 struct mount_lease;
 

@@ -5,6 +5,7 @@
 #include "common/conf.h"
 #include "common/err.h"
 #include "fs/cluster_mounts.h"
+#include "fs/mount_lease.h"
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,6 +81,11 @@ static int mount_opt_ours(struct mount_options *o, const char *opt)
     if (mount_opt_is(opt, "alias", &v)) {
         r = mount_parse_number(v, 3600, &n);
         o->fs.alias_s = (unsigned)n;
+    } else if (mount_opt_is(opt, "lease", &v)) {
+        r = mount_parse_number(v, LEASE_LAPSE_S_MAX, &n);
+        if (n < LEASE_LAPSE_S_MIN)
+            r = -EINVAL;
+        o->fs.lease_s = (unsigned)n;
     } else if (mount_opt_is(opt, "staging", &v)) {
         r = mount_parse_size(v, &o->fs.staging_bytes_max);
     } else if (mount_opt_is(opt, "cache", &v)) {

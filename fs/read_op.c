@@ -86,9 +86,8 @@ static struct content *read_op_keep(struct inode *i, struct content *c)
         if (i->content != NULL && i->content->version >= c->version) {
             older = c;
             c = content_ref(i->content);
-        } else if (c->version >= i->cached_version && c->version >= i->version) {
-            older = i->content;
-            i->content = content_ref(c);
+        } else {
+            older = inode_take_content(i, c);
         }
     }
     content_put(older);

@@ -59,6 +59,7 @@ struct vsfs_options {
     unsigned reserve_percent;   /* --reserve, default 5 */
     size_t cache_bytes;         /* -o cache=SIZE */
     size_t write_bytes;         /* -o write-buffer=SIZE, default 256 MiB */
+    unsigned lease_s;           /* -o lease=S, the same for all mounts; 0: default */
 };
 
 struct vsfs {
@@ -89,6 +90,7 @@ struct vsfs {
     struct dir_view *dirs;     /* what is known of directories without asking; NULL: not shared */
     _Atomic int64_t doubt_until_ns; /* own changes until then may be news (fs/feed_follow.h) */
     _Atomic uint64_t feed_resets;   /* times that changes of others were missed */
+    _Atomic uint64_t feed_slot;     /* all that was changed up to it is known here; 0: nothing is */
     struct mount_lease *lease;      /* NULL: not shared */
     struct feed_follow *follow;     /* hears of their changes; NULL: not shared, or not mounted */
     struct fuse_session *se;        /* set once mounted */

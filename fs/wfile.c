@@ -4,6 +4,7 @@
  * has committed; an unlinked file keeps its state until the caller drops it, since other handles
  * still read from it. */
 #include "common/err.h"
+#include "fs/content_held.h"
 #include "fs/notify.h"
 #include "fs/provisional.h"
 #include "fs/wfile_state.h"
@@ -143,27 +144,125 @@ static int wfile_load(struct vsfs *fs, struct inode *i)
     {
         VS_LOCK_SCOPE(&i->lock);
         wfile_attach(i, w);
-        old = i->content;
-        i->content = content_ref(w->base);
+        old = inode_take_content(i, w->base);
     }
     content_put(old);
     return 0;
 }
 
+int wfile_enter(struct vsfs *fs, struct inode *i)
+{
+    VS_LOCK_SCOPE(&i->names); /* one opener loads; no commit changes the base meanwhile */
+    return wfile_join(i) ? 1 : wfile_load(fs, i);
+}
+
 int wfile_open(struct vsfs *fs, struct inode *i, bool truncate)
 {
-    int r = 0;
+    int r = wfile_enter(fs, i);
 
-    {
-        VS_LOCK_SCOPE(&i->names); /* one opener loads; no commit changes the base meanwhile */
-        if (!wfile_join(i))
-            r = wfile_load(fs, i);
-    }
-    if (r < 0 || !truncate)
+    if (r < 0)
         return r;
-    r = wfile_truncate(fs, i, 0);
+    if (r == 1)
+        r = wfile_refresh(fs, i);
+    if (r == 0 && truncate)
+        r = wfile_truncate(fs, i, 0);
     if (r < 0)
         wfile_leave(fs, i);
+    return r;
+}
+
+/* ---- another version ---- */
+
+void wfile_rebase(struct inode *i, struct wfile *w, struct content *base,
+                  const struct ns_attr *attr, bool is_cached)
+{
+    struct content *before;
+    struct wfile old;
+
+    {
+        VS_LOCK_SCOPE(&i->lock);
+        if (base->version < i->version) /* heard of before this was known to be in use */
+            base->replaced = true;
+        i->cached_version = is_cached && !base->replaced ? base->version : 0;
+        before = inode_take_content(i, base);
+        VS_LOCK_SCOPE(&w->lock);
+        wfile_layers_take(w, &old);
+        w->base = base;
+        w->size = w->base_end = base->size;
+        w->base_data_bytes = attr->data_bytes;
+        w->dirty = w->mtime_set = false;
+        w->mtime = attr->mtime;
+        w->settled = attr->flags & NS_F_FLUSHED;
+        w->epoch++;
+    }
+    content_put(before);
+    wfile_layers_free(&old);
+}
+
+bool wfile_is_behind(const struct wfile *w)
+{
+    return !w->dirty && w->error == 0 && w->tail == NULL && w->base != NULL &&
+           content_is_replaced(w->base);
+}
+
+static int wfile_catch_up(struct vsfs *fs, struct inode *i, struct wfile *w)
+{
+    struct content *base;
+    struct ns_attr attr;
+    int r;
+
+    if (!wfile_is_behind(w) || wfile_nameless(i))
+        return 0;
+    r = content_load_wait(fs->meta, i->ino, &base, &attr);
+    if (r == 0)
+        wfile_rebase(i, w, base, &attr, false);
+    return r;
+}
+
+int wfile_begin_change(struct vsfs *fs, struct inode *i, struct wfile *w)
+{
+    wfile_begin(w);
+    return wfile_catch_up(fs, i, w);
+}
+
+void wfile_let_go(struct vsfs *fs, struct inode *i)
+{
+    struct wfile *w = wfile_get(i);
+    bool ours = false;
+
+    if (w == NULL)
+        return;
+    pthread_mutex_lock(&w->lock);
+    if (!w->busy && wfile_is_behind(w))
+        w->busy = ours = true;
+    pthread_mutex_unlock(&w->lock);
+    if (ours) {
+        (void)wfile_catch_up(fs, i, w); /* else with the next change, or look */
+        wfile_end(w);
+    }
+    wfile_put(w);
+}
+
+int wfile_refresh(struct vsfs *fs, struct inode *i)
+{
+    struct meta_req req = { .op = META_GETATTR, .ino = i->ino };
+    struct wfile *w = NULL;
+    int r;
+
+    {
+        VS_LOCK_SCOPE(&i->lock);
+        if (i->wfile == NULL || i->provisional || i->unlinked || !fs->shared)
+            return 0;
+        w = i->wfile;
+        atomic_fetch_add(&w->refs, 1);
+    }
+    r = meta_call(fs->meta, &req);
+    if (r == 0) {
+        content_replaced(fs->meta, i->ino, req.attr.version);
+        r = wfile_begin_change(fs, i, w);
+        wfile_end(w);
+    }
+    wfile_put(w);
     return r;
 }
 

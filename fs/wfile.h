@@ -25,6 +25,14 @@ int wfile_create(struct vsfs *fs, struct inode *i);
  * what is committed stays until the next commit. On error no handle is counted. Waits. */
 int wfile_open(struct vsfs *fs, struct inode *i, bool truncate);
 
+/* With a write state: the newest version of the cluster is below it, unless something was written
+ * here on the one before (which is then -ESTALE at its commit). For an open. Waits. */
+int wfile_refresh(struct vsfs *fs, struct inode *i);
+
+/* The same, as far as this mount has heard of it, if nobody uses the state at the moment: an idle
+ * writer keeps no version that was replaced. Waits for the metadata only. */
+void wfile_let_go(struct vsfs *fs, struct inode *i);
+
 /* As an offset: wherever the end is when the bytes are taken (O_APPEND). */
 #define WFILE_AT_END UINT64_MAX
 

@@ -293,34 +293,15 @@ static void commit_release_rest(struct commit *c)
 /* The committed version is the base of a write state with nothing on it. */
 static int commit_rebase(struct commit *c)
 {
-    struct content *base = NULL, *before;
-    struct wfile *w = c->w, old;
     const struct ns_attr *attr = &c->answer.attr;
-    struct inode *i = c->inode;
+    struct content *base = NULL;
     int r = content_made(&base, c->fs->meta, attr, &c->content);
-    bool current;
 
     if (r < 0)
         return r;
-    {
-        VS_LOCK_SCOPE(&i->lock);
-        current = i->version == base->version; /* nobody else was heard to write since */
-        before = i->content;
-        i->content = current ? content_ref(base) : NULL;
-        i->cached_version = current ? base->version : 0; /* the kernel's pages are the writer's */
-        VS_LOCK_SCOPE(&w->lock);
-        wfile_layers_take(w, &old);
-        w->base = base;
-        w->size = w->base_end = base->size;
-        w->base_data_bytes = attr->data_bytes;
-        w->dirty = w->mtime_set = false;
-        w->mtime = attr->mtime;
-        w->settled = attr->flags & NS_F_FLUSHED;
-        w->complete_due = c->how == WFILE_FSYNC;
-        w->epoch++;
-    }
-    content_put(before);
-    wfile_layers_free(&old);
+    wfile_rebase(c->inode, c->w, base, attr, true); /* the kernel's pages are the writer's */
+    VS_LOCK_SCOPE(&c->w->lock);
+    c->w->complete_due = c->how == WFILE_FSYNC;
     return 0;
 }
 

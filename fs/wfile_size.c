@@ -80,14 +80,15 @@ int wfile_truncate(struct vsfs *fs, struct inode *i, uint64_t size)
 
     if (size > WFILE_BYTES_MAX)
         return -EFBIG;
-    r = wfile_open(fs, i, false);
+    r = wfile_enter(fs, i);
     if (r < 0)
         return r;
     w = wfile_get(i);
     if (w == NULL)
         return -EBADF;
-    wfile_begin(w);
-    r = wfile_resize(fs, i, w, size);
+    r = wfile_begin_change(fs, i, w);
+    if (r == 0)
+        r = wfile_resize(fs, i, w, size);
     wfile_end(w);
     wfile_put(w);
     l = wfile_leave(fs, i);
@@ -152,8 +153,9 @@ int wfile_fallocate(struct vsfs *fs, struct inode *i, int mode, uint64_t offset,
     w = wfile_get(i);
     if (w == NULL)
         return -EBADF;
-    wfile_begin(w);
-    r = wfile_fallocate_owner(fs, i, w, mode, offset, len);
+    r = wfile_begin_change(fs, i, w);
+    if (r == 0)
+        r = wfile_fallocate_owner(fs, i, w, mode, offset, len);
     wfile_end(w);
     wfile_put(w);
     return r;

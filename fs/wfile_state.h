@@ -82,10 +82,22 @@ void wfile_layers_take(struct wfile *from, struct wfile *to);
 void wfile_layers_free(struct wfile *w);
 void wfile_begin(struct wfile *w); /* own the state; waits for the owner before */
 void wfile_end(struct wfile *w);
+/* Another mount has stored a newer version, and nothing was written here on the one before: the
+ * state is to begin anew on that. Under lock, or owner. */
+bool wfile_is_behind(const struct wfile *w);
+/* wfile_begin(), and that, before a change. wfile_end() whatever it answers. Waits. */
+int wfile_begin_change(struct vsfs *fs, struct inode *i, struct wfile *w);
+/* Owner: a state with nothing on it begins on `base`, whose reference it takes. is_cached: the
+ * kernel's pages are of that version. */
+void wfile_rebase(struct inode *i, struct wfile *w, struct content *base,
+                  const struct ns_attr *attr, bool is_cached);
 /* Owner, before a change of bytes or size: 0, or the sticky error. Waits (inbox). */
 int wfile_change(struct vsfs *fs, struct inode *i, struct wfile *w);
 /* The change is made: size, times. Under lock. */
 void wfile_changed(struct vsfs *fs, struct wfile *w, uint64_t size);
+/* One more handle on the state that is there: 1; or load the base for a new one: 0, or an error,
+ * and there is no handle. Waits. */
+int wfile_enter(struct vsfs *fs, struct inode *i);
 /* Has the last name gone? */
 bool wfile_nameless(struct inode *i);
 /* A handle is closed: the last one commits, and takes the state off the inode. */

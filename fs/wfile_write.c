@@ -22,7 +22,7 @@ static bool wfile_can_append(const struct wfile *w, uint64_t offset, size_t len)
 {
     struct extent e;
 
-    if (w->busy || w->settled || w->tail_closed)
+    if (w->busy || w->settled || w->tail_closed || wfile_is_behind(w))
         return false;
     if (offset != wfile_stream_end(w) || offset > w->size)
         return false;
@@ -190,8 +190,9 @@ int wfile_write_wait(struct vsfs *fs, struct inode *i, uint64_t offset, const vo
 
     if (w == NULL)
         return -EBADF;
-    wfile_begin(w);
-    r = wfile_offset(w, len, &offset);
+    r = wfile_begin_change(fs, i, w);
+    if (r == 0)
+        r = wfile_offset(w, len, &offset);
     if (r == 0)
         r = wfile_change(fs, i, w);
     if (r == 0)

@@ -37,8 +37,8 @@ int collect_look(struct collect *c, unsigned i, uint64_t *ret_seen, uint64_t *re
 /* Bit i: entry i may hold fragments that should have gone: an audit of it was asked for and has not
  * ended well, or something could not be removed there. Threads: any. */
 uint64_t collect_unaudited(struct collect *c);
-/* Wait until nothing is released and not collected. Tests, clean stops. -ETIMEDOUT; or what a pass
- * failed with; -EBUSY the brake is on. */
+/* Wait until all that was released, and that no other mount may still be reading, is collected.
+ * Tests, clean stops. -ETIMEDOUT; or what a pass failed with; -EBUSY the brake is on. */
 int collect_drain(struct collect *c, int64_t timeout_ns);
 void collect_stop(struct collect *c);
 

@@ -69,6 +69,7 @@ meta_SRCS += meta/meta_wire_answer.c
 meta_SRCS += meta/meta_wire_ask.c
 meta_SRCS += meta/ns_apply.c
 meta_SRCS += meta/ns_entry.c
+meta_SRCS += meta/ns_hold.c
 meta_SRCS += meta/ns_mirror.c
 meta_SRCS += meta/ns_name.c
 meta_SRCS += meta/ns_read.c

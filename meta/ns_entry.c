@@ -37,6 +37,7 @@ enum entry_group {
     G_NODE_2 = 1 << 17,   /* node: state, capacity (format 2) */
     G_MOUNT = 1 << 18,    /* mount */
     G_SIGNS = 1 << 19,    /* signs */
+    G_HEARD = 1 << 20,    /* heard, value (format 2) */
 };
 
 /* Every known kind has a bit that no group uses, so that 0 means unknown. */
@@ -154,6 +155,7 @@ static uint32_t entry_group_2(enum ns_entry_kind kind)
            : kind == NS_E_SESSION_OPEN  ? G_MOUNT
            : kind == NS_E_FORGET        ? G_MOUNT
            : kind == NS_E_SESSION_ABORT ? G_SIGNS
+           : kind == NS_E_MOUNT         ? G_HEARD
                                         : 0;
 }
 
@@ -162,7 +164,8 @@ static bool entry_says_more(const struct ns_entry *e)
 {
     return (e->kind == NS_E_NODE_PUT && node_says_more(&e->node)) ||
            ((e->kind == NS_E_SESSION_OPEN || e->kind == NS_E_FORGET) && e->mount != 0) ||
-           (e->kind == NS_E_SESSION_ABORT && e->signs != 0);
+           (e->kind == NS_E_SESSION_ABORT && e->signs != 0) ||
+           (e->kind == NS_E_MOUNT && (e->heard != 0 || e->value_len != 0));
 }
 
 static void wr_places(struct vs_wr *w, const struct ns_entry *e, uint32_t has)
@@ -213,6 +216,12 @@ static void wr_things(struct vs_wr *w, const struct ns_entry *e, uint32_t has)
         vs_wr_u64(w, e->mount);
     if (has & G_SIGNS)
         vs_wr_u64(w, e->signs);
+    if (has & G_HEARD) {
+        if (e->value_len > NS_MOUNT_PINS_MAX * sizeof(uint64_t))
+            w->err = -EINVAL;
+        vs_wr_u64(w, e->heard);
+        vs_wr_blob(w, e->value, e->value_len);
+    }
     if (has & G_CLUSTER)
         vs_wr_bytes(w, e->cluster.b, VS_ID_BYTES);
     if (has & G_IDS)
@@ -374,6 +383,10 @@ static void rd_things(struct vs_rd *r, struct ns_entry *e, uint32_t has)
         e->mount = vs_rd_u64(r);
     if (has & G_SIGNS)
         e->signs = vs_rd_u64(r);
+    if (has & G_HEARD) {
+        e->heard = vs_rd_u64(r);
+        e->value = vs_rd_blob(r, NS_MOUNT_PINS_MAX * sizeof(uint64_t), &e->value_len);
+    }
     if (has & G_CLUSTER)
         vs_rd_bytes(r, e->cluster.b, VS_ID_BYTES);
     if (has & G_IDS)

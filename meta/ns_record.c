@@ -13,6 +13,7 @@
 #define NS_RECORD_FORMAT    1
 #define NS_NODE_FORMAT      2 /* of a node that is not just there: state and capacity, too */
 #define NS_SESSION_FORMAT   2 /* of a session: whose it is, and its signs of life */
+#define NS_MOUNT_FORMAT     2 /* of a mount: what it has heard of, and may still read */
 #define NS_RECORD_BYTES_MAX (16u << 20)
 #define NS_NSEC_MAX         999999999u
 
@@ -335,6 +336,71 @@ int ns_session_decode(const void *bytes, size_t len, struct ns_session *ret)
     if (err == 0)
         *ret = s;
     return err;
+}
+
+int ns_mount_encode(const struct ns_mount *m, struct vs_buf *ret)
+{
+    bool more = m->heard != 0 || m->pins_len != 0;
+    struct vs_wr w = record_wr_format(ret, more ? NS_MOUNT_FORMAT : NS_RECORD_FORMAT);
+
+    vs_wr_u64(&w, m->signs);
+    if (more) {
+        vs_wr_u64(&w, m->heard);
+        vs_wr_blob(&w, m->pins, m->pins_len);
+    }
+    return w.err;
+}
+
+int ns_mount_decode(const void *bytes, size_t len, struct ns_mount *ret)
+{
+    struct ns_mount m = { 0 };
+    struct vs_rd r;
+    int err = record_rd_format(&r, bytes, len, NS_MOUNT_FORMAT);
+    bool more = err == NS_MOUNT_FORMAT;
+
+    if (err < 0)
+        return err;
+    m.signs = vs_rd_u64(&r);
+    if (more) {
+        m.heard = vs_rd_u64(&r);
+        m.pins = vs_rd_blob(&r, NS_MOUNT_PINS_MAX * sizeof(uint64_t), &m.pins_len);
+    }
+    err = vs_rd_done(&r);
+    if (err == 0 &&
+        (m.pins_len % sizeof(uint64_t) != 0 || more != (m.heard != 0 || m.pins_len != 0)))
+        err = -VS_ECORRUPT;
+    if (err == 0)
+        *ret = m;
+    return err;
+}
+
+int ns_released_encode(const struct ns_released *r, struct vs_buf *ret)
+{
+    struct vs_wr w = record_wr(ret);
+
+    vs_wr_u64(&w, r->slot);
+    vs_wr_u64(&w, r->ino);
+    return w.err;
+}
+
+int ns_released_decode(const void *bytes, size_t len, struct ns_released *ret)
+{
+    struct ns_released released = { 0 };
+    struct vs_rd r;
+    int err;
+
+    if (len > 0) {
+        err = record_rd(&r, bytes, len);
+        if (err < 0)
+            return err;
+        released.slot = vs_rd_u64(&r);
+        released.ino = vs_rd_u64(&r);
+        err = vs_rd_done(&r);
+        if (err < 0)
+            return err;
+    }
+    *ret = released;
+    return 0;
 }
 
 static void wr_text(struct vs_wr *w, const char *text, size_t cap)

@@ -54,6 +54,20 @@ struct ns_session {
                        before they were counted: 0 */
 };
 
+/* MOUNT */
+struct ns_mount {
+    uint64_t signs;   /* of life */
+    uint64_t heard;   /* it reads nothing that was replaced up to this slot; 0: nobody knows ... */
+    const void *pins; /* ... but of these inodes: u64 little-endian each; lent */
+    size_t pins_len;  /* bytes, at most 8 * NS_MOUNT_PINS_MAX */
+};
+
+/* RELEASED, of what a swap let go while mounts lived: by which entry, and whose content it was. Of
+ * what nobody can be reading: no bytes at all. */
+struct ns_released {
+    uint64_t slot, ino;
+};
+
 /* RETRY */
 struct ns_retry {
     uint64_t request;
@@ -70,6 +84,10 @@ int ns_item_encode(const struct ns_item *i, struct vs_buf *ret);
 int ns_item_decode(const void *bytes, size_t len, struct ns_item *ret);
 int ns_session_encode(const struct ns_session *s, struct vs_buf *ret);
 int ns_session_decode(const void *bytes, size_t len, struct ns_session *ret);
+int ns_mount_encode(const struct ns_mount *m, struct vs_buf *ret);
+int ns_mount_decode(const void *bytes, size_t len, struct ns_mount *ret);
+int ns_released_encode(const struct ns_released *r, struct vs_buf *ret);
+int ns_released_decode(const void *bytes, size_t len, struct ns_released *ret); /* none: zeros */
 int ns_node_encode(const struct ns_node *n, struct vs_buf *ret);
 int ns_node_decode(const void *bytes, size_t len, struct ns_node *ret);
 int ns_retry_encode(const struct ns_retry *r, struct vs_buf *ret);

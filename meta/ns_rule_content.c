@@ -112,7 +112,7 @@ int ns_content_put(struct ns_tx *tx, struct ns_inode *i, const struct ns_new_con
     if (c->session != 0)
         r = ns_session_commit(tx, c->session);
     if (r == 0)
-        r = ns_release(tx, NS_T_RELEASED, c->released, c->released_count);
+        r = ns_release(tx, NS_T_RELEASED, c->released, c->released_count, i->attr.ino);
     if (r < 0)
         return r;
     content_write(tx, i, c);
@@ -290,7 +290,7 @@ static int forget_release(struct ns_tx *tx, uint64_t ino)
     if (r == 0) {
         for (uint32_t s = 0; s < head.segment_count; s++)
             ids[s] = head.segments[s].id;
-        r = ns_release(tx, NS_T_RELEASED_WHOLE, ids, head.segment_count);
+        r = ns_release(tx, NS_T_RELEASED_WHOLE, ids, head.segment_count, 0);
     }
     free(ids);
     mf_head_close(&head);

@@ -1,5 +1,7 @@
 /* Mounts that live, and what they may have open: a file that has lost its last name keeps its bytes
- * until each of them has said that it does not have it open (FORGET), or is gone (MOUNT_END).
+ * until each of them has said that it does not have it open (FORGET), or is gone (MOUNT_END). What
+ * a swap replaced stays until each has said, with a sign of life, that it does not read it any more
+ * (meta/ns_hold.h).
  *
  * Happy path: a mount gives signs of life (MOUNT). An unlink lists all that live as holders of the
  * inode; each strikes itself off; the last FORGET forgets. Failure: a mount that gives no sign any
@@ -30,46 +32,69 @@ static int mount_count(void *arg, const uint8_t *key, size_t key_len, const uint
     return 0;
 }
 
+/* 0: not there. */
+static int mount_load(struct ns_tx *tx, const struct ns_key *key, struct ns_mount *ret)
+{
+    const uint8_t *value;
+    size_t len;
+    int r;
+
+    r = ns_tx_get(tx, key, &value, &len);
+    if (r == -ENOENT)
+        return 0;
+    if (r == 0)
+        r = ns_tx_note(tx, ns_mount_decode(value, len, ret));
+    return r < 0 ? r : 1;
+}
+
+/* A mount that is new, or was given up, reads nothing of what was replaced before it came. What it
+ * has let go of once stays let go of. */
 int ns_rule_mount(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a)
 {
     struct ns_key key = ns_key_u64(NS_T_MOUNT, e->mount), all = ns_key(NS_T_MOUNT);
     struct mount_scan s = { .tx = tx };
-    const uint8_t *value;
-    uint64_t signs = 0;
-    size_t len;
+    struct ns_mount m = { .heard = tx->state.slot + 1 };
     int r;
 
-    if (e->mount == 0)
+    if (e->mount == 0 || e->value_len % sizeof(uint64_t) != 0)
         return -EINVAL;
-    r = ns_tx_get(tx, &key, &value, &len);
+    r = mount_load(tx, &key, &m);
     if (r == 0)
-        r = ns_tx_note(tx, ns_u64_decode(value, len, &signs));
-    else if (r == -ENOENT)
         r = ns_tx_note(tx, ns_tx_scan(tx, &all, mount_count, &s));
     if (r < 0)
         return r;
     if (s.count >= NS_MOUNTS_MAX)
         return -ENFILE;
-    ns_tx_put_out(tx, &key, ns_u64_encode(++signs, &tx->out));
-    a->first = signs;
+    m.signs++;
+    if (m.heard < e->heard)
+        m.heard = e->heard;
+    m.pins = e->value;
+    m.pins_len = e->value_len;
+    ns_tx_put_out(tx, &key, ns_mount_encode(&m, &tx->out));
+    a->first = m.signs;
     return 0;
+}
+
+int ns_mounts_live(struct ns_tx *tx)
+{
+    struct mount_scan s = { .tx = tx };
+    struct ns_key all = ns_key(NS_T_MOUNT);
+    int r = ns_tx_note(tx, ns_tx_scan(tx, &all, mount_count, &s));
+
+    return r < 0 ? r : s.count > 0;
 }
 
 int ns_rule_mount_end(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a)
 {
     struct ns_key key = ns_key_u64(NS_T_MOUNT, e->mount);
-    const uint8_t *value;
-    uint64_t signs;
-    size_t len;
+    struct ns_mount m;
     int r;
 
     (void)a;
-    r = ns_tx_get(tx, &key, &value, &len);
-    if (r == 0)
-        r = ns_tx_note(tx, ns_u64_decode(value, len, &signs));
-    if (r < 0)
-        return r;
-    if (e->signs != 0 && e->signs != signs) /* it lives */
+    r = mount_load(tx, &key, &m);
+    if (r <= 0)
+        return r < 0 ? r : -ENOENT;
+    if (e->signs != 0 && e->signs != m.signs) /* it lives */
         return -EBUSY;
     ns_tx_del(tx, &key);
     return 0;

@@ -244,21 +244,27 @@ int ns_rule_session_abort(struct ns_tx *tx, const struct ns_entry *e, struct ns_
         return r == -ENOENT ? -ESTALE : r;
     if (e->signs != 0 && e->signs != s.signs) /* somebody still drives it */
         return -EBUSY;
-    r = ns_release(tx, NS_T_RELEASED, e->content.released, e->content.released_count);
+    r = ns_release(tx, NS_T_RELEASED, e->content.released, e->content.released_count, 0);
     return r < 0 ? r : session_close(tx, e->session, &s);
 }
 
 /* ---- released ids ------------------------------------------------------------------------------
  */
 
-int ns_release(struct ns_tx *tx, enum ns_table table, const struct vs_id *ids, size_t count)
+int ns_release(struct ns_tx *tx, enum ns_table table, const struct vs_id *ids, size_t count,
+               uint64_t ino)
 {
+    struct ns_released whose = { tx->state.slot + 1, ino };
     const uint8_t *value;
     size_t len;
-    int r;
+    int r, held = 0;
 
     if (count > NS_RELEASED_MAX)
         return -EINVAL;
+    if (ino != 0 && count > 0)
+        held = ns_mounts_live(tx);
+    if (held < 0)
+        return held;
     for (size_t i = 0; i < count; i++) {
         struct ns_key key = ns_key_id(table, &ids[i]);
 
@@ -269,7 +275,10 @@ int ns_release(struct ns_tx *tx, enum ns_table table, const struct vs_id *ids, s
             continue;
         if (r != -ENOENT)
             return r;
-        ns_tx_put(tx, &key, NULL, 0);
+        if (held)
+            ns_tx_put_out(tx, &key, ns_released_encode(&whose, &tx->out));
+        else
+            ns_tx_put(tx, &key, NULL, 0);
         tx->state.released++;
     }
     return 0;

@@ -30,6 +30,8 @@ ns_rule_fn ns_rule_mount, ns_rule_mount_end;
 void ns_holders_put(struct ns_tx *tx, uint64_t ino);
 /* `mount` does not hold it (0: nobody says so). 1: another one that lives may; 0: none does. */
 int ns_holders_left(struct ns_tx *tx, uint64_t ino, uint64_t mount);
+/* 1: at least one lives. */
+int ns_mounts_live(struct ns_tx *tx);
 /* ns_rule_views.c */
 ns_rule_fn ns_rule_views;
 /* ns_rule_cluster.c */
@@ -51,8 +53,11 @@ int ns_content_same(struct ns_tx *tx, const struct ns_inode *a, const struct ns_
 /* ---- sessions and ids (ns_rule_session.c) ---- */
 
 int ns_session_commit(struct ns_tx *tx, uint64_t session); /* -ECANCELED: it is closed */
-/* Queue ids for the collector. table: NS_T_RELEASED or NS_T_RELEASED_WHOLE. Each counts once. */
-int ns_release(struct ns_tx *tx, enum ns_table table, const struct vs_id *ids, size_t count);
+/* Queue ids for the collector. table: NS_T_RELEASED or NS_T_RELEASED_WHOLE. Each counts once.
+ * `ino` of RELEASED: they were its content, which mounts that live may still be reading
+ * (meta/ns_hold.h); 0: nobody is. */
+int ns_release(struct ns_tx *tx, enum ns_table table, const struct vs_id *ids, size_t count,
+               uint64_t ino);
 /* Take one number out of a set of ranges (keys: `prefix` and the last number; value: the first).
  * -ENOENT when it is in none. */
 int ns_range_take(struct ns_tx *tx, const struct ns_key *prefix, uint64_t n);

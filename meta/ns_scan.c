@@ -6,6 +6,7 @@
 #include "meta/ns_scan.h"
 
 #include "common/err.h"
+#include "meta/ns_hold.h"
 #include "meta/ns_record.h"
 #include "meta/ns_schema.h"
 #include "meta/tail_record.h"
@@ -47,6 +48,7 @@ struct id_page {
     const struct meta_req *r;
     struct vs_id *ids; /* room for all sources */
     size_t count, count_max;
+    struct ns_hold *hold; /* what mounts still read is left out; NULL: nobody can */
 };
 
 static int id_page_add(struct id_page *p, const struct vs_id *id)
@@ -59,14 +61,16 @@ static int id_page_add(struct id_page *p, const struct vs_id *id)
 static int scan_id_item(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
                         size_t value_len)
 {
+    struct ns_released released;
+    struct id_page *p = arg;
     struct vs_id id;
 
-    (void)value;
-    (void)value_len;
-    if (key_len != 1 + VS_ID_BYTES)
+    if (key_len != 1 + VS_ID_BYTES || ns_released_decode(value, value_len, &released) < 0)
         return -VS_ECORRUPT;
+    if (p->hold != NULL && !ns_hold_frees(p->hold, &released))
+        return 0;
     memcpy(id.b, key + 1, VS_ID_BYTES);
-    return id_page_add(arg, &id);
+    return id_page_add(p, &id);
 }
 
 static int scan_single(struct kv *kv, struct id_page *p, enum ns_table table)
@@ -125,7 +129,8 @@ static int id_cmp(const void *a, const void *b)
 
 static int scan_released(struct kv *kv, struct meta_req *r)
 {
-    struct id_page p = { .r = r };
+    struct ns_hold hold = { 0 };
+    struct id_page p = { .r = r, .hold = &hold };
     int err;
 
     if (r->scan_max == 0 || r->scan_max > META_LIST_MAX)
@@ -133,7 +138,9 @@ static int scan_released(struct kv *kv, struct meta_req *r)
     p.ids = calloc((size_t)r->scan_max * 3, sizeof(*p.ids));
     if (p.ids == NULL)
         return -ENOMEM;
-    err = scan_single(kv, &p, NS_T_RELEASED);
+    err = ns_hold_load(kv, &hold);
+    if (err >= 0)
+        err = scan_single(kv, &p, NS_T_RELEASED);
     if (err >= 0)
         err = scan_ranges(kv, &p, VS_ID_CHUNK);
     if (err >= 0)
@@ -143,6 +150,7 @@ static int scan_released(struct kv *kv, struct meta_req *r)
         if (n == 0 || vs_id_cmp(&p.ids[n], &p.ids[n - 1]) != 0)
             r->scan_ids[r->scan_count++] = p.ids[n];
     free(p.ids);
+    ns_hold_close(&hold);
     return err;
 }
 
@@ -193,11 +201,11 @@ static int scan_mount_item(void *arg, const uint8_t *key, size_t key_len, const 
                            size_t value_len)
 {
     struct meta_req *r = arg;
-    uint64_t signs;
+    struct ns_mount m;
 
-    if (key_len != 1 + 8 || ns_u64_decode(value, value_len, &signs) < 0)
+    if (key_len != 1 + 8 || ns_mount_decode(value, value_len, &m) < 0)
         return -VS_ECORRUPT;
-    r->scan_ids[r->scan_count++] = meta_pair(ns_key_get_u64(key, 0), signs);
+    r->scan_ids[r->scan_count++] = meta_pair(ns_key_get_u64(key, 0), m.signs);
     return r->scan_count == r->scan_max ? 1 : 0;
 }
 

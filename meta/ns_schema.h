@@ -10,7 +10,7 @@
  *   K                        why nothing may be collected now (a sentence); not there: it may
  *   I ino                    inode: attributes
  *   C ino                    content: inline bytes, symlink target or manifest head
- *   L mount                  a mount that lives -> its signs of life
+ *   L mount                  a mount that lives -> its signs of life, what it has let go of
  *   M ino                    media description
  *   U ino mount              unlinked, and this mount may have it open
  *   X ino name               extended attribute
@@ -22,7 +22,7 @@
  *   Q session first          ids reserved in it: sequences first .. first + count - 1
  *   N node                   storage node
  *   T client                 last request of a client, and its answer
- *   Z id                     released, this register alone
+ *   Z id                     released, this register alone -> by which entry, of which inode
  *   Y id                     released segment, with all chunks that it names
  *   V type pid inc last      released ids of an aborted session: sequences first .. last
  *
@@ -33,6 +33,7 @@
  *   and the new segment names the other 255 again. The ids of V may never have been used: their
  *   registers are absent, and get a TOMB all the same (an aborted writer may still be on its way).
  *   Each sequence is listed as a chunk and as a segment, since the session does not know which.
+ *   What a mount that lives may still be reading is not listed (meta/ns_hold.h).
  * - META_SCAN_RELEASED_WHOLE (Y): segments of an inode that was forgotten. Read the segment's
  *   register, TOMB and delete every chunk it names, then TOMB the segment. Do it in this order, so
  *   that a segment found as TOMB (or absent) has nothing left to do.

@@ -36,6 +36,7 @@
 #define NS_SESSION_RANGES_MAX    16384      /* separate ranges of ids of one session */
 #define NS_BRAKE_BYTES_MAX       159        /* why nothing may be collected */
 #define NS_MOUNTS_MAX            1024       /* that live at one time */
+#define NS_MOUNT_PINS_MAX        64         /* inodes whose former content one may still read */
 #define NS_COOKIE_FIRST          16u        /* directory cookies below are the mount's own */
 
 struct ns_time {
@@ -137,7 +138,9 @@ struct ns_entry {
     bool keep_times;               /* SWAP: do not touch mtime (attr.mtime was set before) */
     uint64_t base_version;         /* SWAP, MEDIA: must be the current version, else -ESTALE */
     const void *value;             /* SETXATTR value; MEDIA encoded description;
-                                      MEMBERS encoded set (common/member_set.h) */
+                                      MEMBERS encoded set (common/member_set.h);
+                                      MOUNT: inodes of which it still reads a former content, u64
+                                      little-endian each, at most NS_MOUNT_PINS_MAX */
     size_t value_len;
     uint8_t taken;    /* PUBLISH: enum ns_taken, and NS_TAKEN_LOST */
     uint64_t session; /* SESSION_EXTEND, SESSION_ABORT */
@@ -146,6 +149,8 @@ struct ns_entry {
     uint32_t inc;     /* same */
     uint64_t mount;   /* SESSION_OPEN, _TOUCH, FORGET, MOUNT, MOUNT_END; 0: nobody */
     uint64_t signs;   /* SESSION_ABORT, MOUNT_END: only if it gave so many signs of life; 0: any */
+    uint64_t heard;   /* MOUNT: the slot up to which it has let go of all former content, but that
+                         of the inodes in `value`; 0: it does not say */
     struct ns_node node;           /* NODE_PUT */
     struct vs_id cluster;          /* CLUSTER */
     const struct vs_id *collected; /* COLLECTED */

@@ -3,6 +3,9 @@
 #
 #   . "$(dirname "$0")/../cluster_lib.sh"
 #   cl_up [ARGUMENT...]          starts or restarts the cluster of $DATA, mounted on $MNT
+#   cl_daemons [ARGUMENT...]     the same without a mount
+#   cl_mount DIR [ARGUMENT...]   one more mount of it; what that keeps is in DIR.data
+#   cl_mount_pid DIR             the process that serves it
 #   cl_down                      ends it; fails when a process of it is left
 #   cl_signal STOP n2 n4         a signal to these nodes;  cl_kill9 n1 n3  waits until they are gone
 #   cl_empty n2                  removes everything that its store holds
@@ -57,6 +60,29 @@ cl_up() {
         >>"$CASE_DIR/vstackfs.out" 2>>"$CASE_DIR/vstackfs.err" </dev/null ||
         fail "vstackfs up --dir $DATA $* $MNT: exit code $?: $(tail -n 3 "$CASE_DIR/vstackfs.err")"
     is_mounted || fail "vstackfs up returned 0, and $MNT is not mounted"
+}
+
+cl_daemons() {
+    timeout $((2 * PATIENCE_S)) "$VSTACKFS" up --dir "$DATA" "$@" \
+        >>"$CASE_DIR/vstackfs.out" 2>>"$CASE_DIR/vstackfs.err" </dev/null ||
+        fail "vstackfs up --dir $DATA $*: exit code $?: $(tail -n 3 "$CASE_DIR/vstackfs.err")"
+}
+
+cl_mount() {
+    local dir=$1
+    shift
+    mkdir -p "$dir"
+    timeout "$PATIENCE_S" "$VSTACKFS" --cluster "$DATA/cluster.json" --data "$dir.data" "$@" "$dir" \
+        >>"$CASE_DIR/vstackfs.out" 2>>"$CASE_DIR/vstackfs.err" </dev/null ||
+        fail "vstackfs --cluster $DATA/cluster.json $* $dir: exit code $?: $(tail -n 3 "$CASE_DIR/vstackfs.err")"
+}
+
+cl_mount_pid() {
+    local pid
+    for pid in $(our_pids); do
+        [ "$(tr '\0' '\n' <"/proc/$pid/cmdline" | tail -n 1)" = "$1" ] && echo "$pid" && return
+    done
+    return 1
 }
 
 cl_down() {

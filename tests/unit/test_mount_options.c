@@ -89,7 +89,7 @@ static void our_options_are_taken(void **state)
 
     (void)state;
     assert_int_equal(parse(&o, why, 9, "-f", "--data", "/srv/d", "--disk=/d/1", "--disk", "/d/2",
-                           "-o", "taken=replace,alias=3,cache=64M,write-buffer=128M,ro",
+                           "-o", "taken=replace,alias=3,cache=64M,write-buffer=128M,ro,lease=3",
                            "/mnt/none"),
                      0);
     assert_true(o.fs.foreground && o.read_only);
@@ -97,6 +97,7 @@ static void our_options_are_taken(void **state)
     assert_string_equal(o.fs.disks[1], "/d/2");
     assert_int_equal(o.fs.taken, NS_TAKEN_REPLACE);
     assert_int_equal(o.fs.alias_s, 3);
+    assert_int_equal(o.fs.lease_s, 3);
     assert_int_equal(o.fs.cache_bytes, 64 << 20);
     assert_int_equal(o.fs.write_bytes, 128 << 20);
     mount_options_close(&o);

@@ -280,6 +280,33 @@ static void a_node_that_says_nothing_more_is_not_of_format_2(void **state)
     vs_buf_close(&buf);
 }
 
+static void a_mount_says_what_it_has_let_go_of_in_format_2_only(void **state)
+{
+    uint8_t pins[(NS_MOUNT_PINS_MAX + 1) * 8] = { 5 };
+    struct ns_entry e = { .kind = NS_E_MOUNT, .mount = 1 }, back;
+    struct vs_buf buf = { 0 };
+
+    (void)state;
+    assert_int_equal(ns_entry_encode(&e, &buf), 0);
+    assert_int_equal(buf.data[0], 1);
+    buf.len = 0;
+    e.heard = 7;
+    e.value = pins;
+    e.value_len = sizeof(pins) - 8;
+    assert_int_equal(ns_entry_encode(&e, &buf), 0);
+    assert_int_equal(buf.data[0], 2);
+    assert_int_equal(decode(&buf, buf.len, &back), 0);
+    assert_int_equal(back.heard, 7);
+    assert_int_equal(back.value_len, sizeof(pins) - 8);
+    assert_memory_equal(back.value, pins, sizeof(pins) - 8);
+    buf.data[buf.len - back.value_len - 4 + 1] = 0x7f; /* more than may be */
+    assert_int_equal(decode(&buf, buf.len, &back), -VS_ECORRUPT);
+    buf.len = 0;
+    e.value_len = sizeof(pins);
+    assert_int_equal(ns_entry_encode(&e, &buf), -EINVAL);
+    vs_buf_close(&buf);
+}
+
 static void a_session_names_its_mount_and_signs_of_life_in_format_2_only(void **state)
 {
     const enum ns_entry_kind kinds[] = { NS_E_SESSION_OPEN, NS_E_SESSION_ABORT };
@@ -412,6 +439,7 @@ int main(void)
         cmocka_unit_test(every_truncated_or_longer_entry_is_refused),
         cmocka_unit_test(a_newer_format_or_kind_is_said_to_be_newer),
         cmocka_unit_test(a_node_that_says_nothing_more_is_not_of_format_2),
+        cmocka_unit_test(a_mount_says_what_it_has_let_go_of_in_format_2_only),
         cmocka_unit_test(a_session_names_its_mount_and_signs_of_life_in_format_2_only),
         cmocka_unit_test(a_field_beyond_its_limit_is_not_encoded),
         cmocka_unit_test(more_ids_than_an_entry_may_have_are_refused_before_they_are_looked_at),

@@ -22,6 +22,7 @@ union record {
     struct ns_session session;
     struct ns_node node;
     struct ns_retry retry;
+    struct ns_mount mount;
     uint64_t number;
 };
 
@@ -41,6 +42,7 @@ CODEC(item, item)
 CODEC(session, session)
 CODEC(node, node)
 CODEC(retry, retry)
+CODEC(mount, mount)
 
 static int number_out(const union record *r, struct vs_buf *ret)
 {
@@ -117,6 +119,17 @@ static void make_drained(union record *r)
     r->node = (struct ns_node){ 1, { "uuid" }, "n1", "disk", "/srv", NS_NODE_DRAINING, 5 };
 }
 
+static void make_mount(union record *r)
+{
+    r->mount = (struct ns_mount){ .signs = 1 };
+}
+
+static void make_reader(union record *r)
+{
+    r->mount =
+        (struct ns_mount){ .signs = 1, .heard = 2, .pins = "inode  1inode  2", .pins_len = 16 };
+}
+
 static void make_retry(union record *r)
 {
     r->retry = (struct ns_retry){ .request = 1,
@@ -146,6 +159,7 @@ static const struct {
     { make_session, session_out, session_in }, { make_owned, session_out, session_in },
     { make_node, node_out, node_in },          { make_retry, retry_out, retry_in },
     { make_number, number_out, number_in },    { make_drained, node_out, node_in },
+    { make_mount, mount_out, mount_in },       { make_reader, mount_out, mount_in },
 };
 #define RECORDS (sizeof(records) / sizeof(records[0]))
 
@@ -286,6 +300,23 @@ static void stamped_bytes_carry_their_version_behind_them(void **state)
     vs_buf_close(&buf);
 }
 
+static void what_was_released_says_by_which_entry_or_nothing_at_all(void **state)
+{
+    struct ns_released r = { 1, 2 }, back;
+    struct vs_buf buf = { 0 };
+
+    (void)state;
+    assert_int_equal(ns_released_encode(&r, &buf), 0);
+    assert_int_equal(ns_released_decode(buf.data, buf.len, &back), 0);
+    assert_memory_equal(&back, &r, sizeof(r));
+    for (size_t len = 1; len < buf.len; len++)
+        assert_int_equal(ns_released_decode(buf.data, len, &back), -VS_ECORRUPT);
+    assert_int_equal(ns_released_decode(buf.data, 0, &back), 0);
+    assert_int_equal(back.slot, 0);
+    assert_int_equal(back.ino, 0);
+    vs_buf_close(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +325,7 @@ int main(void)
         cmocka_unit_test(every_truncated_longer_or_newer_record_is_refused),
         cmocka_unit_test(random_bytes_decode_to_something_valid_or_nothing),
         cmocka_unit_test(stamped_bytes_carry_their_version_behind_them),
+        cmocka_unit_test(what_was_released_says_by_which_entry_or_nothing_at_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

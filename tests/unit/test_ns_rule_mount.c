@@ -106,6 +106,99 @@ static void mounts_are_limited_and_have_a_number(void **state)
     assert_int_equal(entry(f, NS_E_MOUNT, NS_MOUNTS_MAX + 1, 0), 0);
 }
 
+/* ---- what a swap replaced ---- */
+
+/* A sign of life: heard up to `heard`, but for the former content of `pin` (0: of none). */
+static int sign(struct nsf *f, uint64_t mount, uint64_t heard, uint64_t pin)
+{
+    uint8_t pins[8];
+    struct ns_entry e = { .kind = NS_E_MOUNT, .mount = mount, .heard = heard, .value = pins };
+
+    for (unsigned n = 0; n < 8; n++)
+        pins[n] = (uint8_t)(pin >> 8 * n);
+    e.value_len = pin != 0 ? sizeof(pins) : 0;
+    return nsf_do(f, &e);
+}
+
+/* The file's content is replaced; its one segment is released. The slot. */
+static uint64_t swapped(struct nsf *f, uint64_t ino)
+{
+    struct ns_entry e = { .kind = NS_E_SWAP, .ino = ino, .base_version = nsf_attr(f, ino).version };
+    struct vs_id segment = vs_id_make(1, 1, 1000 + f->slot, VS_ID_SEGMENT);
+
+    e.content = (struct ns_new_content){ .kind = NS_CONTENT_INLINE,
+                                         .bytes = "new",
+                                         .bytes_len = 3,
+                                         .size = 3,
+                                         .data_bytes = 3,
+                                         .released = &segment,
+                                         .released_count = 1 };
+    assert_int_equal(nsf_do(f, &e), 0);
+    return f->slot;
+}
+
+/* How many may go, of those that wait. */
+static uint32_t free_of(struct nsf *f, uint64_t waiting)
+{
+    struct vs_id ids[8];
+
+    assert_int_equal(nsf_stats(f).released_waiting, waiting);
+    return nsf_scan_ids(f, META_SCAN_RELEASED, ids, 8);
+}
+
+static void what_a_swap_replaced_goes_when_all_mounts_have_let_go_of_it(void **state)
+{
+    struct nsf *f = *state;
+    uint64_t ino, slot;
+
+    ino = (uint64_t)nsf_file(f, NS_INO_ROOT, "film", "old");
+    assert_int_equal(sign(f, 7, 0, 0), 0);
+    assert_int_equal(sign(f, 8, 0, 0), 0);
+    slot = swapped(f, ino);
+    assert_int_equal(free_of(f, 1), 0);
+    assert_int_equal(sign(f, 7, slot, 0), 0);
+    assert_int_equal(free_of(f, 1), 0);
+    assert_int_equal(sign(f, 8, slot - 1, 0), 0); /* has not heard of it */
+    assert_int_equal(free_of(f, 1), 0);
+    assert_int_equal(sign(f, 8, slot, ino), 0); /* has, and reads it still */
+    assert_int_equal(free_of(f, 1), 0);
+    assert_int_equal(sign(f, 8, slot, ino + 1), 0);
+    assert_int_equal(free_of(f, 1), 1);
+    assert_int_equal(sign(f, 8, 0, 0), 0); /* a new life of it: what was heard stays heard */
+    assert_int_equal(free_of(f, 1), 1);
+}
+
+static void a_mount_that_is_gone_or_new_reads_nothing_of_what_was_replaced(void **state)
+{
+    struct nsf *f = *state;
+    uint64_t ino, slot;
+
+    ino = (uint64_t)nsf_file(f, NS_INO_ROOT, "film", "old");
+    (void)swapped(f, ino); /* nobody lives */
+    assert_int_equal(free_of(f, 1), 1);
+    assert_int_equal(sign(f, 7, 0, 0), 0);
+    assert_int_equal(sign(f, 8, 0, 0), 0);
+    slot = swapped(f, ino);
+    assert_int_equal(sign(f, 7, slot, 0), 0);
+    assert_int_equal(sign(f, 9, 0, 0), 0); /* came later */
+    assert_int_equal(free_of(f, 2), 1);
+    assert_int_equal(entry(f, NS_E_MOUNT_END, 8, 0), 0);
+    assert_int_equal(free_of(f, 2), 2);
+    (void)swapped(f, ino);
+    assert_int_equal(free_of(f, 3), 2);
+    assert_int_equal(entry(f, NS_E_MOUNT_END, 7, 0), 0);
+    assert_int_equal(entry(f, NS_E_MOUNT_END, 9, 0), 0);
+    assert_int_equal(free_of(f, 3), 3);
+}
+
+static void a_sign_names_whole_inodes_only(void **state)
+{
+    struct nsf *f = *state;
+    struct ns_entry e = { .kind = NS_E_MOUNT, .mount = 7, .value = "short", .value_len = 5 };
+
+    assert_int_equal(nsf_do(f, &e), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +206,9 @@ int main(void)
         NSF_TEST(without_mounts_it_is_forgotten_at_once),
         NSF_TEST(a_mount_that_is_gone_holds_nothing),
         NSF_TEST(mounts_are_limited_and_have_a_number),
+        NSF_TEST(what_a_swap_replaced_goes_when_all_mounts_have_let_go_of_it),
+        NSF_TEST(a_mount_that_is_gone_or_new_reads_nothing_of_what_was_replaced),
+        NSF_TEST(a_sign_names_whole_inodes_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
