@@ -11,7 +11,7 @@
 #include <sys/file.h>
 
 const struct cli_command cli_commands[] = {
-    { "backup", cli_backup, "backup FILE [--json] [--mount MNT]" },
+    { "backup", cli_backup, "backup FILE [--json] [--mount MNT | --cluster CLUSTER.json]" },
     { "down", cli_down, "down --dir DIR [--force]" },
     { "gc", cli_gc, "gc [--yes] [--json] [--mount MNT]" },
     { "help", cli_help, "help" },

@@ -24,7 +24,12 @@ cp -p "$film" "$MNT/inbox/film.mkv"
 cp "$WORK/big" "$MNT/Series/one.ts"
 echo "a sentence" >"$MNT/Series/tvshow.nfo"
 await "$PATIENCE_S" exists "$MNT/film.mkv"
-vs backup "$WORK/backup" --mount "$MNT"
+vs backup "$WORK/by mount" --mount "$MNT"
+cl_kill9_metas 2 # a majority is enough
+vs backup "$WORK/backup" --cluster "$DATA/cluster.json"
+refute vs backup "$WORK/backup" --cluster "$DATA/cluster.json" # it is there
+refute vs backup "$WORK/other" --cluster "$DATA/no such file"
+absent "$WORK/other"
 lag_is() {
     [ "$(vs_status .metadata_copy_lag_ms)" = 0 ]
 }
