@@ -207,6 +207,70 @@ double meta_load_create_films(const struct meta_load *l, uint64_t parent, unsign
     return create(l, parent, count, 0, true);
 }
 
+/* Segment `n` of a manifest of `chunks` holes. */
+static void hole_segment(const struct vs_id *id, struct mf_segment_ref *ref, uint64_t n,
+                         uint64_t chunks, struct vs_buf *ret)
+{
+    struct mf_chunk chunk[MF_SEGMENT_CHUNKS] = { 0 };
+    uint64_t first = n * MF_SEGMENT_CHUNKS;
+
+    *ref = (struct mf_segment_ref){ .id = *id, .offset = first * CHUNK_BYTES };
+    while (ref->count < MF_SEGMENT_CHUNKS && first + ref->count < chunks) {
+        chunk[ref->count].offset = (first + ref->count) * CHUNK_BYTES;
+        chunk[ref->count++].bytes = CHUNK_BYTES;
+    }
+    VS_ASSERT(mf_segment_encode(chunk, ref->count, ret) == 0);
+}
+
+void meta_load_large(struct meta_client *meta, const char *name, uint64_t chunks)
+{
+    struct mf_head head = { .size = chunks * CHUNK_BYTES,
+                            .chunk_count = chunks,
+                            .hole_count = chunks,
+                            .segment_count =
+                                (uint32_t)((chunks + MF_SEGMENT_CHUNKS - 1) / MF_SEGMENT_CHUNKS) };
+    struct ns_entry open = { .kind = NS_E_SESSION_OPEN,
+                             .now = { 1, 0 },
+                             .count = head.segment_count };
+    struct ns_answer session;
+    struct ns_entry e = { .kind = NS_E_CREATE,
+                          .now = { 1, 0 },
+                          .parent = NS_INO_ROOT,
+                          .name = name,
+                          .name_len = strlen(name),
+                          .ino = reserve(meta, 1),
+                          .attr = { .mode = S_IFREG | 0644 } };
+    struct vs_buf bytes = { 0 };
+
+    meta_client_owner(meta, &open.pid, &open.inc);
+    session = change(meta, &open);
+    head.segments = calloc(head.segment_count, sizeof(*head.segments));
+    VS_ASSERT(head.segments != NULL);
+    for (uint32_t n = 0; n < head.segment_count; n++) {
+        struct meta_reg reg = { .id = vs_id_make(open.pid, open.inc, session.first + n,
+                                                 VS_ID_SEGMENT) };
+        struct meta_req req = { .op = META_REG_CREATE, .regs = &reg, .reg_count = 1 };
+
+        bytes.len = 0;
+        hole_segment(&reg.id, &head.segments[n], n, chunks, &bytes);
+        reg.value = bytes.data;
+        reg.value_len = bytes.len;
+        if (meta_call(meta, &req) < 0 || reg.status < 0)
+            bench_die("segment %u of '%s': %s", n, name, vs_err_text(req.status));
+        vs_buf_close(&reg.current);
+    }
+    bytes.len = 0;
+    VS_ASSERT(mf_head_encode(&head, &bytes) == 0);
+    e.content = (struct ns_new_content){ .kind = NS_CONTENT_CHUNKS,
+                                         .bytes = bytes.data,
+                                         .bytes_len = bytes.len,
+                                         .size = head.size,
+                                         .session = session.session };
+    (void)change(meta, &e);
+    free(head.segments);
+    vs_buf_close(&bytes);
+}
+
 double meta_load_lookup(const struct meta_load *l, uint64_t parent, unsigned long count)
 {
     int64_t began = bench_now_ns();

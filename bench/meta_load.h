@@ -19,6 +19,9 @@ double meta_load_create(const struct meta_load *l, uint64_t parent, unsigned lon
                         size_t bytes);
 /* The same with a manifest of one segment each. */
 double meta_load_create_films(const struct meta_load *l, uint64_t parent, unsigned long count);
+/* A file of so many chunks in the root, with all segments of its manifest: holes of 4 MiB, so that
+ * it reads as zeros without a store. */
+void meta_load_large(struct meta_client *meta, const char *name, uint64_t chunks);
 /* They are looked up, each once, in an order that is not that of their making. */
 double meta_load_lookup(const struct meta_load *l, uint64_t parent, unsigned long count);
 /* Fresh chunk registers with placements of 3+2 and random hashes, `batch` in a request. */

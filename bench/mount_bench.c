@@ -32,6 +32,7 @@
 #define LOOKUPS         20000ul
 #define THREADS_MAX     64
 #define MAKERS          8
+#define OPENS           5 /* of which the fastest counts */
 
 static struct mount_shape shape;
 
@@ -70,6 +71,8 @@ static double resident_mib(int pid)
  */
 
 struct writers {
+    bool own; /* each thread has a folder of its own */
+    atomic_uint threads;
     char folder[MOUNT_SHAPE_MOUNTS_MAX][MOUNT_SHAPE_PATH_BYTES + 64];
     unsigned folders;
     unsigned long count;
@@ -82,13 +85,17 @@ static void *writer(void *arg)
 {
     static const char content[SMALL_BYTES] = { 'x' };
     struct writers *w = arg;
+    unsigned me = atomic_fetch_add(&w->threads, 1);
+    char own[16] = ".";
     unsigned long n;
 
+    if (w->own)
+        snprintf(own, sizeof(own), "%u", me);
     while ((n = atomic_fetch_add(&w->next, 1)) < w->count) {
-        char path[sizeof(w->folder[0]) + 32];
+        char path[sizeof(w->folder[0]) + 64];
         int fd;
 
-        snprintf(path, sizeof(path), "%s/file-%lu", w->folder[n % w->folders], n);
+        snprintf(path, sizeof(path), "%s/%s/file-%lu", w->folder[n % w->folders], own, n);
         fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC | w->flags, 0644);
         if (fd < 0 || (w->bytes > 0 && write(fd, content, w->bytes) != (ssize_t)w->bytes) ||
             close(fd) < 0)
@@ -118,14 +125,24 @@ static double write_files(const char *name, unsigned threads, struct writers *w)
         snprintf(w->folder[n], sizeof(w->folder[n]), "%s/%s", shape.mnt[n], name);
     if (mkdir(w->folder[0], 0755) < 0)
         bench_die("%s: %s", w->folder[0], strerror(errno));
+    for (unsigned n = 0; n < threads && w->own; n++) {
+        char own[sizeof(w->folder[0]) + 16];
+
+        snprintf(own, sizeof(own), "%s/%u", w->folder[0], n);
+        if (mkdir(own, 0755) < 0)
+            bench_die("%s: %s", own, strerror(errno));
+    }
     atomic_store(&w->next, 0);
+    atomic_store(&w->threads, 0);
     began = bench_now_ns();
     run_threads(threads, writer, w);
     return bench_seconds_since(began);
 }
 
 /* Questions to the metadata that a file makes, by kind. */
-static const char *const kinds[] = { "change", "lookup", "getattr", "readdir", "content" };
+static const char *const kinds[] = {
+    "change", "lookup", "getattr", "readdir", "content", "reg_read"
+};
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 struct counts {
@@ -160,11 +177,12 @@ static void counts_lines(const char *what, const struct counts *before, unsigned
     shape_line(name, (double)(after.entries - before->entries) / (double)files, "entries");
 }
 
-static void bench_writers_of(const char *what, unsigned threads, int flags)
+static void bench_writers_of(const char *what, unsigned threads, int flags, bool own)
 {
     struct writers w = { .count = setting("MOUNT_BENCH_FILES", FILES_DEFAULT),
                          .bytes = SMALL_BYTES,
-                         .flags = flags };
+                         .flags = flags,
+                         .own = own };
     double rate[BENCH_ROUNDS], cpu = bench_cpu_seconds(mount_shape_pid(&shape));
     struct counts before;
     char name[64];
@@ -184,14 +202,14 @@ static void bench_writers_of(const char *what, unsigned threads, int flags)
 static void bench_writers(void)
 {
     mount_shape_mount(&shape, 1);
-    bench_writers_of("creates_1_writer", 1, 0);
-    bench_writers_of("creates_8_writers", 8, 0);
-    bench_writers_of("creates_64_writers", 64, 0);
-    bench_writers_of("exclusive_creates_8_writers", 8, O_EXCL);
+    bench_writers_of("creates_1_writer", 1, 0, false);
+    bench_writers_of("creates_8_writers", 8, 0, false);
+    bench_writers_of("creates_8_writers_8_folders", 8, 0, true);
+    bench_writers_of("exclusive_creates_8_writers", 8, O_EXCL, false);
     if (!shape.is_cluster)
         return;
     mount_shape_mount(&shape, 2);
-    bench_writers_of("creates_2_mounts_8_writers", 8, 0);
+    bench_writers_of("creates_2_mounts_8_writers", 8, 0, false);
 }
 
 /* ---- listings ---------------------------------------------------------------------------------
@@ -292,6 +310,59 @@ static void bench_lookups(unsigned long many, unsigned threads)
     shape_line(name, bench_median(rate), "lookups/s");
 }
 
+/* ---- opening ----------------------------------------------------------------------------------
+ */
+
+/* Open, one page from the middle, close: by a mount that has just begun. */
+static double open_cold(const char *name)
+{
+    char path[MOUNT_SHAPE_PATH_BYTES + 64], page[4096];
+    struct stat st;
+    int64_t began;
+    int fd;
+
+    mount_shape_mount(&shape, 1);
+    snprintf(path, sizeof(path), "%s/%s", shape.mnt[0], name);
+    (void)stat(shape.mnt[0], &st); /* the first question makes a connection */
+    began = bench_now_ns();
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 || pread(fd, page, sizeof(page), st.st_size / 2) < 0)
+        bench_die("%s: %s", path, strerror(errno));
+    close(fd);
+    return bench_seconds_since(began) * 1e3;
+}
+
+static const struct {
+    const char *name;
+    uint64_t chunks;
+} films[] = { { "open_40_mb_cold", 10 }, { "open_100_gb_cold", 25600 } };
+#define FILMS (sizeof(films) / sizeof(films[0]))
+
+/* In turns, the best of some: what one costs more than the other, and not what else runs here. */
+static void bench_opens(void)
+{
+    double ms[FILMS][BENCH_ROUNDS];
+    struct counts before;
+
+    if (!shape.is_cluster)
+        return;
+    for (unsigned i = 0; i < FILMS; i++)
+        mount_shape_large(&shape, films[i].name, films[i].chunks);
+    for (unsigned n = 0; n < BENCH_ROUNDS * OPENS; n++) {
+        for (unsigned i = 0; i < FILMS; i++) {
+            double one = open_cold(films[i].name), *best = &ms[i][n / OPENS];
+
+            *best = n % OPENS == 0 || one < *best ? one : *best;
+        }
+    }
+    for (unsigned i = 0; i < FILMS; i++) {
+        shape_line(films[i].name, bench_median(ms[i]), "ms");
+        count(&before);
+        (void)open_cold(films[i].name);
+        counts_lines(films[i].name, &before, 1);
+    }
+}
+
 static void bench_shape(const char *base, bool is_cluster)
 {
     unsigned long many = setting("MOUNT_BENCH_ENTRIES", ENTRIES_DEFAULT);
@@ -308,6 +379,7 @@ static void bench_shape(const char *base, bool is_cluster)
     bench_lists(many);
     bench_lookups(many, 8);
     bench_lookups(many, 64);
+    bench_opens();
     mount_shape_end(&shape);
 }
 

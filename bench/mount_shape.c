@@ -3,8 +3,10 @@
 
 #include "bench/bench.h"
 #include "bench/bench_metas.h"
+#include "bench/meta_load.h"
 #include "common/assert.h"
 #include "common/cluster_file.h"
+#include "meta/meta_http.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -158,20 +160,48 @@ int mount_shape_pid(const struct mount_shape *s)
 /* ---- counters ---------------------------------------------------------------------------------
  */
 
-/* Of each replica: their sum, or the largest. */
-static uint64_t counted(const struct mount_shape *s, const char *begin, bool largest)
+static const struct cluster_json *cluster(const struct mount_shape *s)
 {
     static struct cluster_json c;
     char path[MOUNT_SHAPE_PATH_BYTES + 32], why[CLUSTER_WHY_BYTES];
-    struct http_client *http;
-    uint64_t result = 0;
 
     snprintf(path, sizeof(path), "%s/cluster.json", s->dir);
     if (cluster_file_load(path, &c, why) < 0)
         bench_die("%s", why);
+    return &c;
+}
+
+void mount_shape_large(const struct mount_shape *s, const char *name, uint64_t chunks)
+{
+    const struct cluster_json *c = cluster(s);
+    const char *origins[META_HTTP_ORIGINS_MAX];
+    struct meta_http_config config = { .origins = origins };
+    struct meta_client *meta;
+
+    while (config.origin_count < c->metas_count && config.origin_count < META_HTTP_ORIGINS_MAX) {
+        origins[config.origin_count] = c->metas[config.origin_count].url;
+        config.origin_count++;
+    }
+    VS_ASSERT(vs_exec_start(&config.exec, "bench", 1) == 0);
+    VS_ASSERT(http_client_start(&config.client, config.exec) == 0);
+    if (meta_http_open(&meta, &config) < 0)
+        bench_die("no metadata replica answers");
+    meta_load_large(meta, name, chunks);
+    meta_client_stop(meta);
+    http_client_stop(config.client);
+    vs_exec_stop(config.exec);
+}
+
+/* Of each replica: their sum, or the largest. */
+static uint64_t counted(const struct mount_shape *s, const char *begin, bool largest)
+{
+    const struct cluster_json *c = cluster(s);
+    struct http_client *http;
+    uint64_t result = 0;
+
     VS_ASSERT(http_client_start(&http, NULL) == 0);
-    for (unsigned n = 0; n < c.metas_count; n++) {
-        const struct http_host_config config = { .origin = c.metas[n].url,
+    for (unsigned n = 0; n < c->metas_count; n++) {
+        const struct http_host_config config = { .origin = c->metas[n].url,
                                                  .connections_max = 1,
                                                  .queue_max = 1,
                                                  .connect_timeout_ms = CONNECT_TIMEOUT_MS };

@@ -32,6 +32,8 @@ int mount_shape_pid(const struct mount_shape *s);
 
 /* What the metadata replicas of a cluster have counted: the sum of a counter of all of them. */
 uint64_t mount_shape_counted(const struct mount_shape *s, const char *begin);
+/* A film of so many chunks of a cluster, as its metadata have it: meta_load_large(). */
+void mount_shape_large(const struct mount_shape *s, const char *name, uint64_t chunks);
 /* Journal entries so far. */
 uint64_t mount_shape_entries(const struct mount_shape *s);
 
