@@ -29,9 +29,13 @@
 struct vs_json;
 
 int inbox_start(struct inbox **ret, struct vsfs *fs);
-/* Publish what was flushed before the last stop, remove emptied directories. Before the first
+/* Publish what this mount had flushed before its last stop, and mounts that live no more; remove
+ * emptied directories. Before the first
  * reply to the kernel. (waits) */
 int inbox_recover(struct vsfs *fs);
+/* Another mount has ended: what it had flushed is published, soon. What mounts that live are to
+ * publish is left to them. */
+void inbox_recover_soon(struct vsfs *fs);
 /* No request runs any more: end what it does by itself, before the session with the kernel ends. */
 void inbox_quiesce(struct inbox *b);
 /* Quiesce, and free. Forgives NULL. */

@@ -87,14 +87,50 @@ int inbox_walk(struct vsfs *fs, inbox_walk_fn *fn, void *arg)
 
 /* ---- start ---- */
 
+/* One pair of a list, by its first number; 0: there is none, 1: `ret` is the second. */
+static int recover_pair(struct vsfs *fs, enum meta_scan scan, uint64_t first, uint64_t *ret)
+{
+    struct vs_id pair;
+    struct meta_req r = { .op = META_SCAN,
+                          .scan = scan,
+                          .scan_after_id = meta_pair(first - 1, 0),
+                          .scan_ids = &pair,
+                          .scan_max = 1 };
+    uint64_t found;
+    int err = meta_call(fs->meta, &r);
+
+    if (err < 0 || r.scan_count == 0)
+        return err < 0 ? err : 0;
+    meta_pair_get(&pair, &found, ret);
+    return found == first;
+}
+
+/* 1: a mount that lives is to publish it, another one than this. Whose it is, first: who lives by
+ * then, and has written it, is found. */
+static int recover_is_theirs(struct vsfs *fs, uint64_t ino)
+{
+    uint64_t mount, signs;
+    int r;
+
+    if (fs->mount == 0)
+        return 0;
+    r = recover_pair(fs, META_SCAN_WRITERS, ino, &mount);
+    if (r <= 0 || mount == fs->mount)
+        return r < 0 ? r : 0;
+    return recover_pair(fs, META_SCAN_MOUNTS, mount, &signs);
+}
+
 static int recover_one(struct vsfs *fs, uint64_t dir, const struct ns_dirent *e, void *arg)
 {
     struct inbox_settle s = {
         .ino = e->attr.ino, .parent = dir, .name = e->name, .len = e->name_len
     };
-    int r = inbox_settle(fs, &s);
+    int r = recover_is_theirs(fs, s.ino);
 
     (void)arg;
+    if (r != 0)
+        return r < 0 ? r : 0;
+    r = inbox_settle(fs, &s);
     /* One that cannot be published (its name is taken, and so on) is in the log, and stays. */
     return r == -EHOSTDOWN || r == -EIO ? r : 0;
 }
@@ -104,6 +140,36 @@ int inbox_recover(struct vsfs *fs)
     int r = inbox_walk(fs, recover_one, NULL);
 
     return r < 0 ? r : inbox_dirs_sweep(fs, NS_INO_INBOX, 0);
+}
+
+struct recover_job {
+    struct vs_job job;
+    struct vsfs *fs;
+};
+
+static void recover_run(struct vs_job *job)
+{
+    struct recover_job *j = vs_container_of(job, struct recover_job, job);
+    struct inbox *b = j->fs->inbox;
+    int r = inbox_walk(j->fs, recover_one, NULL);
+
+    if (r < 0)
+        vs_warn("inbox: what a mount that is gone left there cannot be published now: %s -> by the "
+                "next start of a mount",
+                vs_err_text(r));
+    free(j);
+    inbox_job_end(b);
+}
+
+void inbox_recover_soon(struct vsfs *fs)
+{
+    struct recover_job *j = fs->inbox != NULL ? calloc(1, sizeof(*j)) : NULL;
+
+    if (j == NULL)
+        return;
+    j->fs = fs;
+    if (!inbox_job_start(fs->inbox, &j->job, recover_run))
+        free(j);
 }
 
 /* ---- inbox ls ---- */

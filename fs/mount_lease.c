@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/periodic.h"
 #include "fs/content_held.h"
+#include "fs/inbox.h"
 #include "fs/inode_table.h"
 #include "fs/orphan.h"
 #include "fs/wfile.h"
@@ -195,7 +196,10 @@ void mount_lease_turn(struct mount_lease *l)
                 "mount: no sign of life of this mount got through for %d s -> files that others "
                 "removed meanwhile may be gone for who had them open here",
                 (int)(lease_ns(l->fs) / VS_NS_PER_S));
-        due = lease_watch(l) || signs == 1;
+        due = lease_watch(l);
+        if (due)
+            inbox_recover_soon(l->fs);
+        due = due || signs == 1;
         resets = atomic_load(&l->fs->feed_resets);
         if (due || resets != l->resets)
             lease_sweep(l);

@@ -236,6 +236,7 @@ static int commit_enter(struct commit *c)
     struct ns_entry e = { .ino = c->inode->ino, .content = c->content };
     struct inode *i = c->inode;
     char name[NS_NAME_BYTES_MAX];
+    uint64_t parent;
     bool created;
     int r;
 
@@ -243,6 +244,7 @@ static int commit_enter(struct commit *c)
     {
         VS_LOCK_SCOPE(&i->lock);
         VS_LOCK_SCOPE(&c->w->lock);
+        parent = i->parent;
         c->nameless = i->unlinked;
         created = i->provisional;
         if (created)
@@ -252,6 +254,8 @@ static int commit_enter(struct commit *c)
     }
     if (c->nameless)
         return 0;
+    if (c->fs->inbox != NULL && inbox_has_dir(c->fs->inbox, parent))
+        e.mount = c->fs->mount;
     r = vsfs_change(c->fs, &e, &c->answer);
     if (r < 0 || !created)
         return r;

@@ -20,7 +20,9 @@ enum meta_scan {
                                  file): the chunks go first, then the segment */
     META_SCAN_SESSION_MOUNTS, /* pairs: OPEN sessions, and whose mount each is */
     META_SCAN_SESSION_SIGNS,  /* pairs: OPEN sessions, and how many signs of life each has given */
-    META_SCAN_MOUNTS, /* pairs: mounts that live, and how many signs of life each has given */
+    META_SCAN_MOUNTS,  /* pairs: mounts that live, and how many signs of life each has given */
+    META_SCAN_WRITERS, /* pairs: files that a mount has stored in the inbox, and is to
+                          publish: which mount */
 };
 
 /* Two numbers as an item of an id list, ordered by the first. */

@@ -80,6 +80,7 @@ int meta_wire_scan_ids(unsigned scan)
     case META_SCAN_REGISTERS:
     case META_SCAN_SESSION_MOUNTS:
     case META_SCAN_SESSION_SIGNS:
+    case META_SCAN_WRITERS:
     case META_SCAN_MOUNTS:
         return 1;
     default:

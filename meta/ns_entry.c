@@ -154,6 +154,8 @@ static uint32_t entry_group_2(enum ns_entry_kind kind)
     return kind == NS_E_NODE_PUT        ? G_NODE_2
            : kind == NS_E_SESSION_OPEN  ? G_MOUNT
            : kind == NS_E_FORGET        ? G_MOUNT
+           : kind == NS_E_CREATE        ? G_MOUNT
+           : kind == NS_E_SWAP          ? G_MOUNT
            : kind == NS_E_SESSION_ABORT ? G_SIGNS
            : kind == NS_E_MOUNT         ? G_HEARD
                                         : 0;
@@ -163,7 +165,9 @@ static uint32_t entry_group_2(enum ns_entry_kind kind)
 static bool entry_says_more(const struct ns_entry *e)
 {
     return (e->kind == NS_E_NODE_PUT && node_says_more(&e->node)) ||
-           ((e->kind == NS_E_SESSION_OPEN || e->kind == NS_E_FORGET) && e->mount != 0) ||
+           ((e->kind == NS_E_SESSION_OPEN || e->kind == NS_E_FORGET || e->kind == NS_E_CREATE ||
+             e->kind == NS_E_SWAP) &&
+            e->mount != 0) ||
            (e->kind == NS_E_SESSION_ABORT && e->signs != 0) ||
            (e->kind == NS_E_MOUNT && (e->heard != 0 || e->value_len != 0));
 }

@@ -236,6 +236,8 @@ int ns_rule_swap(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a
     if (!e->keep_times)
         i.attr.mtime = tx->now;
     ns_tx_put_inode(tx, &i);
+    if (e->mount != 0)
+        ns_writer_put(tx, e->ino, e->mount);
     a->attr = i.attr;
     return 0;
 }
@@ -300,8 +302,8 @@ static int forget_release(struct ns_tx *tx, uint64_t ino)
 
 int ns_rule_forget(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a)
 {
-    const enum ns_table tables[] = { NS_T_INODE, NS_T_CONTENT, NS_T_MEDIA, NS_T_ORPHAN,
-                                     NS_T_VIEWS };
+    const enum ns_table tables[] = { NS_T_INODE,  NS_T_CONTENT, NS_T_MEDIA,
+                                     NS_T_ORPHAN, NS_T_VIEWS,   NS_T_WRITER };
     struct ns_inode i;
     int r;
 

@@ -75,6 +75,16 @@ int ns_rule_mount(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *
     return 0;
 }
 
+void ns_writer_put(struct ns_tx *tx, uint64_t ino, uint64_t mount)
+{
+    struct ns_key key = ns_key_u64(NS_T_WRITER, ino);
+
+    if (mount != 0)
+        ns_tx_put_out(tx, &key, ns_u64_encode(mount, &tx->out));
+    else
+        ns_tx_del(tx, &key);
+}
+
 int ns_mounts_live(struct ns_tx *tx)
 {
     struct mount_scan s = { .tx = tx };

@@ -176,6 +176,8 @@ int ns_rule_create(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer 
         return r;
     if (ns_is_dir(&i))
         r = create_mirror(tx, e->parent, &i, a);
+    if (e->mount != 0)
+        ns_writer_put(tx, i.attr.ino, e->mount);
     a->attr = i.attr;
     return r;
 }

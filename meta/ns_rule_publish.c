@@ -167,6 +167,7 @@ int ns_rule_publish(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer
         r = publish_leave(tx, &p);
     if (r < 0)
         return r;
+    ns_writer_put(tx, p.file.attr.ino, 0);
     a->published = p.how;
     a->dir = p.dir;
     if (p.how == NS_PUBLISHED_SAME) {

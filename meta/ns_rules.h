@@ -30,6 +30,8 @@ ns_rule_fn ns_rule_mount, ns_rule_mount_end;
 void ns_holders_put(struct ns_tx *tx, uint64_t ino);
 /* `mount` does not hold it (0: nobody says so). 1: another one that lives may; 0: none does. */
 int ns_holders_left(struct ns_tx *tx, uint64_t ino, uint64_t mount);
+/* The file is in the inbox, and this mount is to publish it; 0: it is not, or nobody is. */
+void ns_writer_put(struct ns_tx *tx, uint64_t ino, uint64_t mount);
 /* 1: at least one lives. */
 int ns_mounts_live(struct ns_tx *tx);
 /* ns_rule_views.c */

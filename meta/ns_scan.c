@@ -209,16 +209,29 @@ static int scan_mount_item(void *arg, const uint8_t *key, size_t key_len, const 
     return r->scan_count == r->scan_max ? 1 : 0;
 }
 
-static int scan_mounts(struct kv *kv, struct meta_req *r)
+/* Pairs whose first number is the key. */
+static int scan_pairs(struct kv *kv, struct meta_req *r, enum ns_table table, kv_scan_fn *item)
 {
-    struct ns_key prefix = ns_key(NS_T_MOUNT), to = ns_key_end(&prefix), from;
+    struct ns_key prefix = ns_key(table), to = ns_key_end(&prefix), from;
     uint64_t after, ignored;
 
     meta_pair_get(&r->scan_after_id, &after, &ignored);
     if (r->scan_max == 0 || after == UINT64_MAX)
         return 0;
-    from = ns_key_u64(NS_T_MOUNT, after + 1); /* there is no mount 0 */
-    return kv_scan(kv, from.b, from.len, to.b, to.len, scan_mount_item, r);
+    from = ns_key_u64(table, after + 1); /* there is no mount 0, nor inode */
+    return kv_scan(kv, from.b, from.len, to.b, to.len, item, r);
+}
+
+static int scan_writer_item(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
+                            size_t value_len)
+{
+    struct meta_req *r = arg;
+    uint64_t mount;
+
+    if (key_len != 1 + 8 || ns_u64_decode(value, value_len, &mount) < 0)
+        return -VS_ECORRUPT;
+    r->scan_ids[r->scan_count++] = meta_pair(ns_key_get_u64(key, 0), mount);
+    return r->scan_count == r->scan_max ? 1 : 0;
 }
 
 /* ---- which -------------------------------------------------------------------------------------
@@ -238,7 +251,10 @@ int ns_scan(struct kv *kv, struct meta_req *r)
         err = scan_sessions(kv, r);
         break;
     case META_SCAN_MOUNTS:
-        err = scan_mounts(kv, r);
+        err = scan_pairs(kv, r, NS_T_MOUNT, scan_mount_item);
+        break;
+    case META_SCAN_WRITERS:
+        err = scan_pairs(kv, r, NS_T_WRITER, scan_writer_item);
         break;
     case META_SCAN_ORPHANS:
         err = scan_u64(kv, r, NS_T_ORPHAN);

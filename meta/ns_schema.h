@@ -9,6 +9,7 @@
  *   G                        metadata replicas: the newest configuration, open or coming
  *   K                        why nothing may be collected now (a sentence); not there: it may
  *   I ino                    inode: attributes
+ *   J ino                    written in the inbox, not published: by which mount
  *   C ino                    content: inline bytes, symlink target or manifest head
  *   L mount                  a mount that lives -> its signs of life, what it has let go of
  *   M ino                    media description
@@ -55,6 +56,7 @@ enum ns_table {
     NS_T_COOKIE = 'E',
     NS_T_MEMBERS = 'G',
     NS_T_INODE = 'I',
+    NS_T_WRITER = 'J',
     NS_T_BRAKE = 'K',
     NS_T_MOUNT = 'L',
     NS_T_MEDIA = 'M',

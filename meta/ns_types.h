@@ -147,7 +147,8 @@ struct ns_entry {
     uint64_t count;   /* RESERVE: inode numbers; SESSION_OPEN/EXTEND: ids */
     uint16_t pid;     /* SESSION_OPEN: owner of the ids; 0: set by the meta client */
     uint32_t inc;     /* same */
-    uint64_t mount;   /* SESSION_OPEN, _TOUCH, FORGET, MOUNT, MOUNT_END; 0: nobody */
+    uint64_t mount;   /* SESSION_OPEN, _TOUCH, FORGET, MOUNT, MOUNT_END; 0: nobody.
+                         CREATE, SWAP in the inbox: whose it is to publish */
     uint64_t signs;   /* SESSION_ABORT, MOUNT_END: only if it gave so many signs of life; 0: any */
     uint64_t heard;   /* MOUNT: the slot up to which it has let go of all former content, but that
                          of the inodes in `value`; 0: it does not say */

@@ -164,7 +164,7 @@ static void answer_fill(struct meta_req *r, int status)
 /* Every operation, and every list. */
 static unsigned kinds(unsigned n, enum meta_op *op, enum meta_scan *scan)
 {
-    unsigned scans = META_SCAN_MOUNTS + 1;
+    unsigned scans = META_SCAN_WRITERS + 1;
     bool scanning = n >= META_SCAN && n < META_SCAN + scans;
 
     *op = scanning ? META_SCAN : n < META_SCAN ? (enum meta_op)n : (enum meta_op)(n - scans + 1);
