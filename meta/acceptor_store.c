@@ -501,6 +501,25 @@ int acceptor_records_scan(struct acceptor_store *s, uint64_t from, acceptor_reco
     return kv_scan(s->kv, key, sizeof(key), "t", 1, records_scan_one, &scan);
 }
 
+static int slots_clear_one(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
+                           size_t value_len)
+{
+    struct acceptor_store *s = arg;
+
+    (void)value;
+    (void)value_len;
+    kv_batch_del(s->batch, key, key_len);
+    return 0;
+}
+
+int acceptor_slots_clear(struct acceptor_store *s)
+{
+    uint8_t key[ACCEPTOR_SLOT_KEY_BYTES];
+
+    acceptor_slot_key(0, key);
+    return kv_scan(s->kv, key, sizeof(key), "t", 1, slots_clear_one, s);
+}
+
 struct slots_scan {
     acceptor_slot_fn *fn;
     void *arg;

@@ -68,6 +68,9 @@ int acceptor_slot_store(struct acceptor_store *s, uint64_t slot, const void *ent
 /* Forget the slots below `first`; the caller has made sure that they are applied and flushed. */
 int acceptor_slots_drop(struct acceptor_store *s, uint64_t first);
 
+/* Forget all slots that are durable: others take their place. Into the batch. */
+int acceptor_slots_clear(struct acceptor_store *s);
+
 /* One of several replicas. The head: the promise (it never falls), and slots below `first` are
  * forgotten. A record: the entry accepted with that ballot. */
 int acceptor_head_put(struct acceptor_store *s, const struct px_ballot *promised, uint64_t first);

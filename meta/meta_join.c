@@ -16,8 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH_BYTES (4u << 20)
-#define POLL_NS     (50 * VS_NS_PER_MS)
+#define POLL_NS (50 * VS_NS_PER_MS)
 
 void join_step(const struct join *j, const char *what)
 {
@@ -55,9 +54,10 @@ static int take_register(struct join *j, const struct vs_id *id, const struct px
 }
 
 /* One page; *after moves on. 1: there is more. */
-static int take_page(struct join *j, uint32_t pid, const struct px_move *ask, struct vs_id *after,
+static int take_page(struct join *j, unsigned i, const struct px_move *ask, struct vs_id *after,
                      uint64_t *mark)
 {
+    uint32_t pid = j->from.member[i].pid;
     struct px_move_in in;
     struct px_reg reg;
     struct vs_id id;
@@ -71,6 +71,7 @@ static int take_page(struct join *j, uint32_t pid, const struct px_move *ask, st
     if (r < 0)
         return r;
     *mark = in.move.mark;
+    j->touched |= 1u << i;
     while (r == 0 && px_move_next(&in, &id, &reg)) {
         r = vs_id_cmp(&id, after) > 0 ? take_register(j, &id, &reg) : -VS_ECORRUPT;
         *after = id;
@@ -93,7 +94,7 @@ static int take_registers(struct join *j, unsigned i, bool rest, uint64_t above)
     for (unsigned page = 0; more == 1; page++) {
         if (page == META_JOIN_PAGES_MAX)
             return -EMSGSIZE;
-        more = take_page(j, j->from.member[i].pid, &ask, &ask.after, &mark);
+        more = take_page(j, i, &ask, &ask.after, &mark);
         if (page == 0)
             first_mark = mark; /* what changed while the others came lies above it */
     }
@@ -112,8 +113,9 @@ static int copy_background(struct join *j)
         if ((j->stay & ~j->left & 1u << i) == 0)
             continue;
         r = take_registers(j, i, false, 0);
-        if (r == -EAGAIN)
-            r = 0; /* it has left meanwhile: all of it is the rest */
+        /* It has left meanwhile, or does not answer: if it is of F, all of it is the rest. */
+        if (r == -EAGAIN || r == -ETIMEDOUT || r == -ECONNREFUSED || r == -ECONNRESET)
+            r = 0;
     }
     return r;
 }
@@ -166,7 +168,8 @@ static int fence_one(struct join *j, unsigned i, const struct vs_buf *config)
 /* Best is all that stay; a majority after a while. */
 static int fence_all(struct join *j)
 {
-    int64_t end = vs_now_ns(j->config->clock) + META_JOIN_FENCE_MS * VS_NS_PER_MS;
+    unsigned fence_ms = j->config->fence_ms > 0 ? j->config->fence_ms : META_JOIN_FENCE_MS;
+    int64_t end = vs_now_ns(j->config->clock) + fence_ms * VS_NS_PER_MS;
     struct vs_buf config = { 0 };
     int r = member_set_encode(&j->to, &config);
 
@@ -181,7 +184,7 @@ static int fence_all(struct join *j)
     }
     vs_buf_close(&config);
     /* A copy of who is not of F proves nothing. */
-    if (r == 0 && (j->fence.copied & ~j->fence.members) != 0)
+    if (r == 0 && (j->touched & ~j->fence.members) != 0)
         r = -ESTALE;
     return r;
 }
@@ -223,7 +226,9 @@ static struct journal_entry *tail_entry(void *arg, const uint8_t *bytes, uint32_
  * here, but has a newer one. */
 static int tail_page(struct join *j, unsigned i, uint64_t *from)
 {
-    struct px_move ask = { .kind = PX_MOVE_TAIL, .epoch = j->to.epoch, .above = *from };
+    struct px_move ask = {
+        .kind = PX_MOVE_TAIL, .whole = j->is_late, .epoch = j->to.epoch, .above = *from
+    };
     struct journal_item items[JOURNAL_ITEMS_MAX];
     struct journal_msg msg;
     struct px_head head;
@@ -261,7 +266,7 @@ static int take_tail(struct join *j, unsigned i)
 
 /* Behind the snapshot, of each member of F. One that has dropped more than the snapshot holds has a
  * newer namespace, which is as good: it changes no more. */
-static int take_journal(struct join *j)
+int join_take_journal(struct join *j)
 {
     int r = -ENODATA;
 
@@ -297,9 +302,10 @@ static uint32_t begin_mask(const struct join *j)
     return mask;
 }
 
-static int put_slots(struct join *j)
+int join_put_slots(struct join *j, const struct px_ballot *promised)
 {
-    int r = acceptor_head_put(j->store, &j->base.promised, j->base.first);
+    bool own = px_ballot_cmp(&j->base.promised, promised) > 0;
+    int r = acceptor_head_put(j->store, own ? &j->base.promised : promised, j->base.first);
 
     for (uint64_t slot = j->base.first; slot <= j->base.last && r == 0; slot++) {
         const struct journal_slot *s = &j->base.slots[slot % j->base.ring];
@@ -308,7 +314,7 @@ static int put_slots(struct join *j)
             continue;
         r = acceptor_slot_put(j->store, slot, &s->ballot, s->entry != NULL ? s->entry->bytes : NULL,
                               s->entry != NULL ? s->entry->len : 0);
-        if (r == 0 && acceptor_batch_bytes(j->store) >= BATCH_BYTES) {
+        if (r == 0 && acceptor_batch_bytes(j->store) >= JOIN_BATCH_BYTES) {
             acceptor_commit(j->store);
             acceptor_batch_begin(j->store);
         }
@@ -321,7 +327,8 @@ static int join_open(struct join *j)
     struct acceptor_members members = { .stand = ACCEPTOR_VOTES,
                                         .begin = begin_mask(j),
                                         .set = j->to };
-    int r = put_slots(j);
+    const struct px_ballot none = { 0 };
+    int r = join_put_slots(j, &none);
 
     if (r == 0)
         r = acceptor_members_put(j->store, &members);
@@ -334,7 +341,7 @@ static int join_open(struct join *j)
 
 /* ---- one attempt ---- */
 
-static int join_path(const struct join *j, const char *name, char path[NS_STORE_PATH_MAX])
+int join_path(const struct join *j, const char *name, char path[NS_STORE_PATH_MAX])
 {
     int len = snprintf(path, NS_STORE_PATH_MAX, "%s/%s", j->config->dir, name);
 
@@ -406,7 +413,7 @@ static int join_make(struct join *j)
     return r == 0 && j->slots == NULL ? -ENOMEM : r;
 }
 
-static void join_close(struct join *j)
+void join_close(struct join *j)
 {
     journal_base_close(&j->base);
     free(j->slots);
@@ -445,7 +452,7 @@ static int join_move(struct join *j)
         r = take_rest(j);
     }
     if (r == 0)
-        r = take_journal(j);
+        r = join_take_journal(j);
     if (r == 0) {
         join_step(j, "opening");
         r = join_open(j);
@@ -487,7 +494,7 @@ static int join_attempt(const struct meta_join_config *config)
     return r;
 }
 
-static bool is_final(int r)
+bool join_is_final(int r)
 {
     switch (r) {
     case 0:
@@ -516,7 +523,7 @@ int meta_join(const struct meta_join_config *config)
         return -errno;
     for (;;) {
         r = join_attempt(config);
-        if (is_final(r))
+        if (join_is_final(r))
             return r;
         vs_warn("metadata: taking the place of replica %u: %s -> tried again", config->lost,
                 vs_err_text(r));

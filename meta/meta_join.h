@@ -34,6 +34,7 @@ struct meta_join_config {
     struct px_link *link;
     const struct vs_clock *clock;
     const _Atomic int *is_stopping;
+    unsigned fence_ms, known_ms;               /* for tests; 0: META_JOIN_FENCE_MS, ..KNOWN_MS */
     void (*step)(void *arg, const char *what); /* for tests; may be NULL */
     void *arg;
 };

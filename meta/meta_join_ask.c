@@ -180,7 +180,8 @@ static bool all_know(struct join *j)
 
 int join_decide(struct join *j)
 {
-    int64_t end = vs_now_ns(j->config->clock) + META_JOIN_KNOWN_MS * VS_NS_PER_MS;
+    unsigned known_ms = j->config->known_ms > 0 ? j->config->known_ms : META_JOIN_KNOWN_MS;
+    int64_t end = vs_now_ns(j->config->clock) + known_ms * VS_NS_PER_MS;
     int r = -VS_EDOWN;
 
     j->left = 0;

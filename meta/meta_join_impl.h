@@ -9,6 +9,8 @@
 #include "meta/px_fence.h"
 #include "meta/px_msg_move.h"
 
+#define JOIN_BATCH_BYTES (4u << 20) /* at most so much in one */
+
 /* One attempt. */
 struct join {
     const struct meta_join_config *config;
@@ -20,10 +22,12 @@ struct join {
     struct member_set from, to; /* the epoch before, and the one that is to be */
     unsigned stay;              /* members of `from` that stay: bit i for from.member[i] */
     unsigned left;              /* of them: who has left `from` already */
+    unsigned touched; /* of them: whose registers are mixed into those here, or a part of them */
     struct px_fence fence;
     struct journal_base base;
     struct journal_slot *slots;
     uint64_t snapshot; /* slot of the namespace here; 0: none */
+    bool is_late;      /* no newcomer: fence.members are members of `to` who vote (meta_rejoin) */
     struct vs_buf frame, answer, storage;
 };
 
@@ -34,6 +38,16 @@ int join_who(struct join *j, uint32_t pid, struct px_move *ret, struct member_se
 int join_survey(struct join *j);
 /* The journal decides on j->to, and all that stay know. */
 int join_decide(struct join *j);
+
+/* meta_join.c, for both: a path below the directory; all that was opened is closed; the journal
+ * behind the namespace here, of each of fence.members, merged into j->base (a newer namespace where
+ * one of them keeps less); that into the batch, promised to `promised` or its own. */
+int join_path(const struct join *j, const char *name, char path[NS_STORE_PATH_MAX]);
+void join_close(struct join *j);
+int join_take_journal(struct join *j);
+int join_put_slots(struct join *j, const struct px_ballot *promised);
+/* What is there may be begun anew: false. */
+bool join_is_final(int r);
 
 void join_step(const struct join *j, const char *what);
 /* A pause; -ECANCELED. */

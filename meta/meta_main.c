@@ -17,6 +17,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static int http_start(struct meta_server *m, const struct meta_options *o, char why[HTTP_WHY_BYTES])
 {
@@ -46,10 +47,13 @@ static void wait_for_end(const struct meta_server *m, const sigset_t *waited)
 {
     int sig = 0;
 
-    while (sig != SIGTERM && sig != SIGINT)
+    while (sig != SIGTERM && sig != SIGINT && !atomic_load(&m->is_late))
         if (sigwait(waited, &sig) != 0)
             return;
-    vs_info("replica %u: %s -> stopping", m->id, sig == SIGTERM ? "SIGTERM" : "SIGINT");
+    if (atomic_load(&m->is_late))
+        vs_info("replica %u: left behind -> starting again", m->id);
+    else
+        vs_info("replica %u: %s -> stopping", m->id, sig == SIGTERM ? "SIGTERM" : "SIGINT");
 }
 
 /* One of several gives up what is abandoned: who leads. */
@@ -91,12 +95,22 @@ static int serve(struct meta_server *m, const struct meta_options *o, const sigs
     }
     say_ready(m, o);
     wait_for_end(m, waited);
-    (void)vs_sd_notify("STOPPING=1");
+    if (!atomic_load(&m->is_late))
+        (void)vs_sd_notify("STOPPING=1");
     atomic_store(&m->is_ending, true);
     if (m->peers.replica != NULL)
         meta_replica_resign(m->peers.replica);
     http_server_stop(m->http, (unsigned)o->drain_s * 1000);
     return 0;
+}
+
+/* The same process, by the same command line: whoever watches over it sees no end. Returns only an
+ * error. */
+static int begin_again(char **argv)
+{
+    execv("/proc/self/exe", argv);
+    fprintf(stderr, "vstack-meta: cannot start again: %s\n", vs_err_text(-errno));
+    return 1;
 }
 
 int main(int argc, char **argv)
@@ -129,5 +143,5 @@ int main(int argc, char **argv)
     vs_exec_stop(m.api);
     meta_nodes_stop(m.nodes);
     meta_close(&m);
-    return code;
+    return code == 0 && atomic_load(&m.is_late) ? begin_again(argv) : code;
 }

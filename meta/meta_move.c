@@ -172,11 +172,17 @@ static void move_left_out(struct meta_move *mv, const struct member_set *set)
     is_first = !mv->is_left_out;
     mv->is_left_out = true;
     pthread_mutex_unlock(&mv->lock);
-    if (is_first)
+    if (is_first && member_set_find(set, mv->config.pid) >= 0) {
+        vs_info("metadata: epoch %llu was opened without this replica -> it takes what the others "
+                "have, and votes again",
+                (unsigned long long)set->epoch);
+        mv->config.late(mv->config.arg);
+    } else if (is_first) {
         vs_error("metadata: the replicas went on without replica %u (epoch %llu), so it must not "
                  "vote any more -> stop it; a new one takes its place with: vstack-meta --id NEW "
-                 "--replace %u --data EMPTY_DIRECTORY --listen HOST:PORT --peers ID=URL,...",
-                 mv->config.pid, (unsigned long long)set->epoch, mv->config.pid);
+                 "--replace LOST --data EMPTY_DIRECTORY --listen HOST:PORT --peers ID=URL,...",
+                 mv->config.pid, (unsigned long long)set->epoch);
+    }
 }
 
 /* ---- asking the others ---- */

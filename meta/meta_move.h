@@ -6,8 +6,8 @@
  * all members are asked again and again whether the epoch is open; if so, and if this replica is of
  * those that may vote with the records they have (F), it votes. The newcomer is told what the
  * acceptor holds. Failure: a start in the middle goes on where it was; who hears of a newer epoch
- * by other ways leaves its own as well; who is not of F, or no member any more, never votes again,
- * and says what to do.
+ * by other ways leaves its own as well; a member that is not of F is started again, to take what
+ * the others have (meta_rejoin); who is no member any more never votes again, and says what to do.
  *
  * Threads: every call from any; `done` of a frame on a thread of this. */
 #ifndef VS_META_META_MOVE_H
@@ -42,6 +42,9 @@ struct meta_move_config {
     struct acceptor_members now; /* where it stands */
     /* It votes in this configuration from now on. On a thread of this. */
     void (*moved)(void *arg, const struct member_set *set);
+    /* It is a member of an epoch that was opened without it, and may vote once it has been started
+     * again and has taken what the others have (meta_rejoin). Once. */
+    void (*late)(void *arg);
     void *arg;
 };
 

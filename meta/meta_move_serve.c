@@ -117,6 +117,27 @@ static int copy_fill(struct meta_move *mv, struct copy_page *p)
     return r;
 }
 
+/* One page of what is behind ask->after. */
+static int serve_page(struct meta_move *mv, const struct px_move *ask, const struct px_move *answer,
+                      struct vs_buf *ret)
+{
+    struct px_head head = move_head(mv, ask->epoch);
+    struct copy_page *p = calloc(1, sizeof(*p));
+    int r;
+
+    if (p == NULL)
+        return -ENOMEM;
+    p->after = ask->after;
+    r = px_move_begin(&p->out, ret, &head, answer);
+    if (r == 0 && answer->records)
+        r = copy_fill(mv, p);
+    if (r == 0)
+        r = px_move_end(&p->out, p->is_full);
+    vs_buf_close(&p->storage);
+    free(p);
+    return r;
+}
+
 static int serve_copy(struct meta_move *mv, const struct px_move *ask, struct vs_buf *ret)
 {
     struct acceptor_members now = move_now(mv);
@@ -124,26 +145,23 @@ static int serve_copy(struct meta_move *mv, const struct px_move *ask, struct vs
     struct px_move copied = {
         .kind = PX_MOVE_COPIED, .records = ask->records, .rest = ask->rest, .epoch = ask->epoch
     };
-    struct px_head head = move_head(mv, ask->epoch);
-    struct copy_page *p;
-    int r;
 
     /* The rest is of who has left; the background copy of who votes in the epoch before. */
     if (epoch != now.set.epoch || ask->rest != (now.stand == ACCEPTOR_LEFT))
         return -EAGAIN;
-    p = calloc(1, sizeof(*p));
-    if (p == NULL)
-        return -ENOMEM;
     copied.mark = acceptor_synced(mv->config.store); /* before the first register is looked at */
-    p->after = ask->after;
-    r = px_move_begin(&p->out, ret, &head, &copied);
-    if (r == 0 && ask->records)
-        r = copy_fill(mv, p);
-    if (r == 0)
-        r = px_move_end(&p->out, p->is_full);
-    vs_buf_close(&p->storage);
-    free(p);
-    return r;
+    return serve_page(mv, ask, &copied, ret);
+}
+
+/* Only who votes: records of an epoch that this one has left prove nothing. */
+static int serve_gather(struct meta_move *mv, const struct px_move *ask, struct vs_buf *ret)
+{
+    struct acceptor_members now = move_now(mv);
+    struct px_move gathered = { .kind = PX_MOVE_GATHERED, .records = true, .epoch = ask->epoch };
+
+    if (ask->epoch != now.set.epoch || now.stand != ACCEPTOR_VOTES)
+        return -EAGAIN;
+    return serve_page(mv, ask, &gathered, ret);
 }
 
 /* ---- the journal ---- */
@@ -211,7 +229,8 @@ static int serve_tail(struct meta_move *mv, const struct px_move *ask, struct vs
     struct tail_page *p;
     int r;
 
-    if (now.set.epoch != ask->epoch || now.stand != ACCEPTOR_LEFT || ask->above == 0)
+    if (now.set.epoch != ask->epoch || ask->above == 0 ||
+        now.stand != (ask->whole ? ACCEPTOR_VOTES : ACCEPTOR_LEFT))
         return -EAGAIN;
     p = calloc(1, sizeof(*p));
     if (p == NULL)
@@ -236,6 +255,8 @@ static int serve_ask(struct meta_move *mv, const struct px_move *ask, struct vs_
         return serve_fence(mv, ask, ret);
     case PX_MOVE_COPY:
         return serve_copy(mv, ask, ret);
+    case PX_MOVE_GATHER:
+        return serve_gather(mv, ask, ret);
     case PX_MOVE_TAIL:
         return serve_tail(mv, ask, ret);
     default:

@@ -9,6 +9,7 @@
 #include "common/rand.h"
 #include "meta/meta_join.h"
 #include "meta/meta_local.h"
+#include "meta/meta_rejoin.h"
 #include "meta/meta_replica.h"
 
 #include <dirent.h>
@@ -100,6 +101,15 @@ static void why_open(int err, const struct meta_options *o, char *why)
     }
 }
 
+/* It is started again, and then takes what the others have. */
+static void open_late(void *arg)
+{
+    struct meta_server *m = arg;
+
+    atomic_store(&m->is_late, true);
+    kill(getpid(), SIGHUP);
+}
+
 /* One of several: its first entry is the same on all of them, because all say the same cluster, and
  * that says when it was made. */
 static int open_member(struct meta_server *m, const struct meta_options *o, bool create)
@@ -115,6 +125,8 @@ static int open_member(struct meta_server *m, const struct meta_options *o, bool
         .clock = &vs_clock_system,
         .link = px_http_link(m->peers.http),
         .count = &m->peers.count,
+        .late = open_late,
+        .arg = m,
     };
     struct meta_replica *replica;
     int r;
@@ -189,8 +201,10 @@ static int whose(const struct meta_client *meta, const struct meta_options *o, c
     return -ESTALE;
 }
 
-/* Take a lost replica's place first; what is there afterwards is a member's. */
-static int join(struct meta_server *m, const struct meta_options *o)
+/* Take a lost replica's place first (meta_join), or what the others have of an epoch that was
+ * opened without this one (meta_rejoin). */
+static int join(struct meta_server *m, const struct meta_options *o,
+                int (*how)(const struct meta_join_config *config))
 {
     static const _Atomic int go_on;
     struct meta_join_config config = { .dir = o->data,
@@ -215,7 +229,7 @@ static int join(struct meta_server *m, const struct meta_options *o)
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);
     pthread_sigmask(SIG_UNBLOCK, &ends, &before);
-    r = meta_join(&config);
+    r = how(&config);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return r;
 }
@@ -283,7 +297,7 @@ int meta_open(struct meta_server *m, const struct meta_options *o, char why[META
     if (r >= 0)
         r = meta_peers_begin(&m->peers, o);
     if (r == 0 && o->replace != 0) {
-        r = join(m, o);
+        r = join(m, o, meta_join);
         if (r < 0) {
             why_join(r, o, why);
             meta_close(m);
@@ -291,6 +305,8 @@ int meta_open(struct meta_server *m, const struct meta_options *o, char why[META
         }
         state = DIR_OTHERS;
     }
+    if (r == 0 && m->peers.members > 1)
+        r = join(m, o, meta_rejoin);
     if (r == 0)
         r = open_or_make(m, o, state);
     if (r == 0)

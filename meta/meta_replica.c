@@ -438,6 +438,8 @@ int meta_replica_open(struct meta_replica **ret, const struct meta_replica_confi
     m->link = config->link;
     m->count = config->count;
     m->clock = config->clock;
+    m->late = config->late;
+    m->late_arg = config->arg;
     m->patience_ms = config->patience_ms > 0 ? config->patience_ms : META_REPLICA_PATIENCE_MS;
     pthread_mutex_init(&m->lock, NULL); /* these cannot fail on Linux */
     pthread_cond_init(&m->idle, NULL);

@@ -41,6 +41,10 @@ struct meta_replica_config {
     const struct vs_clock *clock;
     struct px_link *link;   /* lent until stop; may be NULL with one member */
     struct px_count *count; /* likewise; of reg_coord_config */
+    /* It does not vote until meta_rejoin() was called on its directory, so it had better be stopped
+     * and opened again. Once, on a thread of this; NULL: nobody wants to know. */
+    void (*late)(void *arg);
+    void *arg;
 };
 
 /* Errors as meta_local_open(); -EINVAL: the members are not 1, 3 or 5 different ones with pid;

@@ -25,6 +25,8 @@ struct meta_replica {
     const struct vs_clock *clock;
     unsigned patience_ms;
     bool is_alone;
+    void (*late)(void *arg);
+    void *late_arg;
     struct acceptor_members begun; /* where it stood at the start */
     struct acceptor_writer *writer;
     struct reg_serve *serve;

@@ -69,6 +69,14 @@ int replica_open_members(struct meta_replica *m, const struct meta_replica_confi
     return 0;
 }
 
+static void replica_late(void *arg)
+{
+    struct meta_replica *m = arg;
+
+    if (m->late != NULL)
+        m->late(m->late_arg);
+}
+
 int replica_open_move(struct meta_replica *m)
 {
     struct meta_move_config config = { .store = m->dir.store,
@@ -84,6 +92,7 @@ int replica_open_move(struct meta_replica *m)
                                        .inc = m->client.inc,
                                        .now = m->begun,
                                        .moved = replica_moved,
+                                       .late = replica_late,
                                        .arg = m };
     struct meta_move *move;
     int r;

@@ -25,6 +25,7 @@ struct meta_server {
     struct http_server *http; /* set before the first request is answered */
     struct vs_exec *api;      /* for requests that wait: those of people and scripts */
     int64_t started_ns;       /* monotonic */
+    atomic_bool is_late;      /* it ends, to be started again (meta_rejoin) */
     atomic_bool is_ending;    /* what this replica cannot answer any more, others may */
     atomic_uint in_flight, api_in_flight;
     struct {

@@ -56,6 +56,7 @@ meta_SRCS += meta/meta_options.c
 meta_SRCS += meta/meta_peers.c
 meta_SRCS += meta/meta_rebuild.c
 meta_SRCS += meta/meta_reaper.c
+meta_SRCS += meta/meta_rejoin.c
 meta_SRCS += meta/meta_replica.c
 meta_SRCS += meta/meta_replica_ask.c
 meta_SRCS += meta/meta_replica_list.c

@@ -28,8 +28,9 @@ enum px_move_kind {
     PX_MOVE_STATE = 10, /* epoch, config; whole: it votes in it; mark: epoch of the newest one that
                            its namespace knows; members: who votes with the records it has, bit i
                            for member i of config */
-    PX_MOVE_TAIL = 11,  /* newcomer to one of F: journal records from slot `above` on; answered by
-                           a frame of the journal, JOURNAL_MSG_PROMISE or JOURNAL_MSG_NACK */
+    PX_MOVE_TAIL = 11,  /* newcomer to one of F, late member to one that votes (whole): journal
+                           records from slot `above` on; answered by a frame of the journal,
+                           JOURNAL_MSG_PROMISE or JOURNAL_MSG_NACK */
 };
 
 /* Which fields count: by kind; the others are 0. */

@@ -9,7 +9,7 @@
 #include "meta/meta_replica.h"
 #include <stdatomic.h>
 
-#define LINK_MEM_REPLICAS 5   /* pids 1 .. */
+#define LINK_MEM_REPLICAS 6   /* pids 1 .. */
 #define LINK_MEM_ASK_MS   300 /* no ask is waited for longer */
 
 struct link_mem;

@@ -1,6 +1,7 @@
 /* trio: see the header. */
 #include "tests/support/trio.h"
 #include "common/assert.h"
+#include "meta/meta_rejoin.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,8 +86,9 @@ void trio_stop(struct trio *t, uint32_t pid)
     t->replica[pid - 1] = NULL;
 }
 
-int trio_join(struct trio *t, uint32_t pid, uint32_t lost, void (*step)(void *, const char *),
-              void *arg)
+static int trio_enter(struct trio *t, uint32_t pid, uint32_t lost,
+                      int (*how)(const struct meta_join_config *),
+                      void (*step)(void *, const char *), void *arg)
 {
     static const _Atomic int go_on;
     char dir[TEMP_DIR_BYTES + 16];
@@ -97,6 +99,8 @@ int trio_join(struct trio *t, uint32_t pid, uint32_t lost, void (*step)(void *, 
                                        .link = link_mem_of(t->link, pid),
                                        .clock = &vs_clock_system,
                                        .is_stopping = t->is_stopping ? t->is_stopping : &go_on,
+                                       .fence_ms = t->fence_ms,
+                                       .known_ms = t->known_ms,
                                        .step = step,
                                        .arg = arg };
     int r;
@@ -107,10 +111,21 @@ int trio_join(struct trio *t, uint32_t pid, uint32_t lost, void (*step)(void *, 
     for (uint32_t peer = 1; peer <= LINK_MEM_REPLICAS; peer++)
         if (t->replica[peer - 1] != NULL)
             config.peer[config.peer_count++].pid = peer;
-    r = meta_join(&config);
+    r = how(&config);
     if (r == 0)
         trio_open(t, pid, false);
     return r;
+}
+
+int trio_join(struct trio *t, uint32_t pid, uint32_t lost, void (*step)(void *, const char *),
+              void *arg)
+{
+    return trio_enter(t, pid, lost, meta_join, step, arg);
+}
+
+int trio_rejoin(struct trio *t, uint32_t pid, void (*step)(void *, const char *), void *arg)
+{
+    return trio_enter(t, pid, 0, meta_rejoin, step, arg);
 }
 
 void trio_wipe(struct trio *t, uint32_t pid)

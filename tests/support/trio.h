@@ -14,6 +14,7 @@ struct trio {
     const _Atomic int *is_stopping; /* of trio_join(); NULL: never */
     uint32_t ring, kept;            /* slots; 0: as always */
     unsigned patience_ms;
+    unsigned fence_ms, known_ms; /* of trio_join(); 0: as always */
     char home[TEMP_DIR_BYTES];
     struct meta_replica *replica[LINK_MEM_REPLICAS]; /* pid - 1; NULL: down */
 };
@@ -33,6 +34,9 @@ void trio_start(struct trio *t, uint32_t pid); /* on_disk */
  * step: as its config's. */
 int trio_join(struct trio *t, uint32_t pid, uint32_t lost, void (*step)(void *, const char *),
               void *arg);
+/* One that was left behind, and is down, takes what the others have, and is up; what meta_rejoin()
+ * said. */
+int trio_rejoin(struct trio *t, uint32_t pid, void (*step)(void *, const char *), void *arg);
 /* Its disk is empty. It is down. */
 void trio_wipe(struct trio *t, uint32_t pid);
 

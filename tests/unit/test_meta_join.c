@@ -39,6 +39,19 @@ static int setup(void **state)
     return 0;
 }
 
+/* Five: a majority can go on without one that stays. */
+static int setup_five(void **state)
+{
+    struct join_fixture *f;
+
+    setup(state);
+    f = *state;
+    trio_free(f->t);
+    f->t = trio_new_patient(5, true, 1000);
+    f->t->fence_ms = f->t->known_ms = LINK_MEM_ASK_MS;
+    return 0;
+}
+
 static int teardown(void **state)
 {
     struct join_fixture *f = *state;
@@ -368,6 +381,136 @@ static void a_newcomer_that_was_wiped_needs_the_word_of_all_that_stay(void **sta
     all_there(f, 4);
 }
 
+/* ---- one that stays is left behind ---- */
+
+/* It was cut off while 6 took the place of 2, and holds records that only it has accepted. */
+static void leave_five_behind(struct join_fixture *f, struct vs_id *only_there)
+{
+    struct meta_client *c = trio_client(f->t, 5);
+    struct meta_reg reg = { .id = vs_id_make(c->pid, c->inc, 1u << 20, VS_ID_CHUNK),
+                            .value = f->value.data,
+                            .value_len = f->value.len };
+    struct meta_req r = { .op = META_REG_CREATE, .regs = &reg, .reg_count = 1 };
+
+    fill(f, 1);
+    link_mem_isolate(f->t->link, 5, true);
+    (void)meta_call(c, &r);
+    assert_int_equal(reg.status, -VS_EDOWN);
+    vs_buf_close(&reg.current);
+    *only_there = reg.id;
+    lose(f, 2);
+    fill(f, 3);
+    assert_int_equal(trio_join(f->t, 6, 2, NULL, NULL), 0);
+    fill(f, 6);
+    link_mem_isolate(f->t->link, 5, false);
+    in_epoch(f, 5, 2, false);
+    assert_int_equal(change_at(f, 1), 0);
+}
+
+static int holds(struct join_fixture *f, uint32_t pid, const struct vs_id *id)
+{
+    struct meta_reg reg = { .id = *id };
+    struct meta_req r = { .op = META_REG_READ, .hint = true, .regs = &reg, .reg_count = 1 };
+
+    assert_int_equal(meta_call(trio_client(f->t, pid), &r), 0);
+    vs_buf_close(&reg.current);
+    return reg.status;
+}
+
+/* Its vote is needed now, and what it took. */
+static void five_votes(struct join_fixture *f)
+{
+    in_epoch(f, 5, 2, true);
+    trio_stop(f->t, 1);
+    trio_stop(f->t, 3);
+    all_there(f, 5);
+    fill(f, 4);
+    all_there(f, 6);
+}
+
+static void who_was_left_behind_takes_what_the_others_have_and_votes(void **state)
+{
+    struct join_fixture *f = *state;
+    struct vs_id only_there;
+
+    leave_five_behind(f, &only_there);
+    assert_int_equal(holds(f, 5, &only_there), 0);
+    trio_stop(f->t, 5);
+    assert_int_equal(trio_rejoin(f->t, 5, NULL, NULL), 0);
+    assert_int_equal(holds(f, 5, &only_there), -ENOENT);
+    for (unsigned i = 0; i < f->registers; i++)
+        assert_int_equal(holds(f, 5, &f->id[i]), 0);
+    five_votes(f);
+}
+
+static void who_dies_while_it_takes_that_begins_again(void **state)
+{
+    struct join_fixture *f = *state;
+    struct vs_id only_there;
+    int r = -ECANCELED;
+
+    leave_five_behind(f, &only_there);
+    trio_stop(f->t, 5);
+    f->t->is_stopping = &f->is_stopping;
+    for (f->stop_at = 0; r == -ECANCELED; f->stop_at++) {
+        assert_true(f->stop_at < 10);
+        f->is_stopping = 0;
+        f->steps = 0;
+        r = trio_rejoin(f->t, 5, stop_at_step, f);
+        if (r == -ECANCELED) { /* a start that asks nobody does not vote either */
+            trio_start(f->t, 5);
+            in_epoch(f, 5, 2, false);
+            trio_stop(f->t, 5);
+        }
+    }
+    assert_int_equal(r, 0);
+    assert_int_equal(f->stop_at, 4);
+    assert_int_equal(holds(f, 5, &only_there), -ENOENT);
+    five_votes(f);
+}
+
+/* It waits for a majority that votes: fewer prove nothing. */
+static void without_a_majority_it_stays_behind(void **state)
+{
+    struct join_fixture *f = *state;
+    struct vs_id only_there;
+
+    leave_five_behind(f, &only_there);
+    trio_stop(f->t, 5);
+    trio_stop(f->t, 1);
+    trio_stop(f->t, 3);
+    f->t->is_stopping = &f->is_stopping;
+    alarm_soon(f);
+    assert_int_equal(trio_rejoin(f->t, 5, NULL, NULL), -ECANCELED);
+    trio_start(f->t, 5);
+    in_epoch(f, 5, 2, false);
+    assert_int_equal(change_at(f, 4), -VS_EDOWN);
+}
+
+/* Whoever votes, or waits for an epoch that nobody has opened, is left as it is. */
+static void who_is_not_left_behind_is_left_alone(void **state)
+{
+    struct join_fixture *f = *state;
+
+    fill(f, 1);
+    trio_stop(f->t, 3);
+    assert_int_equal(trio_rejoin(f->t, 3, NULL, NULL), 0);
+    in_epoch(f, 3, 1, true);
+    f->t->is_stopping = &f->is_stopping;
+    f->stop_before = "taking the rest";
+    assert_int_equal(trio_join(f->t, 4, 2, stop_at_step, f), -ECANCELED);
+    f->is_stopping = 0;
+    in_epoch(f, 3, 2, false);
+    trio_stop(f->t, 3);
+    assert_int_equal(trio_rejoin(f->t, 3, NULL, NULL), 0);
+    in_epoch(f, 3, 2, false);
+    trio_stop(f->t, 2);
+    assert_int_equal(trio_join(f->t, 4, 2, NULL, NULL), 0); /* its records count as before */
+    in_epoch(f, 3, 2, true);
+    trio_stop(f->t, 1);
+    all_there(f, 3);
+}
+
 /* ---- while others write ---- */
 
 struct writer {
@@ -418,6 +561,7 @@ static void what_is_written_meanwhile_is_there(void **state)
     all_there(f, 4);
 }
 
+#define FIVE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup_five, teardown)
 #define JOIN_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -430,6 +574,10 @@ int main(void)
         JOIN_TEST(a_newcomer_that_dies_at_any_step_goes_on),
         JOIN_TEST(what_is_fenced_stays_fenced_over_a_start),
         JOIN_TEST(a_newcomer_that_was_wiped_needs_the_word_of_all_that_stay),
+        FIVE_TEST(who_was_left_behind_takes_what_the_others_have_and_votes),
+        FIVE_TEST(who_dies_while_it_takes_that_begins_again),
+        FIVE_TEST(without_a_majority_it_stays_behind),
+        JOIN_TEST(who_is_not_left_behind_is_left_alone),
         JOIN_TEST(who_was_replaced_does_not_vote_any_more),
         JOIN_TEST(what_is_written_meanwhile_is_there),
     };
