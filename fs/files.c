@@ -100,6 +100,7 @@ static int open_reader(struct vsfs *fs, struct inode *i, bool *ret_keep_pages)
 {
     struct meta_req req = { .op = META_GETATTR, .ino = i->ino };
     struct content *old = NULL;
+    bool grew_old;
     int r;
 
     pthread_mutex_lock(&i->lock);
@@ -130,8 +131,11 @@ static int open_reader(struct vsfs *fs, struct inode *i, bool *ret_keep_pages)
     *ret_keep_pages =
         i->wfile == NULL && i->cached_version == req.attr.version && cache_guard_is_live(fs->guard);
     i->cached_version = i->wfile == NULL ? req.attr.version : 0;
+    grew_old = fs->shared && i->told.ino != 0 && i->told.version < req.attr.version;
     pthread_mutex_unlock(&i->lock);
     content_put(old);
+    if (grew_old) /* not heard of yet: the kernel would read up to the old size */
+        (void)notify_attr(fs->notify, i->ino);
     return 0;
 }
 

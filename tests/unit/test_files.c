@@ -1,6 +1,7 @@
 /* Rules of files.h: handles: what an open says of cached pages, what close makes durable, and what
  * a failed upload leaves. */
 #include "fs/files.h"
+#include "fs/notify.h"
 #include "tests/support/names_rig.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +49,43 @@ static void pages_are_kept_for_an_unchanged_version_only(void **state)
     assert_true(open_keeps(r, i->ino));
     rewrite(r, "BYTES");
     assert_true(open_keeps(r, i->ino)); /* they are what was written */
+    inode_put(r->fs->inodes, i);
+}
+
+static int forget_attr(void *forgotten, uint64_t ino, int64_t offset)
+{
+    assert_true(offset < 0);
+    *(uint64_t *)forgotten = ino;
+    return 0;
+}
+
+/* What another mount wrote is opened before it was heard of: with the size that the kernel was told
+ * it would end too early. */
+static void an_open_of_what_is_newer_than_the_kernel_was_told_says_so(void **state)
+{
+    static const struct notify_ops ops = { .inode = forget_attr };
+    struct names_rig *r = *state;
+    uint64_t forgotten = 0;
+    struct ns_attr now;
+    struct inode *i;
+
+    names_rig_put(r, ROOT, "film", "bytes");
+    i = inode_get(r->fs->inodes, names_rig_ino(r, ROOT, "film"));
+    assert_int_equal(names_attr(r->fs, i, &now), 0);
+    assert_true(now.version > 0);
+    assert_int_equal(notify_start(&r->fs->notify, &ops, &forgotten), 0);
+    r->fs->shared = true;
+    (void)open_keeps(r, i->ino);
+    assert_int_equal(forgotten, 0); /* it was told nothing yet */
+    i->told = now;
+    (void)open_keeps(r, i->ino);
+    assert_int_equal(forgotten, 0);
+    i->told.version--;
+    (void)open_keeps(r, i->ino);
+    assert_int_equal(forgotten, i->ino);
+    r->fs->shared = false;
+    notify_stop(r->fs->notify);
+    r->fs->notify = NULL;
     inode_put(r->fs->inodes, i);
 }
 
@@ -251,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NAMES_TEST(pages_are_kept_for_an_unchanged_version_only),
+        NAMES_TEST(an_open_of_what_is_newer_than_the_kernel_was_told_says_so),
         NAMES_TEST(pages_of_a_film_written_by_its_alias_are_not_kept),
         NAMES_TEST(pages_behind_a_failed_commit_are_not_kept),
         NAMES_TEST(pages_are_not_kept_while_somebody_writes),
