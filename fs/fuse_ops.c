@@ -7,8 +7,6 @@
 #include "fs/fuse_ops.h"
 #include "common/err.h"
 #include "common/log.h"
-#include "fs/cache_guard.h"
-#include "fs/dir_view.h"
 #include "fs/feed_follow.h"
 #include "fs/fuse_calls.h"
 #include "fs/fuse_wire.h"
@@ -131,10 +129,6 @@ int fuse_ops_mount(struct vsfs *fs, const char *opts)
     if (r == 0)
         r = fuse_wire_attach(fs->se);
     if (r == 0 && fs->shared)
-        r = cache_guard_new(&fs->guard, &vs_clock_system);
-    if (r == 0 && fs->shared)
-        r = dir_view_new(&fs->dirs, fs->guard, &vs_clock_system);
-    if (r == 0 && fs->shared)
         r = feed_follow_start(&fs->follow, fs);
     if (r < 0)
         fuse_ops_unmount(fs);
@@ -179,8 +173,4 @@ void fuse_ops_unmount(struct vsfs *fs)
     fuse_quick_stop();
     fuse_file_drop_all(fs);
     fuse_dir_drop_all();
-    dir_view_free(fs->dirs); /* what goes on without the kernel changes no directory */
-    fs->dirs = NULL;
-    cache_guard_free(fs->guard);
-    fs->guard = NULL;
 }

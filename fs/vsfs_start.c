@@ -2,7 +2,9 @@
 #include "fs/vsfs_start.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "fs/cache_guard.h"
 #include "fs/clean_mark.h"
+#include "fs/dir_view.h"
 #include "fs/inbox.h"
 #include "fs/inode_table.h"
 #include "fs/media_worker.h"
@@ -46,6 +48,10 @@ static int vsfs_start_names(struct vsfs *fs)
 {
     int r = inode_table_new(&fs->inodes, fs);
 
+    if (r == 0 && fs->shared)
+        r = cache_guard_new(&fs->guard, &vs_clock_system);
+    if (r == 0 && fs->shared)
+        r = dir_view_new(&fs->dirs, fs->guard, &vs_clock_system); /* before anybody changes names */
     if (r == 0)
         r = provisional_new(&fs->provisional, fs->inodes);
     if (r == 0)
@@ -150,10 +156,14 @@ void vsfs_stop(struct vsfs *fs, struct data_dir *d)
     data_dir_close_stores(fs);
     vs_exec_stop(fs->exec);
     chunk_reader_free(fs->reader);
+    dir_view_free(fs->dirs);
+    cache_guard_free(fs->guard);
     if (mark.count > 0 && !fs->missed)
         clean_mark_put(fs, &mark);
     data_dir_close(d, fs);
     fs->audited_s = 0;
+    fs->dirs = NULL;
+    fs->guard = NULL;
     fs->tend = NULL;
     fs->lease = NULL;
     fs->copy = NULL;
