@@ -35,7 +35,7 @@ await "$PATIENCE_S" test -e "$THIRD/killed"
 cmp "$WORK/film" "$THIRD/killed"
 equal "of a mount that lives, in the inbox" "$(ls "$THIRD/inbox")" growing
 
-tail -c $MIB "$WORK/film" >&5
+tail -c "$MIB" "$WORK/film" >&5
 exec 5>&-
 await "$PATIENCE_S" test -e "$THIRD/growing"
 cmp "$WORK/film" "$THIRD/growing"
