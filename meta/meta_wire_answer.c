@@ -408,6 +408,8 @@ static void rd_stats(struct vs_rd *r, struct meta_stats *s)
     memset(s->brake, 0, sizeof(s->brake));
     if (len > 0)
         memcpy(s->brake, why, len);
+    if (strlen(s->brake) != len)
+        r->err = -VS_ECORRUPT;
 }
 
 static void rd_scan(struct vs_rd *r, struct meta_req *q)
