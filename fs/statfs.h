@@ -7,14 +7,16 @@
 #include "fs/vsfs.h"
 #include <sys/statvfs.h>
 
-/* A file system below some of the stores. */
-struct statfs_device {
-    uint64_t device, free_bytes; /* free to puts */
-    unsigned stores;             /* up, on it */
+/* A store that takes puts. */
+struct statfs_store {
+    uint64_t domain; /* one fragment of a chunk at most among those of the same number */
+    uint64_t device, free_bytes; /* the file system below: those of the same number share it */
 };
 
-/* Bytes of film that still fit: `up` of `total` stores take puts. Pure. */
-uint64_t statfs_film_bytes(const struct statfs_device *d, unsigned count, unsigned up,
+/* Bytes of film that still fit: in `up` of `total` failure domains is a store that takes puts.
+ * Pure.
+ */
+uint64_t statfs_film_bytes(const struct statfs_store *stores, unsigned count, unsigned up,
                            unsigned total);
 
 /* All fields, f_bsize and f_namemax too. */

@@ -10,11 +10,10 @@ struct store_domains store_domains(struct store_set *set)
     placement_clear(&map);
     for (unsigned i = 0; i < set->count; i++) {
         const struct store_set_entry *e = &set->entries[i];
-        uint64_t domain = atomic_load(&e->domain);
         struct store_health h;
 
         store_set_health(set, i, &h);
-        VS_ASSERT(placement_add(&map, i + 1, domain != 0 ? domain : i + 1, 1,
+        VS_ASSERT(placement_add(&map, i + 1, store_domain(e, i), 1,
                                 h.state == STORE_UP &&
                                     atomic_load(&e->takes) != STORE_TAKES_NOTHING) == 0);
     }

@@ -12,6 +12,23 @@
 
 #include <cmocka.h>
 
+/* A device, and how many failure domains have their one store on it. */
+struct device {
+    uint64_t device, free_bytes;
+    unsigned stores;
+};
+
+static uint64_t film_bytes(const struct device *d, unsigned count, unsigned up, unsigned total)
+{
+    struct statfs_store stores[STORE_SET_MAX];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned k = 0; k < d[i].stores; k++, n++)
+            stores[n] = (struct statfs_store){ n, d[i].device, d[i].free_bytes };
+    return statfs_film_bytes(stores, n, up, total);
+}
+
 struct form {
     unsigned k, n;
 };
@@ -25,7 +42,7 @@ static struct form form_of(unsigned up)
 }
 
 /* The definition: the largest S with  sum of min(free, n_d * S) >= n * S;  k * S more fit. */
-static uint64_t by_definition(const struct statfs_device *d, unsigned count, struct form f)
+static uint64_t by_definition(const struct device *d, unsigned count, struct form f)
 {
     uint64_t s = 0;
 
@@ -42,7 +59,7 @@ static uint64_t by_definition(const struct statfs_device *d, unsigned count, str
 
 /* Place chunks of one byte per fragment while they fit, each on stores of its own, where there is
  * the most room per store that is left to use. */
-static uint64_t by_placing(const struct statfs_device *d, unsigned count, struct form f)
+static uint64_t by_placing(const struct device *d, unsigned count, struct form f)
 {
     uint64_t room[STORE_SET_MAX], chunks = 0;
 
@@ -69,14 +86,14 @@ static uint64_t by_placing(const struct statfs_device *d, unsigned count, struct
     }
 }
 
-static void check_devices(const struct statfs_device *d, unsigned count)
+static void check_devices(const struct device *d, unsigned count)
 {
     unsigned up = 0;
     uint64_t got;
 
     for (unsigned i = 0; i < count; i++)
         up += d[i].stores;
-    got = statfs_film_bytes(d, count, up, up);
+    got = film_bytes(d, count, up, up);
     assert_int_equal(got, by_definition(d, count, form_of(up)));
     assert_int_equal(got, by_placing(d, count, form_of(up)));
 }
@@ -88,57 +105,88 @@ static void it_is_what_can_be_placed(void **state)
     (void)state;
     vs_rand_init(&r, 17);
     for (unsigned round = 0; round < 3000; round++) {
-        struct statfs_device d[8];
+        struct device d[8];
         unsigned count = 1 + (unsigned)vs_rand_below(&r, 8);
 
         for (unsigned i = 0; i < count; i++)
-            d[i] = (struct statfs_device){ i, vs_rand_below(&r, 200),
-                                           1 + (unsigned)vs_rand_below(&r, 3) };
+            d[i] = (struct device){ i, vs_rand_below(&r, 200), 1 + (unsigned)vs_rand_below(&r, 3) };
         check_devices(d, count);
     }
 }
 
 static void one_disk_gives_three_fifths_of_what_is_free(void **state)
 {
-    const struct statfs_device d = { 1, UINT64_C(10) << 40, 5 };
+    const struct device d = { 1, UINT64_C(10) << 40, 5 };
 
     (void)state;
-    assert_int_equal(statfs_film_bytes(&d, 1, 5, 5), (UINT64_C(10) << 40) / 5 * 3);
+    assert_int_equal(film_bytes(&d, 1, 5, 5), (UINT64_C(10) << 40) / 5 * 3);
 }
 
 static void equal_disks_give_three_fifths_of_all(void **state)
 {
-    struct statfs_device d[10];
+    struct device d[10];
 
     (void)state;
     for (unsigned i = 0; i < 10; i++)
-        d[i] = (struct statfs_device){ i, UINT64_C(1000000000), 1 };
-    assert_int_equal(statfs_film_bytes(d, 5, 5, 5), UINT64_C(3000000000));
-    assert_int_equal(statfs_film_bytes(d, 10, 10, 10), UINT64_C(6000000000));
-    assert_int_equal(statfs_film_bytes(d, 4, 4, 5), UINT64_C(2000000000));
-    assert_int_equal(statfs_film_bytes(d, 3, 3, 5), UINT64_C(1000000000));
-    assert_int_equal(statfs_film_bytes(d, 2, 2, 5), UINT64_C(1000000000));
+        d[i] = (struct device){ i, UINT64_C(1000000000), 1 };
+    assert_int_equal(film_bytes(d, 5, 5, 5), UINT64_C(3000000000));
+    assert_int_equal(film_bytes(d, 10, 10, 10), UINT64_C(6000000000));
+    assert_int_equal(film_bytes(d, 4, 4, 5), UINT64_C(2000000000));
+    assert_int_equal(film_bytes(d, 3, 3, 5), UINT64_C(1000000000));
+    assert_int_equal(film_bytes(d, 2, 2, 5), UINT64_C(1000000000));
 }
 
 /* What one disk has more than the others is of no use to 3+2 on five. */
 static void the_smallest_of_five_disks_is_the_limit(void **state)
 {
-    struct statfs_device d[5];
+    struct device d[5];
 
     (void)state;
     for (unsigned i = 0; i < 5; i++)
-        d[i] = (struct statfs_device){ i, 1000 * (i + 1), 1 };
-    assert_int_equal(statfs_film_bytes(d, 5, 5, 5), 3000);
+        d[i] = (struct device){ i, 1000 * (i + 1), 1 };
+    assert_int_equal(film_bytes(d, 5, 5, 5), 3000);
 }
 
 static void nothing_fits_when_uploads_would_fail(void **state)
 {
-    const struct statfs_device d = { 1, 1000000, 1 };
+    const struct device d = { 1, 1000000, 1 };
 
     (void)state;
-    assert_int_equal(statfs_film_bytes(&d, 0, 0, 5), 0);
-    assert_int_equal(statfs_film_bytes(&d, 1, 1, 5), 0);       /* one copy is not taken */
-    assert_int_equal(statfs_film_bytes(&d, 1, 1, 1), 1000000); /* unless there is no more */
+    assert_int_equal(film_bytes(&d, 0, 0, 5), 0);
+    assert_int_equal(film_bytes(&d, 1, 1, 5), 0);       /* one copy is not taken */
+    assert_int_equal(film_bytes(&d, 1, 1, 1), 1000000); /* unless there is no more */
+}
+
+/* ---- domains with several disks ---- */
+
+static void the_disks_of_one_domain_take_one_fragment_of_a_chunk(void **state)
+{
+    /* three machines with three disks each */
+    struct statfs_store machines[9];
+    /* five, of which one has a second, large disk */
+    const struct statfs_store uneven[] = { { 1, 1, 1000 }, { 2, 2, 1000 }, { 3, 3, 1000 },
+                                           { 4, 4, 1000 }, { 5, 5, 1000 }, { 5, 6, 9000 } };
+    /* and four small ones besides a large one */
+    const struct statfs_store small[] = { { 1, 1, 300 },  { 2, 2, 1000 }, { 3, 3, 1000 },
+                                          { 4, 4, 1000 }, { 5, 5, 1000 }, { 1, 6, 200 } };
+
+    (void)state;
+    for (unsigned i = 0; i < 9; i++)
+        machines[i] = (struct statfs_store){ 1 + i / 3, i, 1000 };
+    assert_int_equal(statfs_film_bytes(machines, 9, 3, 3), 3000); /* three copies */
+    assert_int_equal(statfs_film_bytes(uneven, 6, 5, 5), 3000);
+    assert_int_equal(statfs_film_bytes(small, 6, 5, 5), 1500);
+}
+
+static void a_disk_that_domains_share_is_counted_once(void **state)
+{
+    /* 2 has nothing but the disk that 1 has as well; 1 has another one */
+    const struct statfs_store stores[] = { { 1, 1, 100 }, { 1, 2, 60 }, { 2, 2, 60 } };
+    const struct statfs_store more[] = { { 1, 1, 40 }, { 1, 2, 60 }, { 2, 2, 60 } };
+
+    (void)state;
+    assert_int_equal(statfs_film_bytes(stores, 3, 2, 2), 60);
+    assert_int_equal(statfs_film_bytes(more, 3, 2, 2), 50); /* 10 of 1 beside the 50 of 2 */
 }
 
 /* ---- df ---- */
@@ -222,6 +270,8 @@ int main(void)
         cmocka_unit_test(equal_disks_give_three_fifths_of_all),
         cmocka_unit_test(the_smallest_of_five_disks_is_the_limit),
         cmocka_unit_test(nothing_fits_when_uploads_would_fail),
+        cmocka_unit_test(the_disks_of_one_domain_take_one_fragment_of_a_chunk),
+        cmocka_unit_test(a_disk_that_domains_share_is_counted_once),
         RIG_TEST(df_shows_what_is_stored_and_what_fits),
         RIG_TEST(df_counts_stores_that_take_puts),
     };
