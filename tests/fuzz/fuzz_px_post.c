@@ -10,9 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A newcomer may ask whatever its number: about membership and for snapshots, before its first
- * life.
- */
+/* A newcomer may ask whatever its number: about membership and for snapshots, before it lives. */
 static bool is_newcomers(const struct px_post *p)
 {
     for (unsigned i = 0; i < p->count; i++) {
