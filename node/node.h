@@ -76,6 +76,8 @@ void node_get_end(struct http_req *q);
 void node_delete_run(struct http_req *q);
 void node_list_run(struct http_req *q);
 void node_ping_run(struct http_req *q);
+/* A file system as a number that is another one on another machine. */
+uint64_t node_device(const char *host, uint64_t device);
 void node_health_run(struct http_req *q);
 void node_metrics_run(struct http_req *q);
 

@@ -4,10 +4,14 @@
  * is reported by a node that is up, with the sentence. */
 #include "node/node.h"
 
+#include "common/cleanup.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/mix.h"
 #include "node/sb_store.h"
 
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,6 +51,34 @@ static void set_id(struct vs_json *j, const char *key, const struct vs_id *id)
     vs_json_set_text(j, key, text);
 }
 
+/* Of the machine: of all that runs on this kernel, until it is started anew. "": not known. */
+static char host_text[64];
+
+static void host_read(void)
+{
+    VS_AUTO_FD int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || read(fd, host_text, sizeof(host_text) - 1) < 0)
+        host_text[0] = '\0';
+}
+
+uint64_t node_device(const char *host, uint64_t device)
+{
+    uint64_t h = vs_mix64(~device);
+
+    for (; *host != '\0'; host++)
+        h = vs_mix64(h ^ (uint8_t)*host);
+    return h;
+}
+
+static uint64_t node_device_here(uint64_t device)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, host_read);
+    return node_device(host_text, device);
+}
+
 void node_health_run(struct http_req *q)
 {
     struct node *node = http_req_arg(q);
@@ -67,7 +99,7 @@ void node_health_run(struct http_req *q)
     vs_json_set_u64(j, "total_bytes", h.total_bytes);
     vs_json_set_u64(j, "free_bytes", h.free_bytes);
     vs_json_set_u64(j, "reserve_percent", node->reserve_percent);
-    vs_json_set_u64(j, "device", h.device);
+    vs_json_set_u64(j, "device", node_device_here(h.device));
     vs_json_set_u64(j, "corrupt_records", h.corrupt_records);
     vs_json_set_u64(j, "uptime_s",
                     (uint64_t)((vs_now_ns(&vs_clock_system) - node->started_ns) / VS_NS_PER_S));

@@ -52,6 +52,21 @@ static void health_counts_what_is_stored(void **state)
     vs_json_free(j);
 }
 
+/* Two disks of two machines often have the same number there. */
+static void a_device_is_another_one_on_another_machine(void **state)
+{
+    struct node_rig *rig = *state;
+    struct store_health h;
+    struct vs_json *j = health(rig);
+
+    assert_int_equal(node_device("one", 2049), node_device("one", 2049));
+    assert_int_not_equal(node_device("one", 2049), node_device("other", 2049));
+    assert_int_not_equal(node_device("one", 2049), node_device("one", 2050));
+    chunk_store_health(rig->node.store, &h);
+    assert_true(number(j, "device") != h.device);
+    vs_json_free(j);
+}
+
 static void a_store_that_is_down_is_reported_by_a_node_that_is_up(void **state)
 {
     struct node_rig *rig = *state;
@@ -121,6 +136,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(health_counts_what_is_stored, node_rig_setup_disk,
                                         node_rig_teardown),
+        cmocka_unit_test_setup_teardown(a_device_is_another_one_on_another_machine,
+                                        node_rig_setup_disk, node_rig_teardown),
         cmocka_unit_test_setup_teardown(a_store_that_is_down_is_reported_by_a_node_that_is_up,
                                         node_rig_setup_refusing, node_rig_teardown),
         cmocka_unit_test_setup_teardown(metrics_are_prometheus_text, node_rig_setup_disk,
