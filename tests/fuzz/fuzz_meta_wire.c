@@ -41,6 +41,7 @@ static void try_ask(const uint8_t *bytes, size_t size)
 static void try_answer(const uint8_t *bytes, size_t size, unsigned kind)
 {
     static struct ns_dirent dirents[ROOM];
+    static struct health_now now[ROOM];
     static struct ns_node nodes[ROOM];
     static uint64_t u64s[ROOM];
     static struct vs_id ids[ROOM];
@@ -50,6 +51,7 @@ static void try_answer(const uint8_t *bytes, size_t size, unsigned kind)
                           .dirents = dirents,
                           .dirents_max = ROOM,
                           .nodes = nodes,
+                          .nodes_now = now,
                           .nodes_max = ROOM,
                           .regs = regs,
                           .reg_count = kind / 32,
