@@ -145,6 +145,8 @@ void snap_rig_up(struct snap_rig *r, unsigned node)
     assert_int_equal(acceptor_store_open_member(&n->store, n->acceptor, NULL), 0);
     assert_int_equal(acceptor_writer_new(&n->writer, n->store, &vs_clock_system), 0);
     assert_int_equal(ns_store_base(n->ns.kv, &config.installed), 0);
+    if (config.installed > 0 && n->installed == 0)
+        n->installed = 1; /* it went down when the snapshot was in its place, before it said so */
     snap.cluster = acceptor_identity(n->store)->cluster;
     snap.inc = acceptor_identity(n->store)->inc;
     assert_int_equal(snap_new(&s, &snap), 0);
