@@ -7,6 +7,7 @@
 #include "common/assert.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "meta/acceptor_trace.h"
 #include "meta/synced_count.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct acceptor_store {
     struct synced_count recorded;
     bool has_recorded;
     _Atomic uint64_t synced;
+    struct acceptor_trace trace;
     _Atomic uint64_t first; /* journal.first, for other threads */
 };
 
@@ -74,8 +76,10 @@ static int acceptor_store_new(struct acceptor_store **ret, struct kv *kv)
     if (s == NULL)
         return -ENOMEM;
     s->kv = kv;
+    acceptor_trace_init(&s->trace, 0);
     r = kv_batch_new(&s->batch);
     if (r < 0) {
+        acceptor_trace_close(&s->trace);
         free(s);
         return r;
     }
@@ -88,6 +92,7 @@ static void acceptor_store_free(struct acceptor_store *s)
     synced_count_close(&s->recorded);
     kv_batch_free(s->batch);
     vs_buf_close(&s->scratch);
+    acceptor_trace_close(&s->trace);
     free(s);
 }
 
@@ -167,7 +172,7 @@ static int acceptor_load(struct acceptor_store *s)
         r = acceptor_count_decode(b->data, b->len, &count);
     if (r < 0)
         return r == -ENOENT ? -VS_ECORRUPT : r;
-    s->synced = count;
+    s->synced = s->trace.batches = count;
     s->first = s->journal.first;
     r = kv_get(s->kv, ACCEPTOR_KEY_MEMBERS, ACCEPTOR_KEY_BYTES, b);
     if (r == 0)
@@ -209,6 +214,7 @@ static int acceptor_raise(struct acceptor_store *s, bool is_alone)
     if (r < 0)
         return r;
     s->synced++;
+    acceptor_trace_durable(&s->trace);
     s->is_committed = true;
     acceptor_batch_begin(s);
     return 0;
@@ -354,6 +360,24 @@ int acceptor_reg_list(struct acceptor_store *s, const struct vs_id *after, struc
     return r < 0 ? r : (int)l.count;
 }
 
+uint64_t acceptor_mark(struct acceptor_store *s)
+{
+    return acceptor_trace_mark(&s->trace);
+}
+
+void acceptor_mark_drop(struct acceptor_store *s)
+{
+    acceptor_trace_drop(&s->trace);
+}
+
+int acceptor_reg_list_above(struct acceptor_store *s, uint64_t mark, const struct vs_id *after,
+                            struct vs_id *ids, uint32_t max)
+{
+    int n = mark == 0 ? -ENODATA : acceptor_trace_list(&s->trace, mark, after, ids, max);
+
+    return n == -ENODATA ? acceptor_reg_list(s, after, ids, max) : n;
+}
+
 int acceptor_reg_store(struct acceptor_store *s, const struct vs_id *id, const struct px_reg *reg)
 {
     uint8_t key[ACCEPTOR_REG_KEY_BYTES];
@@ -364,6 +388,7 @@ int acceptor_reg_store(struct acceptor_store *s, const struct vs_id *id, const s
     if (r < 0)
         return r;
     acceptor_reg_key(id, key);
+    acceptor_trace_put(&s->trace, id);
     return put_scratch(s, key, sizeof(key));
 }
 
@@ -460,6 +485,7 @@ void acceptor_commit(struct acceptor_store *s)
     if (r < 0)
         acceptor_halt("a synced write", r);
     s->synced++;
+    acceptor_trace_durable(&s->trace);
     s->is_committed = true;
 }
 

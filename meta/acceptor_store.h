@@ -56,6 +56,15 @@ int acceptor_reg_read(struct acceptor_store *s, const struct vs_id *id, struct p
 int acceptor_reg_list(struct acceptor_store *s, const struct vs_id *after, struct vs_id *ids,
                       uint32_t max);
 
+/* A mark: the number of the newest durable batch, from now on until another one is taken, the mark
+ * is dropped, or too much changes (meta/acceptor_trace.h). Any thread. */
+uint64_t acceptor_mark(struct acceptor_store *s);
+void acceptor_mark_drop(struct acceptor_store *s);
+/* As acceptor_reg_list(), of registers that batches above `mark` changed; of all, if that mark is
+ * not held any more, or is 0. */
+int acceptor_reg_list_above(struct acceptor_store *s, uint64_t mark, const struct vs_id *after,
+                            struct vs_id *ids, uint32_t max);
+
 /* Where it stands in a change of membership; NULL: it was not said yet. The writer's, and
  * its owner's while there is none. */
 const struct acceptor_members *acceptor_members(const struct acceptor_store *s);

@@ -16,7 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define POLL_NS (50 * VS_NS_PER_MS)
+#define POLL_NS    (50 * VS_NS_PER_MS)
+#define PAGE_TRIES 4 /* one slow answer had better not make everything the rest */
 
 void join_step(const struct join *j, const char *what)
 {
@@ -75,11 +76,29 @@ static int take_page(struct join *j, unsigned i, const struct px_move *ask, stru
     while (r == 0 && px_move_next(&in, &id, &reg)) {
         r = vs_id_cmp(&id, after) > 0 ? take_register(j, &id, &reg) : -VS_ECORRUPT;
         *after = id;
+        j->rest += ask->rest;
     }
     if (r == 0 && !acceptor_batch_empty(j->store))
         acceptor_commit(j->store);
     acceptor_batch_begin(j->store);
     return r < 0 ? r : in.move.more;
+}
+
+static bool is_silence(int r)
+{
+    return r == -ETIMEDOUT || r == -ECONNREFUSED || r == -ECONNRESET;
+}
+
+static int take_page_patiently(struct join *j, unsigned i, const struct px_move *ask,
+                               struct vs_id *after, uint64_t *mark)
+{
+    int r = take_page(j, i, ask, after, mark);
+
+    for (unsigned tries = 1; is_silence(r) && tries < PAGE_TRIES; tries++) {
+        r = join_pause(j, POLL_NS);
+        r = r < 0 ? r : take_page(j, i, ask, after, mark);
+    }
+    return r;
 }
 
 /* All registers of member i: the background copy, or the rest. */
@@ -94,7 +113,7 @@ static int take_registers(struct join *j, unsigned i, bool rest, uint64_t above)
     for (unsigned page = 0; more == 1; page++) {
         if (page == META_JOIN_PAGES_MAX)
             return -EMSGSIZE;
-        more = take_page(j, i, &ask, &ask.after, &mark);
+        more = take_page_patiently(j, i, &ask, &ask.after, &mark);
         if (page == 0)
             first_mark = mark; /* what changed while the others came lies above it */
     }
@@ -114,7 +133,7 @@ static int copy_background(struct join *j)
             continue;
         r = take_registers(j, i, false, 0);
         /* It has left meanwhile, or does not answer: if it is of F, all of it is the rest. */
-        if (r == -EAGAIN || r == -ETIMEDOUT || r == -ECONNREFUSED || r == -ECONNRESET)
+        if (r == -EAGAIN || is_silence(r))
             r = 0;
     }
     return r;
@@ -459,9 +478,12 @@ static int join_move(struct join *j)
     }
     if (r == 0)
         vs_info("metadata: epoch %llu is open: replica %u votes in the place of replica %u; "
-                "nothing was written for %lld ms",
+                "nothing was written for %lld ms, in which it took %llu registers",
                 (unsigned long long)j->to.epoch, j->config->pid, j->config->lost,
-                (long long)((vs_now_ns(j->config->clock) - begin_ns) / VS_NS_PER_MS));
+                (long long)((vs_now_ns(j->config->clock) - begin_ns) / VS_NS_PER_MS),
+                (unsigned long long)j->rest);
+    if (r == 0 && j->config->rest != NULL)
+        *j->config->rest = j->rest;
     return r;
 }
 

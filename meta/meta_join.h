@@ -35,6 +35,7 @@ struct meta_join_config {
     const struct vs_clock *clock;
     const _Atomic int *is_stopping;
     unsigned fence_ms, known_ms;               /* for tests; 0: META_JOIN_FENCE_MS, ..KNOWN_MS */
+    uint64_t *rest;                            /* for tests: registers taken behind the fence */
     void (*step)(void *arg, const char *what); /* for tests; may be NULL */
     void *arg;
 };

@@ -27,6 +27,7 @@ struct join {
     struct journal_base base;
     struct journal_slot *slots;
     uint64_t snapshot; /* slot of the namespace here; 0: none */
+    uint64_t rest;     /* registers taken while nothing was written */
     bool is_late;      /* no newcomer: fence.members are members of `to` who vote (meta_rejoin) */
     struct vs_buf frame, answer, storage;
 };

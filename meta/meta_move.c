@@ -157,6 +157,7 @@ static void move_vote(struct meta_move *mv, const struct member_set *set, uint32
         reg_coord_configure(mv->config.coord, set->epoch, set->count, pid);
         journal_member_configure(mv->config.journal, set->epoch, set->count, pid, true);
         mv->config.moved(mv->config.arg, set);
+        acceptor_mark_drop(mv->config.store); /* of the epoch before */
         vs_info("metadata: epoch %llu is open -> this replica votes in it",
                 (unsigned long long)set->epoch);
     }

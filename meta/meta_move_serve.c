@@ -106,12 +106,13 @@ static int copy_ids(struct meta_move *mv, struct copy_page *p, unsigned n)
 
 /* Until the frame is full or nothing is left: a page of nothing but promises would not tell where
  * the next one begins. */
-static int copy_fill(struct meta_move *mv, struct copy_page *p)
+static int copy_fill(struct meta_move *mv, struct copy_page *p, uint64_t above)
 {
     int n = 1, r = 0;
 
     while (r == 0 && n > 0 && !p->is_full) {
-        n = acceptor_reg_list(mv->config.store, &p->after, p->ids, PX_FRAME_ENTRIES_MAX);
+        n = acceptor_reg_list_above(mv->config.store, above, &p->after, p->ids,
+                                    PX_FRAME_ENTRIES_MAX);
         r = n < 0 ? n : copy_ids(mv, p, (unsigned)n);
     }
     return r;
@@ -130,7 +131,7 @@ static int serve_page(struct meta_move *mv, const struct px_move *ask, const str
     p->after = ask->after;
     r = px_move_begin(&p->out, ret, &head, answer);
     if (r == 0 && answer->records)
-        r = copy_fill(mv, p);
+        r = copy_fill(mv, p, ask->above);
     if (r == 0)
         r = px_move_end(&p->out, p->is_full);
     vs_buf_close(&p->storage);
@@ -149,7 +150,9 @@ static int serve_copy(struct meta_move *mv, const struct px_move *ask, struct vs
     /* The rest is of who has left; the background copy of who votes in the epoch before. */
     if (epoch != now.set.epoch || ask->rest != (now.stand == ACCEPTOR_LEFT))
         return -EAGAIN;
-    copied.mark = acceptor_synced(mv->config.store); /* before the first register is looked at */
+    /* Before the first register is looked at. */
+    copied.mark = !ask->rest && vs_id_is_zero(&ask->after) ? acceptor_mark(mv->config.store)
+                                                           : acceptor_synced(mv->config.store);
     return serve_page(mv, ask, &copied, ret);
 }
 

@@ -2,6 +2,7 @@
 meta_SRCS +=
 meta_SRCS += meta/acceptor_codec.c
 meta_SRCS += meta/acceptor_store.c
+meta_SRCS += meta/acceptor_trace.c
 meta_SRCS += meta/acceptor_writer.c
 meta_SRCS += meta/collect.c
 meta_SRCS += meta/collect_audit.c

@@ -101,6 +101,7 @@ static int trio_enter(struct trio *t, uint32_t pid, uint32_t lost,
                                        .is_stopping = t->is_stopping ? t->is_stopping : &go_on,
                                        .fence_ms = t->fence_ms,
                                        .known_ms = t->known_ms,
+                                       .rest = &t->rest,
                                        .step = step,
                                        .arg = arg };
     int r;

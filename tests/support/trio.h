@@ -15,6 +15,7 @@ struct trio {
     uint32_t ring, kept;            /* slots; 0: as always */
     unsigned patience_ms;
     unsigned fence_ms, known_ms; /* of trio_join(); 0: as always */
+    uint64_t rest;               /* registers that the last newcomer took behind the fence */
     char home[TEMP_DIR_BYTES];
     struct meta_replica *replica[LINK_MEM_REPLICAS]; /* pid - 1; NULL: down */
 };

@@ -197,6 +197,7 @@ static void a_newcomer_replaces_a_lost_member_and_votes(void **state)
     fill(f, 3);
     assert_int_equal(trio_join(f->t, 4, 2, NULL, NULL), 0);
     in_epoch(f, 4, 2, true);
+    assert_int_equal(f->t->rest, 0); /* nothing changed behind the marks */
     all_there(f, 4);
     all_there(f, 1);
     fill(f, 4);
@@ -554,6 +555,7 @@ static void what_is_written_meanwhile_is_there(void **state)
     w.is_stopping = true;
     pthread_join(thread, NULL);
     assert_true(w.done > 0);
+    assert_true(f->t->rest <= 2 * (uint64_t)w.done + 2); /* of two members, and one on its way */
     print_message("%u pairs written, the longest pause %u ms\n", w.done,
                   (unsigned)(w.longest_ns / VS_NS_PER_MS));
     all_there(f, 4);
