@@ -199,10 +199,10 @@ test-e2e: $(BUILT_PROGRAMS) ## the cases on a real mount (CASE=word: those with 
 
 # The same cases, longer: figures that take hours are reached here, not in CI.
 LONG_PROGRAMS := $(addprefix $(BUILD)/tests/unit/,test_sb_recover test_sb_scrub test_sb_maint)
-test-long: $(BUILT_PROGRAMS) $(LONG_PROGRAMS) ## hours: power cuts and faults over 10^4 operations, 1000 kill -9 cycles, 200 seeds of random writes, 16 GiB through the inbox, 100 faults on three metadata replicas, their deliberate errors
+test-long: $(BUILT_PROGRAMS) $(LONG_PROGRAMS) ## hours: power cuts and faults over 10^4 operations, 1000 kill -9 cycles, 200 seeds of random writes, 16 GiB through the inbox, 100 faults on three metadata replicas, their deliberate errors, 20,000 operations on two mounts
 	@VS_SWEEP=$${VS_SWEEP:-50} KILL_CYCLES=$${KILL_CYCLES:-1000} SEEDS="$${SEEDS:-$$(seq -s ' ' 200)}" BIG_MIB=$${BIG_MIB:-16384} \
-	    FAULTS=$${FAULTS:-100} KILLS=$${KILLS:-25} FREEZES=$${FREEZES:-25} GAP_MS=$${GAP_MS:-1000} LIMIT_FACTOR=100 \
-	    tests/run.sh $(BUILD) $(LONG_PROGRAMS) $(foreach c,kill9 backward_writes big_file meta_chaos,tests/e2e/cases/$c.sh)
+	    FAULTS=$${FAULTS:-100} KILLS=$${KILLS:-25} FREEZES=$${FREEZES:-25} GAP_MS=$${GAP_MS:-1000} OPERATIONS=$${OPERATIONS:-20000} LIMIT_FACTOR=100 \
+	    tests/run.sh $(BUILD) $(LONG_PROGRAMS) $(foreach c,kill9 backward_writes big_file meta_chaos cluster_two_mounts_random,tests/e2e/cases/$c.sh)
 	@tests/chaos/mutants.sh $(BUILD) $(CHAOS_MUTANTS)
 
 fuzz: $(FUZZ_BINS) ## libFuzzer on every parser, FUZZ_S=60 seconds each (T=fuzz_codec: only that one); needs clang-14
