@@ -235,10 +235,10 @@ static void copy_now(struct meta_copy *m)
     }
     if (r < 0) {
         if (!m->failed)
-            vs_warn("copy of the metadata on the stores: %s -> tried again every minute",
-                    vs_err_text(r));
+            vs_warn("copy of the metadata on the stores: %s -> tried again", vs_err_text(r));
         m->failed = true;
-        m->next_ns = now_ns + META_COPY_RETRY_S * VS_NS_PER_S;
+        m->next_ns =
+            now_ns + (META_COPY_RETRY_S + (int64_t)(m->bytes / META_COPY_BYTES_S)) * VS_NS_PER_S;
         return;
     }
     m->failed = false;

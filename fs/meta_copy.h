@@ -20,7 +20,7 @@
 #define META_COPY_REST_S     5 /* after a start, if nothing changes */
 #define META_COPY_BYTES_S    (256u << 10)
 #define META_COPY_TAIL_BYTES (16u << 20)
-#define META_COPY_RETRY_S    60
+#define META_COPY_RETRY_S    5 /* and as long as the rate asks for */
 
 struct meta_copy;
 

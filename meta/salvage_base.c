@@ -131,8 +131,12 @@ int salvage_base_load(struct salvage *s)
             s->result->has_copy = true;
             return base_read(s, about, s->rebuild.ns);
         }
+        salvage_say(s, SALVAGE_LOST,
+                    "a copy of the metadata is not whole on these stores, so an older one is used: "
+                    "small files, folders, renames and removals since then may be missing; give "
+                    "all stores that there are");
     }
-    salvage_say(s, SALVAGE_CHANGED,
+    salvage_say(s, SALVAGE_LOST,
                 "no copy of the metadata is on these stores: folders, small files, renames and "
                 "attributes are not known; give all stores that there are");
     return base_empty(s);
