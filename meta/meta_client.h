@@ -53,13 +53,13 @@ enum meta_op {
      * `slot`; reset: too much has happened since `after`, forget all that was kept. hint: from any
      * replica, which may be behind, and waits wait_ms for something newer. */
     META_CHANGES,
-    META_ENTRIES,  /* the same: the entries themselves (meta/tail_record.h), every slot; no wait
-                      without hint */
     META_VIEWS,    /* ino -> attr, bytes: meta/views.h; empty: nobody has watched it */
     META_RESERVED, /* ino (a session), scan_after_id -> 0: it is open, and the id was reserved in
                       it; -ESTALE it is closed, or never was; -ENOENT the id is not from it */
+    META_ENTRIES,  /* as CHANGES: the entries themselves (meta/tail_record.h), every slot; no wait
+                      without hint */
 };
-#define META_OPS (META_RESERVED + 1)
+#define META_OPS (META_ENTRIES + 1)
 
 struct meta_reg {
     struct vs_id id;
