@@ -103,6 +103,14 @@ bool daemon_is(pid_t pid, const char *program, const char *arg)
     return pid > 0 && runs_program(pid, program) && has_argument(pid, arg);
 }
 
+bool daemon_has_ended(pid_t pid)
+{
+    char path[64], exe[1];
+
+    snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+    return readlink(path, exe, sizeof(exe)) < 0 && errno == ENOENT;
+}
+
 int daemon_open(pid_t pid, const char *program, const char *arg)
 {
     int fd = pid > 0 ? pidfd_open(pid, 0) : -1;

@@ -18,6 +18,10 @@ int daemon_start(char *const argv[], const char *log, pid_t *ret_pid, int *ret_o
 /* Does this process run `program` with `arg` among its arguments? */
 bool daemon_is(pid_t pid, const char *program, const char *arg);
 
+/* Is it past its end? It has no program any more, though its number may not be free yet, and what
+ * it holds (locks) is let go in a moment. */
+bool daemon_has_ended(pid_t pid);
+
 /* A descriptor of this process, if it is ours in that sense: the caller closes it. -ESRCH. */
 int daemon_open(pid_t pid, const char *program, const char *arg);
 /* The same of a child of ours that was not waited for, whether it runs the program yet or not. */

@@ -40,8 +40,8 @@ static int down_end_mount(struct cluster_run *c, pid_t pid)
 {
     int fd = daemon_open(pid, MOUNT_PROGRAM, c->path);
 
-    if (fd < 0 && kill(pid, 0) < 0) /* it has ended meanwhile */
-        return 0;
+    if (fd < 0 && daemon_has_ended(pid))
+        return 0; /* its lock is waited for */
     if (fd < 0)
         return cli_fail("process %d holds a lock in %s and is no mount of this cluster; end it "
                         "first",

@@ -84,6 +84,24 @@ static void a_process_is_ours_by_program_and_argument(void **state)
     assert_int_equal(daemon_open(pid, "sleep", "1000"), -ESRCH);
 }
 
+/* Ended, and nobody has asked how: its number is still there, its program is not. */
+static void one_that_has_ended_is_known_before_its_number_is_free(void **state)
+{
+    siginfo_t info;
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0)
+        _exit(0);
+    assert_true(pid > 0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(kill(pid, 0), 0);
+    assert_true(daemon_has_ended(pid));
+    assert_false(daemon_has_ended(getpid()));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_true(daemon_has_ended(pid));
+}
+
 static void it_has_a_session_a_log_and_a_pipe_of_its_own(void **state)
 {
     struct rig *rig = *state;
@@ -135,6 +153,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RULE(a_process_is_ours_by_program_and_argument),
+        RULE(one_that_has_ended_is_known_before_its_number_is_free),
         RULE(it_has_a_session_a_log_and_a_pipe_of_its_own),
         RULE(a_program_that_is_missing_says_so_in_the_log),
     };
