@@ -26,10 +26,10 @@ struct view_report {
     struct handle closed[VIEW_REPORT_HANDLES_MAX];
     unsigned closed_count;
     struct handle
-        judged[VIEW_REPORT_HANDLES_MAX]; /* the turn's own but for .track, as what follows */
-    unsigned judged_count;
-    struct vs_buf due;  /* a report that has had no answer */
-    unsigned due_count; /* 0: none */
+        judged[VIEW_REPORT_HANDLES_MAX];  /* the turn's own but for .track, as what follows */
+    unsigned judged_count, judged_closed; /* the first ones were closed before */
+    struct vs_buf due;                    /* a report that has had no answer */
+    unsigned due_count;                   /* 0: none */
 };
 
 /* ---- handles ----------------------------------------------------------------------------------
@@ -81,7 +81,8 @@ void view_report_closed(struct view_report *v, struct view_track *t)
 /* ---- judging -----------------------------------------------------------------------------------
  */
 
-static bool was_watched(struct view_report *v, const struct handle *h)
+/* 1: it was; 0: it was not; -VS_EDOWN: nobody says. */
+static int was_watched(struct view_report *v, const struct handle *h)
 {
     struct meta_req r = { .op = META_MEDIA, .ino = h->ino };
     struct view_facts facts = { .held_ms = h->held_ms, .read_bytes = h->read_bytes };
@@ -94,6 +95,8 @@ static bool was_watched(struct view_report *v, const struct handle *h)
         mf_media_close(&media);
     }
     vs_buf_close(&r.bytes);
+    if (err == -VS_EDOWN)
+        return err;
     return (err == 0 || err == -ENODATA) && view_judge(&facts);
 }
 
@@ -104,7 +107,7 @@ static void judge_begin(struct view_report *v)
     struct vs_list *pos, *tmp, later;
     VS_LOCK_SCOPE(&v->lock);
 
-    v->judged_count = v->closed_count;
+    v->judged_count = v->judged_closed = v->closed_count;
     memcpy(v->judged, v->closed, v->closed_count * sizeof(v->judged[0]));
     v->closed_count = 0;
     vs_list_init(&later);
@@ -122,8 +125,9 @@ static void judge_begin(struct view_report *v)
     vs_list_splice_tail(&v->open, &later);
 }
 
-/* Who was watched is not judged again, open or closed meanwhile. */
-static void judge_end(struct view_report *v)
+/* Who was watched is not judged again, open or closed meanwhile; nobody has said it of those from
+ * `asked` on: they are judged next time. */
+static void judge_end(struct view_report *v, unsigned asked)
 {
     unsigned kept = 0;
     VS_LOCK_SCOPE(&v->lock);
@@ -146,6 +150,23 @@ static void judge_end(struct view_report *v)
         v->closed[kept++] = h;
     }
     v->closed_count = kept;
+    for (unsigned i = asked; i < v->judged_closed && v->closed_count < VIEW_REPORT_HANDLES_MAX; i++)
+        v->closed[v->closed_count++] = v->judged[i];
+}
+
+/* How many were: each question to metadata that are down takes as long as an answer may. */
+static int judge_run(struct view_report *v, unsigned *ret_asked)
+{
+    unsigned i = 0;
+    int r = 0;
+
+    while (i < v->judged_count && r >= 0) {
+        r = was_watched(v, &v->judged[i]);
+        v->judged[i].watched = r > 0;
+        i += r >= 0;
+    }
+    *ret_asked = i;
+    return r < 0 ? r : 0;
 }
 
 static int by_ino(const void *a, const void *b)
@@ -156,19 +177,19 @@ static int by_ino(const void *a, const void *b)
 }
 
 /* A new report of what was watched since the last one. */
-static void make_report(struct view_report *v)
+static int make_report(struct view_report *v)
 {
     static const unsigned items_max = VIEW_REPORT_HANDLES_MAX;
     struct views_item *items = calloc(items_max, sizeof(*items));
-    unsigned n = 0;
+    unsigned n = 0, asked;
+    int r;
 
     _Static_assert(VIEW_REPORT_HANDLES_MAX <= VIEWS_REPORT_MAX, "a report has room for all");
     if (items == NULL)
-        return;
+        return -ENOMEM;
     judge_begin(v);
-    for (unsigned i = 0; i < v->judged_count; i++)
-        v->judged[i].watched = was_watched(v, &v->judged[i]);
-    judge_end(v);
+    r = judge_run(v, &asked);
+    judge_end(v, asked);
     qsort(v->judged, v->judged_count, sizeof(v->judged[0]), by_ino);
     for (unsigned i = 0; i < v->judged_count; i++) {
         const struct handle *h = &v->judged[i];
@@ -185,18 +206,17 @@ static void make_report(struct view_report *v)
     v->due.len = 0;
     v->due_count = n > 0 && views_report_encode(items, n, &v->due) == 0 ? n : 0;
     free(items);
+    return v->due_count > 0 ? 0 : r;
 }
 
 int view_report_now(struct view_report *v)
 {
     struct ns_entry e = { .kind = NS_E_VIEWS };
     struct ns_answer answer;
-    int r;
+    int r = v->due_count == 0 ? make_report(v) : 0;
 
     if (v->due_count == 0)
-        make_report(v);
-    if (v->due_count == 0)
-        return 0;
+        return r;
     e.value = v->due.data;
     e.value_len = v->due.len;
     r = vsfs_change(v->fs, &e, &answer);

@@ -3,9 +3,10 @@
  * Happy path: once a minute each handle that has read is judged (fs/view_judge.h), those that are
  * open and those that were closed since, and the views go out as one entry of the journal
  * (meta/views.h). A handle counts once: who plays for hours is counted while it plays, and whose
- * mount is killed was. Failure: the metadata is out of reach: the same report, under the same ids,
- * goes out a minute later. Beyond VIEW_REPORT_HANDLES_MAX handles in a minute, those that are open
- * wait for the next one, and views of those that were closed are lost.
+ * mount is killed was. Failure: the metadata is out of reach: what was not judged waits, and the
+ * same report, under the same ids, goes out a minute later. Beyond VIEW_REPORT_HANDLES_MAX handles
+ * in a minute, those that are open wait for the next one, and views of those that were closed are
+ * lost.
  *
  * Threads: view_report_read() and view_report_closed() any, they never wait; the rest runs on
  * fs->ops. */

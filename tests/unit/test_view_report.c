@@ -144,6 +144,46 @@ static void who_closes_while_it_is_judged_is_counted_once(void **state)
     assert_int_equal(views_of(r, a), 1);
 }
 
+/* Nobody answers who is asked for a film. */
+static void is_down(void *arg, struct meta_req *q)
+{
+    unsigned *asked = arg;
+
+    if (q->op != META_MEDIA)
+        return;
+    ++*asked;
+    vs_buf_close(&q->bytes);
+    q->status = -VS_EDOWN;
+}
+
+static void while_the_metadata_are_down_nothing_is_judged_nor_lost(void **state)
+{
+    struct rig *r = *state;
+    uint64_t a = stored(r, "a");
+    struct view_track open, closing;
+    struct view_report *v;
+    unsigned asked = 0;
+
+    r->fs.meta = meta_twist_new(r->fs.meta);
+    assert_int_equal(view_report_start(&v, &r->fs), 0);
+    for (unsigned i = 0; i < 20; i++)
+        play(v, a, 40, 40);
+    begin(v, &open, a, 40, 40);
+    begin(v, &closing, a, 40, 40);
+    meta_twist_set(r->fs.meta, is_down, &asked);
+    assert_int_equal(view_report_now(v), -VS_EDOWN);
+    assert_int_equal(asked, 1); /* each would take as long as an answer may */
+    view_report_closed(v, &closing);
+    assert_int_equal(view_report_now(v), -VS_EDOWN);
+    assert_int_equal(asked, 2);
+    meta_twist_set(r->fs.meta, NULL, NULL);
+    assert_int_equal(view_report_now(v), 1);
+    assert_int_equal(views_of(r, a), 22);
+    view_report_closed(v, &open);
+    view_report_stop(v);
+    assert_int_equal(views_of(r, a), 22);
+}
+
 /* More handles than are judged at once: all have their turn. */
 static void of_many_open_handles_each_has_its_turn(void **state)
 {
@@ -192,6 +232,7 @@ int main(void)
         RIG_TEST(what_was_watched_is_reported_and_copies_are_not),
         RIG_TEST(who_still_plays_is_counted_once_when_it_has_watched),
         RIG_TEST(who_closes_while_it_is_judged_is_counted_once),
+        RIG_TEST(while_the_metadata_are_down_nothing_is_judged_nor_lost),
         RIG_TEST(of_many_open_handles_each_has_its_turn),
         RIG_TEST(reads_in_order_are_counted_and_others_are_not),
     };
