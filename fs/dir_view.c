@@ -184,7 +184,7 @@ static enum dir_view_change change_kind(const struct ns_entry *e, bool is_file)
     case NS_E_SETATTR:
     case NS_E_SETXATTR:
     case NS_E_REMOVEXATTR:
-        return is_file ? DIR_VIEW_NOTHING : DIR_VIEW_ANY;
+        return is_file || e->ino == NS_INO_COPY ? DIR_VIEW_NOTHING : DIR_VIEW_ANY;
     case NS_E_LINK:
     case NS_E_UNLINK:
     case NS_E_RMDIR:
@@ -204,16 +204,14 @@ enum dir_view_change dir_view_begin(struct dir_view *v, const struct ns_entry *e
     if (what == DIR_VIEW_NOTHING)
         return what;
     VS_LOCK_SCOPE(&v->lock);
-    if (what == DIR_VIEW_ANY) {
-        v->changing++;
-        v->changes++;
+    s = slot_of(v, e->parent);
+    if (what == DIR_VIEW_MAKES && slot_take(s, e->parent)) {
+        s->making++;
         return what;
     }
-    s = slot_of(v, e->parent);
-    if (!slot_take(s, e->parent))
-        return DIR_VIEW_NOTHING;
-    s->making++;
-    return what;
+    v->changing++; /* also for a file that cannot be counted in */
+    v->changes++;
+    return DIR_VIEW_ANY;
 }
 
 static bool is_later(struct ns_time a, struct ns_time b)

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/err.h"
+#include "common/mix.h"
 #include "fs/dir_view.h"
 
 #define DIR 77u
@@ -153,6 +154,35 @@ static void behind_files_made_at_the_same_time_the_directory_is_asked_again(void
     made(&one, a, 0);
 }
 
+/* What is kept in the place of DIR. */
+static uint64_t same_place(void)
+{
+    uint64_t n = DIR + 1;
+
+    while (vs_mix64(n) % DIR_VIEW_SLOTS != vs_mix64(DIR) % DIR_VIEW_SLOTS)
+        n++;
+    return n;
+}
+
+static void a_file_made_while_another_directory_has_the_place_is_not_missed(void **state)
+{
+    struct ns_entry e = making(5), other = making(5);
+    enum dir_view_change what, of_other;
+    struct dir_view_moment m;
+
+    (void)state;
+    other.parent = same_place();
+    of_other = dir_view_begin(v, &other, false);
+    what = dir_view_begin(v, &e, false);
+    made(&other, of_other, 0);
+    m = dir_view_moment(v, DIR);
+    dir_view_told(v, &m, &a_dir); /* as it was before the file */
+    made(&e, what, 0);
+    assert_int_equal(names(), -1);
+    told();
+    assert_int_equal(names(), 3);
+}
+
 static void an_answer_that_an_own_change_has_overtaken_is_not_kept(void **state)
 {
     struct dir_view_moment m = dir_view_moment(v, DIR);
@@ -195,6 +225,8 @@ static void other_own_changes_forget_all_directories_but_those_of_files_do_not(v
     made(&e, dir_view_begin(v, &e, true), 0);
     e.kind = NS_E_SWAP;
     made(&e, dir_view_begin(v, &e, true), 0);
+    e = (struct ns_entry){ .kind = NS_E_SETXATTR, .ino = NS_INO_COPY }; /* noted while files come */
+    made(&e, dir_view_begin(v, &e, false), 0);
     assert_int_equal(names(), 3);
     e = making(5);
     e.attr.mode = S_IFDIR | 0755;
@@ -238,6 +270,7 @@ int main(void)
         TEST(a_directory_is_told_until_somebody_else_changes_it_or_nothing_is_heard),
         TEST(files_made_here_are_counted_in),
         TEST(behind_files_made_at_the_same_time_the_directory_is_asked_again),
+        TEST(a_file_made_while_another_directory_has_the_place_is_not_missed),
         TEST(an_answer_that_an_own_change_has_overtaken_is_not_kept),
         TEST(other_own_changes_forget_all_directories_but_those_of_files_do_not),
         TEST(a_name_that_was_missing_just_now_is_taken_once),
