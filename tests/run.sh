@@ -84,13 +84,15 @@ how_it_ended() {
 }
 
 run_program() {
-    local program=$1 name limit start rc counts passed failed skipped lost remark
+    local program=$1 name limit start rc counts passed failed skipped lost remark dir
     name=$(basename "$(dirname "$program")")/$(basename "$program")
     limit=$((PROGRAM_LIMIT_S * LIMIT_FACTOR))
     mkdir -p "$LOGS/$(dirname "$name")"
     start=$EPOCHREALTIME
-    CMOCKA_MESSAGE_OUTPUT=TAP limited "$limit" "$LOGS/$name.log" "$program"
+    dir=$(mktemp -d "${TMPDIR:-/var/tmp}/vs-test-XXXXXX") # CMocka tears down nothing whose setup failed
+    TMPDIR=$dir CMOCKA_MESSAGE_OUTPUT=TAP limited "$limit" "$LOGS/$name.log" "$program"
     rc=$?
+    rm -rf --one-file-system "$dir"
     # TAP: "1..N" per group, then "ok"/"not ok" per test. A test announced but never heard of
     # (the program died) has failed.
     counts=$(awk '
