@@ -99,6 +99,8 @@ int wfile_read_start(struct vsfs *fs, struct inode *i, struct read_op *op)
     struct wfile_read *wr;
     int now = 2;
 
+    op->fs = fs; /* also of an op that fails before it fetches anything */
+    op->inode = i;
     if (w != NULL)
         now = wfile_read_now(w, op);
     if (now > 0) {

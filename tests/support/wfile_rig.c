@@ -231,6 +231,8 @@ static int64_t rig_read_piece(struct rig *r, struct inode *i, uint64_t offset, u
     if (wfile_read_start(&r->fs, i, &o.op) == 0)
         waiter_wait(&o.waiter);
     got = o.op.status < 0 ? o.op.status : (int64_t)o.op.got_bytes;
+    if (got < 0)
+        assert_true(o.op.fs == &r->fs && o.op.inode == i); /* who asked reports it */
     for (int n = 0; got >= 0 && n < o.op.iovcnt; n++) {
         memcpy(dst, o.op.iov[n].iov_base, o.op.iov[n].iov_len);
         dst += o.op.iov[n].iov_len;

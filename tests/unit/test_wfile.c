@@ -432,9 +432,27 @@ static void a_file_that_loses_its_name_while_it_is_committed_goes_on_without_one
     assert_null(rig_find(r, NS_INO_ROOT, NAME));
 }
 
+/* What lies below the written bytes cannot be read: an error, of a file that is named. */
+static void a_read_under_a_writer_that_fails_says_of_which_file(void **state)
+{
+    struct rig *r = *state;
+    struct inode *i;
+    uint8_t got[8];
+
+    rig_store(r, NS_INO_ROOT, "film", r->bytes, 3 * MIB);
+    i = rig_open_file(r, NS_INO_ROOT, "film", false);
+    rig_write_all(r, i, 0, r->other, 8);
+    rig_stores_down(r, RIG_STORES, true);
+    assert_true(rig_read(r, i, MIB, got, sizeof(got)) < 0);
+    assert_int_equal(rig_read(r, i, 0, got, sizeof(got)), sizeof(got));
+    rig_stores_down(r, RIG_STORES, false);
+    assert_int_equal(rig_release(r, i), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        RIG_TEST(a_read_under_a_writer_that_fails_says_of_which_file),
         RIG_TEST(a_file_that_is_closed_is_stored),
         RIG_TEST(a_small_file_lives_in_the_metadata),
         RIG_TEST(an_empty_file_is_created_by_its_release_and_not_by_a_flush_before_the_first_write),
