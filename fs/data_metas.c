@@ -6,7 +6,6 @@
 #include "common/member_file.h"
 #include "fs/data_cluster.h"
 #include "fs/data_store.h"
-#include "fs/http_ask.h"
 #include "meta/meta_http.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -173,37 +172,8 @@ void data_metas_close(struct vsfs *fs)
 
 /* ---- what they say ---- */
 
-static void meta_judge(struct data_meta *m, const struct vs_id *cluster,
-                       const struct http_ask *said)
-{
-    const struct vs_json *j = said->json;
-    const char *of, *role;
-    struct vs_id whose;
-    uint64_t id;
-
-    if (said->status < 0) {
-        snprintf(m->why, sizeof(m->why), "%s",
-                 said->status == -ENOENT ? "it was never started" : vs_err_text(said->status));
-        return;
-    }
-    of = vs_json_get_text(j, "cluster");
-    if (of == NULL || vs_id_from_text(of, &whose) < 0 || vs_json_get_u64(j, "id", &id) < 0) {
-        snprintf(m->why, sizeof(m->why), "what answers there is no metadata replica");
-    } else if (vs_id_cmp(&whose, cluster) != 0) {
-        snprintf(m->why, sizeof(m->why), "what answers there belongs to another cluster");
-    } else if (strtoull(m->id, NULL, 10) != id) {
-        snprintf(m->why, sizeof(m->why), "what answers there is replica %llu",
-                 (unsigned long long)id);
-    } else {
-        role = vs_json_get_text(j, "role");
-        snprintf(m->role, sizeof(m->role), "%.15s", role != NULL ? role : "");
-        m->has_applied = vs_json_get_u64(j, "applied_slot", &m->applied) == 0;
-        m->reachable = true;
-    }
-}
-
 /* Who they are: as they said last, else as cluster.json does. */
-static unsigned metas_now(struct vsfs *fs, struct data_meta metas[CLUSTER_METAS_MAX])
+static unsigned metas_now(struct vsfs *fs, struct meta_said metas[CLUSTER_METAS_MAX])
 {
     const struct cluster_json *file = data_cluster_file(fs);
     struct member_set now;
@@ -212,7 +182,7 @@ static unsigned metas_now(struct vsfs *fs, struct data_meta metas[CLUSTER_METAS_
     now = fs->metas->now;
     pthread_mutex_unlock(&fs->metas->lock);
     for (unsigned i = 0; i < CLUSTER_METAS_MAX; i++)
-        metas[i] = (struct data_meta){ .reachable = false };
+        metas[i] = (struct meta_said){ .reachable = false };
     for (unsigned i = 0; i < now.count; i++) {
         snprintf(metas[i].id, sizeof(metas[i].id), "%u", now.member[i].pid);
         snprintf(metas[i].url, sizeof(metas[i].url), "%s", now.member[i].url);
@@ -224,24 +194,11 @@ static unsigned metas_now(struct vsfs *fs, struct data_meta metas[CLUSTER_METAS_
     return now.count > 0 ? now.count : file->metas_count;
 }
 
-unsigned data_metas_ask(struct vsfs *fs, struct data_meta metas[CLUSTER_METAS_MAX])
+unsigned data_metas_ask(struct vsfs *fs, struct meta_said metas[CLUSTER_METAS_MAX])
 {
     unsigned count = fs->metas != NULL ? metas_now(fs, metas) : 0;
-    VS_AUTO_FREE struct http_ask *asks = calloc(CLUSTER_METAS_MAX, sizeof(*asks));
 
-    for (unsigned i = 0; i < count; i++) {
-        if (asks == NULL)
-            continue;
-        asks[i].origin = metas[i].url;
-        asks[i].path = "/health";
-        asks[i].timeout_ms = DATA_METAS_ASK_MS;
-    }
-    if (asks == NULL)
-        return count;
-    http_ask_all(count > 0 ? fs->metas->client : NULL, asks, count);
-    for (unsigned i = 0; i < count; i++) {
-        meta_judge(&metas[i], &data_cluster_file(fs)->cluster, &asks[i]);
-        vs_json_free(asks[i].json);
-    }
+    if (count > 0)
+        metas_ask(fs->metas->client, &data_cluster_file(fs)->cluster, metas, count);
     return count;
 }

@@ -12,6 +12,7 @@
 
 #include "common/cluster_json.h"
 #include "fs/data_dir.h"
+#include "fs/metas_ask.h"
 
 /* Fills fs->metas, fs->meta, fs->cluster. `created`: no node was recorded before. data_cluster has
  * been started. */
@@ -19,18 +20,7 @@ int data_metas_open(struct vsfs *fs, bool *ret_created, char why[DATA_DIR_WHY_BY
 /* Forgives not opened, and twice. */
 void data_metas_close(struct vsfs *fs);
 
-/* One replica, as it says itself. */
-struct data_meta {
-    char id[CLUSTER_ID_BYTES], url[CLUSTER_URL_BYTES];
-    bool reachable; /* it answers, as this replica of this cluster */
-    char role[16];  /* "leader", "follower", "alone"; "" not said */
-    char why[128];  /* when it is not reachable */
-    bool has_applied;
-    uint64_t applied; /* slot */
-};
-
-/* Ask them all, at most DATA_METAS_ASK_MS. How many there are. */
-#define DATA_METAS_ASK_MS 1500
-unsigned data_metas_ask(struct vsfs *fs, struct data_meta metas[CLUSTER_METAS_MAX]);
+/* Ask them all, at most METAS_ASK_MS. How many there are. */
+unsigned data_metas_ask(struct vsfs *fs, struct meta_said metas[CLUSTER_METAS_MAX]);
 
 #endif

@@ -82,10 +82,7 @@ static void status_advice(struct vs_json *j, struct vsfs *fs, const struct censu
                  fs->nodes != NULL ? "start vstack-node there again (vstackfs up --dir DIR)"
                                    : "bring the disk back or `vstackfs node replace ID DIR`");
     else if (metas_missing > 0)
-        snprintf(text, sizeof(text),
-                 "%u metadata replica%s down: all works; start vstack-meta there again (vstackfs "
-                 "up --dir DIR) before another one goes",
-                 metas_missing, metas_missing == 1 ? " is" : "s are");
+        metas_ask_missing(metas_missing, text, sizeof(text));
     else if (c->degraded > 0)
         snprintf(text, sizeof(text), "%llu chunk%s less redundancy than there should be",
                  (unsigned long long)c->degraded, c->degraded == 1 ? " has" : "s have");
@@ -107,27 +104,10 @@ static void status_advice(struct vs_json *j, struct vsfs *fs, const struct censu
 /* Who holds the metadata. How many of them answer. */
 static struct vs_json *status_metas(struct vsfs *fs, unsigned *ret_up, unsigned *ret_count)
 {
-    struct data_meta metas[CLUSTER_METAS_MAX];
-    struct vs_json *arr = vs_json_array();
+    struct meta_said metas[CLUSTER_METAS_MAX];
 
-    *ret_up = 0;
     *ret_count = data_metas_ask(fs, metas);
-    for (unsigned i = 0; i < *ret_count; i++) {
-        struct vs_json *j = vs_json_object();
-
-        vs_json_set_text(j, "id", metas[i].id);
-        vs_json_set_text(j, "url", metas[i].url);
-        vs_json_set_text(j, "state", metas[i].reachable ? "up" : "down");
-        if (metas[i].role[0] != '\0')
-            vs_json_set_text(j, "role", metas[i].role);
-        if (metas[i].has_applied)
-            vs_json_set_u64(j, "applied", metas[i].applied);
-        if (metas[i].why[0] != '\0')
-            vs_json_set_text(j, "why", metas[i].why);
-        vs_json_add(arr, j);
-        *ret_up += metas[i].reachable;
-    }
-    return arr;
+    return metas_ask_json(metas, *ret_count, ret_up);
 }
 
 /* The metadata is out of reach: what can be said without it, and never that all is well. */
@@ -144,10 +124,7 @@ static struct vs_json *status_without_meta(struct vsfs *fs)
         store_set_health(&fs->stores, i, &h);
         vs_json_add(nodes, status_node(fs, i, &h));
     }
-    snprintf(text, sizeof(text),
-             "no majority of the metadata replicas (%u of %u answer): open films play on, all else "
-             "is an error; start vstack-meta there again (vstackfs up --dir DIR)",
-             up, count);
+    metas_ask_no_majority(up, count, text, sizeof(text));
     vs_json_set_text(j, "state", "down");
     vs_json_set_text(j, "advice", text);
     vs_json_set_text(j, "mountpoint", fs->opt.mountpoint);

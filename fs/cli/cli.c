@@ -18,10 +18,11 @@ const struct cli_command cli_commands[] = {
     { "inbox", cli_inbox, "inbox ls [--json] | publish NAME | cancel NAME  [--mount MNT]" },
     { "info", cli_info, "info FILE [--json]" },
     { "node", cli_node, "node replace ID DIR [--mount MNT]" },
+    { "nodes", cli_nodes, "nodes [--json] [--mount MNT | --cluster CLUSTER.json]" },
     { "restore", cli_restore, "restore FILE --data DIR | --into DIR --id N" },
     { "safe", cli_safe, "safe FILE [--json]" },
     { "salvage", cli_salvage, "salvage --from DIR ... --into DIR [--id N] [--dry-run] [--json]" },
-    { "status", cli_status, "status [--json] [--mount MNT]" },
+    { "status", cli_status, "status [--json] [--mount MNT | --cluster CLUSTER.json]" },
     { "umount", cli_umount, "umount [--force] MNT" },
     { "up", cli_up,
       "up --dir DIR [--metas N] [--nodes N] [--replace-meta ID] [--degraded] [MOUNTPOINT]" },
@@ -102,6 +103,24 @@ bool cli_parse(struct cli_args *a, int argc, char **argv)
         }
     }
     return true;
+}
+
+#define CLUSTER_FLAG "--cluster"
+
+const char *cli_take_cluster(int *argc, char **argv)
+{
+    const char *file = NULL;
+    int kept = 0;
+
+    for (int i = 0; i < *argc; i++)
+        if (strcmp(argv[i], CLUSTER_FLAG) == 0 && i + 1 < *argc)
+            file = argv[++i];
+        else if (strncmp(argv[i], CLUSTER_FLAG "=", strlen(CLUSTER_FLAG "=")) == 0)
+            file = argv[i] + strlen(CLUSTER_FLAG "=");
+        else
+            argv[kept++] = argv[i];
+    *argc = kept;
+    return file;
 }
 
 struct mount_list {

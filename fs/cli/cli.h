@@ -31,8 +31,8 @@ const struct cli_command *cli_find(const char *word);
 /* Run it: `--help` among its arguments says how it is used. argv[0] is its word. */
 int cli_run(const struct cli_command *command, int argc, char **argv);
 
-cli_fn cli_backup, cli_down, cli_gc, cli_help, cli_info, cli_inbox, cli_node, cli_restore, cli_safe,
-    cli_salvage, cli_status, cli_umount, cli_up, cli_wait;
+cli_fn cli_backup, cli_down, cli_gc, cli_help, cli_info, cli_inbox, cli_node, cli_nodes,
+    cli_restore, cli_safe, cli_salvage, cli_status, cli_umount, cli_up, cli_wait;
 
 /* ---- what commands share ---- */
 
@@ -45,6 +45,9 @@ struct cli_args {
 
 /* Flags anywhere before a "--", up to 8 other arguments. False: said on stderr. */
 bool cli_parse(struct cli_args *a, int argc, char **argv);
+
+/* --cluster FILE out of the arguments, before cli_parse(); NULL: it is not there. */
+const char *cli_take_cluster(int *argc, char **argv);
 
 /* The mount to talk to: --mount, or the only one there is. False: said on stderr, with a list. */
 bool cli_mount(const struct cli_args *a, char path[CLI_PATH_BYTES]);

@@ -8,25 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FLAG "--cluster"
-
-/* Takes --cluster FILE out of the arguments; NULL: it is not there. */
-static const char *cluster_take(int *argc, char **argv)
-{
-    const char *file = NULL;
-    int kept = 0;
-
-    for (int i = 0; i < *argc; i++)
-        if (strcmp(argv[i], FLAG) == 0 && i + 1 < *argc)
-            file = argv[++i];
-        else if (strncmp(argv[i], FLAG "=", strlen(FLAG "=")) == 0)
-            file = argv[i] + strlen(FLAG "=");
-        else
-            argv[kept++] = argv[i];
-    *argc = kept;
-    return file;
-}
-
 static int of_mount(const struct cli_args *a, const char *path, struct vs_json **ret)
 {
     char mount[CLI_PATH_BYTES];
@@ -60,7 +41,7 @@ static int of_cluster(const char *cluster, const char *path, struct vs_json **re
 int cli_backup(int argc, char **argv)
 {
     VS_AUTO_FREE char *path = NULL, *text = NULL;
-    const char *cluster = cluster_take(&argc, argv);
+    const char *cluster = cli_take_cluster(&argc, argv);
     char cwd[CLI_PATH_BYTES];
     struct vs_json *j = NULL;
     uint64_t slot = 0, bytes = 0;

@@ -1,6 +1,8 @@
-/* vstackfs status [--json] [--mount MNT]: the state of a mount. */
+/* vstackfs status [--json] [--mount MNT | --cluster FILE]: the state of a mount, or of a cluster as
+ * its metadata replicas see it. */
 #include "common/cleanup.h"
 #include "fs/cli/cli.h"
+#include "fs/cluster_view.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -53,8 +55,10 @@ static void status_print_counts(const struct vs_json *j)
 static void status_print(const struct vs_json *j)
 {
     const struct vs_json *n = vs_json_first(vs_json_get(j, "nodes"));
+    const char *mountpoint = vs_json_get_text(j, "mountpoint");
 
-    printf("%s: %s: %s\n", text_or(j, "mountpoint"), text_or(j, "state"), text_or(j, "advice"));
+    printf("%s: %s: %s\n", text_or(j, mountpoint != NULL ? "mountpoint" : "cluster"),
+           text_or(j, "state"), text_or(j, "advice"));
     status_print_counts(j);
     if (vs_json_get(j, "metas") != NULL)
         printf("  cluster %s; the metadata is with its replicas\n", text_or(j, "cluster"));
@@ -65,19 +69,47 @@ static void status_print(const struct vs_json *j)
     for (; n != NULL; n = vs_json_next(n)) {
         const char *why = vs_json_get_text(n, "why");
 
-        printf("  %-6s %-8s %s%s%s\n", text_or(n, "id"), text_or(n, "state"), text_or(n, "path"),
-               why != NULL ? "  " : "", why != NULL ? why : "");
+        printf("  %-6s %-8s %s%s%s\n", text_or(n, "id"), text_or(n, "state"),
+               text_or(n, mountpoint != NULL ? "path" : "address"), why != NULL ? "  " : "",
+               why != NULL ? why : "");
     }
+}
+
+static int of_cluster(const struct cli_args *a, const char *cluster)
+{
+    VS_AUTO_FREE char *text = NULL;
+    char why[CLUSTER_VIEW_WHY_BYTES];
+    struct vs_json *j = NULL;
+    int r = 0;
+
+    if (a->mount != NULL)
+        return cli_fail("vstackfs status [--json] [--mount MNT | --cluster CLUSTER.json]");
+    if (cluster_view(cluster, NULL, &j, why) < 0)
+        return cli_fail("%s", why);
+    text = a->json ? vs_json_print(j, true) : NULL;
+    if (text != NULL)
+        puts(text);
+    else if (a->json)
+        r = cli_fail("out of memory");
+    else
+        status_print(j);
+    vs_json_free(j);
+    return r;
 }
 
 int cli_status(int argc, char **argv)
 {
+    const char *cluster = cli_take_cluster(&argc, argv);
     VS_AUTO_FREE char *text = NULL;
     char mount[CLI_PATH_BYTES];
     struct vs_json *j = NULL;
     struct cli_args a;
 
-    if (!cli_parse(&a, argc, argv) || !cli_mount(&a, mount))
+    if (!cli_parse(&a, argc, argv))
+        return 1;
+    if (cluster != NULL)
+        return of_cluster(&a, cluster);
+    if (!cli_mount(&a, mount))
         return 1;
     text = cli_read_control(mount, "status");
     if (text == NULL)

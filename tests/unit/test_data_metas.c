@@ -54,7 +54,7 @@ static int teardown(void **state)
 static void the_first_mount_records_the_nodes_and_later_ones_find_them(void **state)
 {
     struct metas_rig *r = *state;
-    struct data_meta metas[CLUSTER_METAS_MAX];
+    struct meta_said metas[CLUSTER_METAS_MAX];
 
     data_rig_must_open(r->data);
     assert_true(r->data->data.created);
@@ -104,7 +104,7 @@ static void a_directory_with_metadata_of_its_own_is_refused(void **state)
 static void a_replica_that_is_gone_or_is_another_one_is_said(void **state)
 {
     struct metas_rig *r = *state;
-    struct data_meta metas[CLUSTER_METAS_MAX];
+    struct meta_said metas[CLUSTER_METAS_MAX];
 
     r->nodes.file.metas_count = 2;
     snprintf(r->nodes.file.metas[1].id, sizeof(r->nodes.file.metas[1].id), "2");

@@ -9,7 +9,7 @@ run() { # run ARGUMENT...: its output and exit code in $said and $code
 run --help
 equal "exit code of --help" "$code" 0
 grep -q MOUNTPOINT <<<"$said" || fail "--help does not mention MOUNTPOINT"
-for command in umount status info inbox node safe wait; do
+for command in umount status info inbox node nodes safe wait; do
     run "$command" --help
     equal "exit code of $command --help" "$code" 0
 done
