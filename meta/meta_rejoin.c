@@ -45,7 +45,16 @@ static void late_say(const struct late *l, const char *what)
 
 /* ---- where it stands ---- */
 
-/* NOT_NEEDED: there is nothing here, or what is here stands where it may be opened. */
+/* Of another replica or cluster: the wrong disk. */
+static bool is_own(const struct late *l)
+{
+    const struct acceptor_identity *id = acceptor_identity(l->j.store);
+
+    return id->pid == l->j.config->pid && vs_id_cmp(&id->cluster, &l->j.config->cluster) == 0;
+}
+
+/* NOT_NEEDED: what is here stands where it may be opened, or it cannot be: whoever opens it says
+ * why not. */
 static int late_open(struct late *l)
 {
     char path[NS_STORE_PATH_MAX];
@@ -55,14 +64,11 @@ static int late_open(struct late *l)
         r = vs_io_posix_new(&l->j.io, l->j.config->dir);
     if (r == 0)
         r = kv_rocks_open(&l->j.acceptor, path, false, KV_ACCEPTOR);
+    if (r == 0)
+        r = acceptor_store_open_member(&l->j.store, l->j.acceptor, l->j.io);
     if (r < 0)
-        return r == -ENOENT || r == -ENOTDIR ? NOT_NEEDED : r;
-    r = acceptor_store_open_member(&l->j.store, l->j.acceptor, l->j.io);
-    if (r == -ENOENT || r == -VS_EFORGOT)
-        return NOT_NEEDED; /* whoever opens it says why not */
-    if (r < 0)
-        return r;
-    if (acceptor_members(l->j.store) == NULL)
+        return r == -ENOMEM ? r : NOT_NEEDED;
+    if (!is_own(l) || acceptor_members(l->j.store) == NULL)
         return NOT_NEEDED;
     l->now = *acceptor_members(l->j.store);
     return l->now.stand == ACCEPTOR_LEFT ? 0 : NOT_NEEDED;

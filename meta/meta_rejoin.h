@@ -7,8 +7,8 @@
  * majority, absent ones included, and so is each slot of the journal; promises are kept. With that
  * durable it is a member that votes. Failure: until then nothing here counts in the open epoch:
  * after a crash it is done again, from the beginning. Whose place is not in doubt (it votes, or may
- * with the records it has, or its epoch is not open yet, or it was replaced) is left as it is:
- * meta_replica_open() knows what to do.
+ * with the records it has, or its epoch is not open yet, or it was replaced) is left as it is, and
+ * so is what cannot be opened or is another replica's: meta_replica_open() knows what to do.
  *
  * Threads: one; it blocks until a majority that votes answers, or it is told to stop. */
 #ifndef VS_META_META_REJOIN_H
