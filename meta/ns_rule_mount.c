@@ -48,7 +48,8 @@ static int mount_load(struct ns_tx *tx, const struct ns_key *key, struct ns_moun
 }
 
 /* A mount that is new, or was given up, reads nothing of what was replaced before it came. What it
- * has let go of once stays let go of. */
+ * has let go of once stays let go of. Slots to come are those of a former life of the metadata,
+ * which was restored since: they say nothing of this one's. */
 int ns_rule_mount(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *a)
 {
     struct ns_key key = ns_key_u64(NS_T_MOUNT, e->mount), all = ns_key(NS_T_MOUNT);
@@ -66,7 +67,7 @@ int ns_rule_mount(struct ns_tx *tx, const struct ns_entry *e, struct ns_answer *
     if (s.count >= NS_MOUNTS_MAX)
         return -ENFILE;
     m.signs++;
-    if (m.heard < e->heard)
+    if (m.heard < e->heard && e->heard <= tx->state.slot)
         m.heard = e->heard;
     m.pins = e->value;
     m.pins_len = e->value_len;

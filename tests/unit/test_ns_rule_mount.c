@@ -191,6 +191,21 @@ static void a_mount_that_is_gone_or_new_reads_nothing_of_what_was_replaced(void 
     assert_int_equal(free_of(f, 3), 3);
 }
 
+/* It has lived on while the metadata was restored from a backup, whose slots are lower. */
+static void what_was_heard_of_slots_to_come_counts_for_nothing(void **state)
+{
+    struct nsf *f = *state;
+    uint64_t ino = (uint64_t)nsf_file(f, NS_INO_ROOT, "film", "old"), slot;
+
+    assert_int_equal(sign(f, 7, f->slot + 1000, 0), 0);
+    slot = swapped(f, ino);
+    assert_int_equal(free_of(f, 1), 0);
+    assert_int_equal(sign(f, 7, slot + 1000, 0), 0);
+    assert_int_equal(free_of(f, 1), 0);
+    assert_int_equal(sign(f, 7, slot, 0), 0);
+    assert_int_equal(free_of(f, 1), 1);
+}
+
 static void a_sign_names_whole_inodes_only(void **state)
 {
     struct nsf *f = *state;
@@ -208,6 +223,7 @@ int main(void)
         NSF_TEST(mounts_are_limited_and_have_a_number),
         NSF_TEST(what_a_swap_replaced_goes_when_all_mounts_have_let_go_of_it),
         NSF_TEST(a_mount_that_is_gone_or_new_reads_nothing_of_what_was_replaced),
+        NSF_TEST(what_was_heard_of_slots_to_come_counts_for_nothing),
         NSF_TEST(a_sign_names_whole_inodes_only),
     };
 
