@@ -14,6 +14,8 @@
 #define WAIT_MS   2000
 #define OWNER_NS  (2 * VS_NS_PER_S)
 
+#define FAILURES_MAX 4
+
 struct meta_tail {
     struct vsfs *fs;
     uint64_t owner; /* our number in sessions */
@@ -30,7 +32,7 @@ struct meta_tail {
     struct vs_buf pending;  /* entries behind `durable`, up to `seen`; of a session */
     int64_t loud_ns;        /* when one was seen that would be missed; 0: none waits */
     uint64_t stored;
-    bool failed; /* was said */
+    unsigned failures; /* records in a row that could not be written */
     /* under writing */
     struct upload_session *session; /* NULL: none is kept */
     uint64_t number;                /* its; 0: has no record yet */
@@ -163,6 +165,7 @@ static void session_leave(struct meta_tail *t)
 /* From here on the tail says nothing of what came before. Under lock. */
 static void broken(struct meta_tail *t)
 {
+    t->is_missed = t->is_missed || t->loud_ns != 0;
     t->pending.len = 0;
     t->durable = t->seen;
     t->loud_ns = 0;
@@ -341,15 +344,16 @@ static int write_due(struct meta_tail *t, bool all)
 
 static void write_failed(struct meta_tail *t, int r)
 {
-    bool said;
+    bool said, is_over;
 
     pthread_mutex_lock(&t->lock);
-    said = t->failed;
-    t->failed = r < 0;
+    said = t->failures > 0;
+    t->failures = r < 0 ? t->failures + 1 : 0;
+    is_over = r == -ECANCELED || r == -EIO || t->failures == FAILURES_MAX;
     pthread_mutex_unlock(&t->lock);
     if (r < 0 && !said)
         vs_warn("tail of the metadata on the stores: %s -> tried again", vs_err_text(r));
-    if (r == -ECANCELED || r == -EIO) /* its session is over: another mount's copy ended it */
+    if (is_over) /* another mount's copy ended its session, or that has no more ids to give */
         session_break(t);
     if (r < 0)
         rest(t, vs_now_ns(&vs_clock_system) + META_TAIL_RETRY_MS * VS_NS_PER_MS);
