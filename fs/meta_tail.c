@@ -117,7 +117,8 @@ static bool is_loud(const void *entries, size_t len)
 /* The front of what waits is on the stores. Under lock. */
 static void front_drop(struct meta_tail *t, size_t len, uint64_t upto, uint64_t stored)
 {
-    memmove(t->pending.data, t->pending.data + len, t->pending.len - len);
+    if (t->pending.len > len) /* else there may be no memory at all */
+        memmove(t->pending.data, t->pending.data + len, t->pending.len - len);
     t->pending.len -= len;
     t->durable = upto;
     t->stored += stored;

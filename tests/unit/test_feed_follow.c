@@ -104,6 +104,16 @@ static int setup(void **state)
     return r;
 }
 
+static int teardown(void **state)
+{
+    struct fuse_rig *k = *state;
+    struct cache_guard *guard = k->fs->guard;
+    int r = fuse_rig_teardown(state);
+
+    cache_guard_free(guard); /* requests have ended */
+    return r;
+}
+
 /* A change of another mount; or of this one, by a client of its own. */
 static struct ns_answer change(struct fuse_rig *k, struct ns_entry e, uint64_t client)
 {
@@ -309,7 +319,7 @@ static void other_content_drops_pages_and_is_read(void **state)
     assert_int_equal(fuse_rig_release(k, node, o.fh), 0);
 }
 
-#define FOLLOW_TEST(f) cmocka_unit_test_setup_teardown(f, setup, fuse_rig_teardown)
+#define FOLLOW_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
