@@ -29,7 +29,7 @@ equal "published by a start" "$(find "$THIRD" -maxdepth 1 -type f)" ""
 pid=$(cl_mount_pid "$OTHER")
 kill -KILL "$pid"
 await "$PATIENCE_S" process_gone "$pid"
-exec 6>&- || true # there is nobody to tell
+exec 6>&-
 force_umount "$OTHER"
 await "$PATIENCE_S" test -e "$THIRD/killed"
 cmp "$WORK/film" "$THIRD/killed"

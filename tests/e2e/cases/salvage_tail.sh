@@ -100,7 +100,7 @@ mkdir "$MNT/many"
 writer=$!
 await "$PATIENCE_S" exists "$MNT/many/500"
 died
-wait "$writer" || true
+wait "$writer" || fail "the writer ended with exit code $?, not because nothing could be written"
 r=$(salvage)
 [ "$r" = "$([ "$(jq .lost "$WORK/said")" = 0 ] && echo 0 || echo 1)" ] || fail "exit code $r: $(cat "$WORK/said")"
 [ "$(jq '[.told[] | select(.word == "lost") | select(.text | contains("slot") | not)] | length' "$WORK/said")" = 0 ] ||
