@@ -11,7 +11,7 @@
 #
 # Run one by hand: make test-e2e CASE=word, or bash tests/e2e/cases/word.sh (uses build/release).
 set -Eeuo pipefail
-export LC_ALL=C.UTF-8 TZ=UTC
+export LC_ALL=C.UTF-8 TZ=UTC PYTHONDONTWRITEBYTECODE=1
 export PATH="/usr/sbin:/usr/bin:/sbin:/bin:$PATH" # the programs of the packages first
 umask 022
 

@@ -5,43 +5,14 @@ removed: what is open on B plays to its end, byte for byte, after A has removed 
 read on B gives one version whole, versions never go back, and who opens it anew reads the newest.
 """
 import hashlib
-import mmap
 import os
 import sys
 import threading
 import time
 
-PATIENCE_S = float(os.environ.get("PATIENCE_S", "30"))
-MIB = 1 << 20
+from mounts_lib import MIB, await_true, direct, fail, missing
+
 a, b = sys.argv[1], sys.argv[2]
-
-
-def fail(text):
-    print(f"FAILED: {text}", file=sys.stderr)
-    sys.exit(1)
-
-
-def await_true(what, ask):
-    until = time.monotonic() + PATIENCE_S
-    while not ask():
-        if time.monotonic() > until:
-            fail(f"never: {what}")
-        time.sleep(0.01)
-
-
-def direct(fd, offset, size):
-    """One request to the mount, past the kernel's pages."""
-    page = mmap.mmap(-1, size)
-    n = os.preadv(fd, [page], offset)
-    return page[:n]
-
-
-def missing(path):
-    try:
-        os.stat(path)
-    except FileNotFoundError:
-        return True
-    return False
 
 
 def removed():

@@ -15,45 +15,17 @@ import sys
 import threading
 import time
 
-PATIENCE_S = float(os.environ.get("PATIENCE_S", "30"))
-MIB = 1 << 20
+from mounts_lib import MIB, await_true, direct, fail, missing
+
 SIZE = 12 * MIB  # more than is kept in memory
 CODED = SIZE * 5 // 3
 a, b = sys.argv[1], sys.argv[2]
-
-
-def fail(text):
-    print(f"FAILED: {text}", file=sys.stderr)
-    sys.exit(1)
-
-
-def await_true(what, ask):
-    until = time.monotonic() + PATIENCE_S
-    while not ask():
-        if time.monotonic() > until:
-            fail(f"never: {what}")
-        time.sleep(0.02)
-
-
-def missing(path):
-    try:
-        os.stat(path)
-    except FileNotFoundError:
-        return True
-    return False
 
 
 def stored_bytes():
     # No command is run: a fork that closes our descriptors would be a flush of what is open.
     with open(f"{a}/.vstack/status", encoding="utf-8") as f:
         return json.load(f)["fragment_bytes"]
-
-
-def direct(fd, offset, size=MIB):
-    """One request to the mount, past the kernel's pages."""
-    page = mmap.mmap(-1, size)
-    n = os.preadv(fd, [page], offset)
-    return page[:n]
 
 
 def store(path, v, how="truncate"):
